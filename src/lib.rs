@@ -1,0 +1,22 @@
+//! polyroute
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod account;
+pub mod catalog;
+pub mod client;
+pub mod clock;
+pub mod error;
+pub mod protocol;
+pub mod provider;
+pub mod resilience;
+pub mod routing;
+pub mod store;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod transport;
+pub mod types;
+
+pub use error::{Error, ErrorKind, Result};
+pub use types::{ChatRequest, Target, Tool, Usd};

@@ -1,0 +1,176 @@
+//! Pure wire formats: no I/O, no clock, no host, no key, no vendor.
+//!
+//! A protocol turns a request into a path and a body, and bytes into an answer. It is sans-IO: the provider feeds it.
+
+pub mod chat_completions;
+pub mod embeddings;
+mod failure;
+pub mod generate_content;
+pub mod messages;
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+pub use failure::WireFailure;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::{Adaptation, ChatRequest, EmbedReply, EmbedRequest, Reply, StreamEvent, Wire};
+
+/// A wire format for chat.
+pub trait Protocol: std::fmt::Debug + Send + Sync {
+    /// Its name; opaque state is tagged with it.
+    fn wire(&self) -> Wire;
+
+    /// Writes `request` for `target` as the vendor wants it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when the format cannot say what was asked and leaving it out would change the
+    /// answer's meaning; [`ErrorKind::InvalidRequest`] when a part is malformed.
+    fn encode_chat(&self, request: &ChatRequest, target: EncodeFor<'_>) -> Result<Encoded>;
+
+    /// Reads a complete answer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidResponse`] when it cannot be read; the kind the body names when it holds an error.
+    fn decode_chat(&self, body: &[u8]) -> Result<Reply>;
+
+    /// A fresh decoder for one streamed answer.
+    fn chat_decoder(&self) -> Box<dyn ChatDecoder>;
+
+    /// Reads the body of an HTTP error.
+    fn decode_failure(&self, body: &[u8]) -> WireFailure;
+}
+
+const _: fn(Box<dyn Protocol>) = |_object_safe| ();
+
+/// Turns the events of one streamed answer into ours.
+pub trait ChatDecoder: std::fmt::Debug + Send {
+    /// Reads one event; `name` is its SSE event name or empty. Appends what it means to `out`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidResponse`] when it cannot be read; the kind the event names when it reports an error.
+    fn event(&mut self, name: &str, data: &[u8], out: &mut VecDeque<StreamEvent>) -> Result<()>;
+
+    /// The bytes ended. Appends what is left, ending with [`StreamEvent::Finish`] if it has not been.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Truncated`] when the format's terminal marker has not come.
+    fn end(&mut self, out: &mut VecDeque<StreamEvent>) -> Result<()>;
+
+    /// Has the terminal marker come? Nothing is read after it.
+    fn is_done(&self) -> bool;
+}
+
+const _: fn(Box<dyn ChatDecoder>) = |_object_safe| ();
+
+/// A wire format for embeddings.
+pub trait EmbedProtocol: std::fmt::Debug + Send + Sync {
+    /// Writes `request` for `target` as the vendor wants it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when the format cannot say what was asked.
+    fn encode_embed(&self, request: &EmbedRequest, target: EncodeFor<'_>) -> Result<Encoded>;
+
+    /// Reads a complete answer to `inputs` texts.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidResponse`] when it cannot be read or the number of vectors is not `inputs`.
+    fn decode_embed(&self, body: &[u8], inputs: usize) -> Result<EmbedReply>;
+
+    /// Reads the body of an HTTP error.
+    fn decode_failure(&self, body: &[u8]) -> WireFailure;
+}
+
+const _: fn(Box<dyn EmbedProtocol>) = |_object_safe| ();
+
+/// Whom a request is written for.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct EncodeFor<'a> {
+    /// The provider's name; decides which extra fields go along.
+    pub provider: &'a str,
+    /// The model, as the provider names it.
+    pub model: &'a str,
+    /// Whole or streamed.
+    pub mode: Mode,
+    /// The most tokens the model can generate, where the catalogue knows it; some formats must send a limit.
+    pub max_output_tokens: Option<u64>,
+    /// Which sampling options and reasoning styles the model takes, where the catalogue knows.
+    pub sampling: Sampling,
+}
+
+impl<'a> EncodeFor<'a> {
+    /// For `model` at `provider`, about which nothing more is known.
+    pub fn new(provider: &'a str, model: &'a str, mode: Mode) -> Self {
+        Self { provider, model, mode, max_output_tokens: None, sampling: Sampling::Accepted }
+    }
+}
+
+/// Whole or streamed.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// One answer in one body.
+    Whole,
+    /// Events.
+    Stream,
+}
+
+/// Does the model take `temperature`, `top_p` and `top_k`?
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampling {
+    /// It does, or nobody knows.
+    Accepted,
+    /// The catalogue says it refuses them.
+    Refused,
+}
+
+/// A request as a vendor wants it.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Encoded {
+    /// Where to, below the base URL.
+    pub path: Path,
+    /// JSON.
+    pub body: Vec<u8>,
+    /// Headers the request itself needs, such as a beta flag.
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// What was left out or spelled differently.
+    pub adaptations: Vec<Adaptation>,
+}
+
+impl Encoded {
+    /// A request without extra headers or adaptations.
+    pub fn new(path: Path, body: Vec<u8>) -> Self {
+        Self { path, body, headers: Vec::new(), adaptations: Vec::new() }
+    }
+}
+
+/// A path below the base URL.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Always the same, for example `chat/completions`.
+    Fixed(&'static str),
+    /// With the model in it: `{prefix}/{model}{suffix}?{query}`. Whoever builds the URL escapes the model.
+    Model {
+        /// For example `models`.
+        prefix: &'static str,
+        /// The model; may hold anything.
+        model: String,
+        /// For example `:generateContent`.
+        suffix: &'static str,
+        /// For example `alt=sse`.
+        query: Option<&'static str>,
+    },
+}
+
+/// An answer that is not what the format promises.
+pub(crate) fn unreadable(what: &'static str, error: &serde_json::Error) -> Error {
+    // `serde_json::Error` quotes the offending text; only its place is safe to print.
+    Error::new(
+        ErrorKind::InvalidResponse,
+        format!("{what} cannot be read, line {} column {}", error.line(), error.column()),
+    )
+}

@@ -1,0 +1,90 @@
+//! Who and where: vendors, their keys and addresses.
+//!
+//! [`Provider`] is the trait to implement for anything that completes text. The vendors in [`vendor`] are constants
+//! for one implementation, [`HttpProvider`], which runs any [`Protocol`](crate::protocol::Protocol) over any
+//! [`Transport`](crate::transport::Transport).
+
+mod credential;
+mod http;
+mod settings;
+pub mod vendor;
+
+use async_trait::async_trait;
+
+pub use credential::Credential;
+pub use http::HttpProvider;
+pub use settings::{Environment, Limits, Settings};
+pub use vendor::Vendor;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::{ChatRequest, EmbedReply, EmbedRequest, Reply, ReplyStream, StreamEvent};
+
+/// Something that completes text: a vendor, a server of your own, a function.
+///
+/// One call is one attempt: no retry, no failover, no total timeout inside; the client does these. Required are
+/// [`name`](Self::name) and [`chat`](Self::chat). Dropping a returned future or stream must cancel the work.
+#[async_trait]
+pub trait Provider: std::fmt::Debug + Send + Sync {
+    /// The part of `provider/model` before the slash. Constant.
+    fn name(&self) -> &str;
+
+    /// Answers in one piece.
+    ///
+    /// # Errors
+    /// Any; [`Error::kind`] decides whether the client tries again or elsewhere.
+    async fn chat(&self, call: Call<'_>) -> Result<Reply>;
+
+    /// Answers bit by bit. By default one burst from [`chat`](Self::chat).
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat); errors may also come as the stream's last item.
+    async fn chat_stream(&self, call: Call<'_>) -> Result<ReplyStream> {
+        let reply = self.chat(call).await?;
+        Ok(Box::pin(futures::stream::iter(burst(reply).into_iter().map(Ok))))
+    }
+
+    /// Turns texts into vectors. By default unsupported.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless implemented.
+    async fn embed(&self, call: EmbedCall<'_>) -> Result<EmbedReply> {
+        let _ = call;
+        Err(Error::new(ErrorKind::Unsupported, format!("{} has no embeddings", self.name())))
+    }
+}
+
+const _: fn(Box<dyn Provider>) = |_object_safe| ();
+
+/// One attempt at a chat.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The model, as this provider names it.
+    pub model: &'a str,
+    /// What is asked. Its `model` field is what the caller wrote and may be a route's name.
+    pub request: &'a ChatRequest,
+}
+
+impl<'a> Call<'a> {
+    /// A call of `model` with `request`.
+    pub fn new(model: &'a str, request: &'a ChatRequest) -> Self {
+        Self { model, request }
+    }
+}
+
+/// One attempt at an embedding.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct EmbedCall<'a> {
+    /// The model, as this provider names it.
+    pub model: &'a str,
+    /// What is asked.
+    pub request: &'a EmbedRequest,
+}
+
+impl<'a> EmbedCall<'a> {
+    /// A call of `model` with `request`.
+    pub fn new(model: &'a str, request: &'a EmbedRequest) -> Self {
+        Self { model, request }
+    }
+}

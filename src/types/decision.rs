@@ -1,0 +1,64 @@
+//! Why a target was chosen.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Target, Usd};
+
+/// How the targets of one call were ranked, always recorded.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The route's name; `None` when the request named a target itself.
+    pub route: Option<String>,
+    /// The policy's name.
+    pub policy: Cow<'static, str>,
+    /// The targets to try, best first.
+    pub ranked: Vec<Ranked>,
+    /// The targets that could not serve the request, and why.
+    pub rejected: Vec<Rejected>,
+}
+
+impl Decision {
+    /// A decision by `policy`, with nothing in it yet.
+    pub fn new(route: Option<String>, policy: impl Into<Cow<'static, str>>) -> Self {
+        Self { route, policy: policy.into(), ranked: Vec::new(), rejected: Vec::new() }
+    }
+}
+
+/// One target of a plan.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ranked {
+    /// The target.
+    pub target: Target,
+    /// Why it stands here.
+    pub reason: Cow<'static, str>,
+    /// What the call was expected to cost there before it was sent.
+    pub expected_cost: Option<Usd>,
+}
+
+impl Ranked {
+    /// `target`, because of `reason`.
+    pub fn new(target: Target, reason: impl Into<Cow<'static, str>>, expected_cost: Option<Usd>) -> Self {
+        Self { target, reason: reason.into(), expected_cost }
+    }
+}
+
+/// One target that could not serve the request.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// The target.
+    pub target: Target,
+    /// The constraint it fails.
+    pub reason: Cow<'static, str>,
+}
+
+impl Rejected {
+    /// `target`, because of `reason`.
+    pub fn new(target: Target, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { target, reason: reason.into() }
+    }
+}

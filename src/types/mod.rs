@@ -1,0 +1,43 @@
+//! The data everything else is about: requests, answers, streams, usage and money.
+//!
+//! Content is ordered blocks ([`Part`]), not any vendor's JSON. What a vendor sends and we do not know survives in
+//! [`Extra`]. `Debug` of these types shows sizes, never text.
+
+mod adaptation;
+mod decision;
+mod embed;
+mod extra;
+mod format;
+mod id;
+mod json;
+mod message;
+mod money;
+mod outcome;
+mod request;
+mod response;
+mod secret;
+mod stream;
+mod tool;
+mod usage;
+mod wire;
+
+pub use adaptation::{Adaptation, AdaptationKind, OnUnsupported};
+pub use decision::{Decision, Ranked, Rejected};
+pub use embed::{EmbedReply, EmbedRequest, EmbedResponse};
+pub use extra::{Extra, Scope};
+pub use format::ResponseFormat;
+pub use id::Target;
+pub use json::Json;
+pub use message::{
+    Audio, Document, Image, MediaSource, Message, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall,
+    ToolOutcome, ToolResult,
+};
+pub use money::{Cost, PriceSource, Usd};
+pub use outcome::{Attempt, AttemptReason, Outcome};
+pub use request::{ChatRequest, Effort, Logprobs, ReasoningOptions};
+pub use response::{Alternative, CallSummary, ChatResponse, FinishReason, Reply};
+pub use secret::Secret;
+pub use stream::{Accumulator, ChatStream, ReplyStream, StreamEvent, StreamFinish};
+pub use tool::{ParallelToolCalls, Tool, ToolChoice};
+pub use usage::Usage;
+pub use wire::Wire;

@@ -1,0 +1,511 @@
+//! A request for an answer.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Extra, Json, Message, OnUnsupported, ParallelToolCalls, Part, ResponseFormat, Role, Scope, Tool, ToolChoice,
+    ToolResult,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What to ask, of which model or route, and how.
+///
+/// ```
+/// use polyroute::ChatRequest;
+/// let request = ChatRequest::new("anthropic/claude-haiku-4-5")
+///     .system("Answer in one sentence.")
+///     .user("Why is the sky blue?")
+///     .max_output_tokens(200);
+/// # assert_eq!(request.messages.len(), 2);
+/// ```
+///
+/// A pair is a shorthand: `client.chat(("smart", "Why is the sky blue?"))`.
+#[non_exhaustive]
+#[derive(Clone, Default, PartialEq)]
+pub struct ChatRequest {
+    /// `provider/model`, or the name of a route.
+    pub model: String,
+    /// The conversation, oldest first. System messages may stand anywhere; wires that keep them apart move them.
+    pub messages: Vec<Message>,
+    /// Tools the model may ask for.
+    pub tools: Vec<Tool>,
+    /// Must the model call a tool?
+    pub tool_choice: Option<ToolChoice>,
+    /// May it call several in one turn?
+    pub parallel_tool_calls: Option<ParallelToolCalls>,
+    /// The shape of the answer.
+    pub response_format: Option<ResponseFormat>,
+    /// How much to reason.
+    pub reasoning: Option<ReasoningOptions>,
+    /// Most tokens to generate, reasoning included.
+    pub max_output_tokens: Option<u64>,
+    /// Sampling temperature, not negative; most vendors take 0 to 2, Anthropic 0 to 1.
+    pub temperature: Option<f64>,
+    /// Nucleus sampling, 0 to 1.
+    pub top_p: Option<f64>,
+    /// Sample from this many likeliest tokens.
+    pub top_k: Option<u64>,
+    /// Penalty for tokens that already occur, -2 to 2.
+    pub presence_penalty: Option<f64>,
+    /// Penalty that grows with how often a token occurs, -2 to 2.
+    pub frequency_penalty: Option<f64>,
+    /// Makes sampling repeatable as far as the vendor can.
+    pub seed: Option<i64>,
+    /// Texts that end the answer.
+    pub stop: Vec<String>,
+    /// Report log probabilities.
+    pub logprobs: Option<Logprobs>,
+    /// How many answers to generate; further ones are in [`Reply::alternatives`](super::Reply).
+    pub n: Option<u32>,
+    /// An opaque id of the end user, for the vendor's abuse detection.
+    pub user: Option<String>,
+    /// Labels the vendor stores with the request, where it has the field.
+    pub metadata: BTreeMap<String, String>,
+    /// The vendor's service tier, for example `flex` or `priority`.
+    pub service_tier: Option<String>,
+    /// Fields without a name here; see [`Scope`] for where each is sent.
+    pub extra: Extra,
+    /// Total time for the call over all attempts; the client's default otherwise.
+    pub timeout: Option<Duration>,
+    /// What to do with an option the target does not have.
+    pub on_unsupported: OnUnsupported,
+}
+
+impl ChatRequest {
+    /// A request to `model`, which is `provider/model` or a route's name, without messages yet.
+    pub fn new(model: impl Into<String>) -> Self {
+        Self { model: model.into(), ..Self::default() }
+    }
+
+    /// Appends instructions.
+    #[must_use]
+    pub fn system(self, text: impl Into<String>) -> Self {
+        self.message(Message::system(text))
+    }
+
+    /// Appends a question in plain text.
+    #[must_use]
+    pub fn user(self, text: impl Into<String>) -> Self {
+        self.message(Message::user(text))
+    }
+
+    /// Appends a question of several parts, such as text and a picture.
+    #[must_use]
+    pub fn user_parts(self, parts: impl IntoIterator<Item = impl Into<Part>>) -> Self {
+        self.message(Message::new(Role::User, parts))
+    }
+
+    /// Appends an earlier answer in plain text.
+    #[must_use]
+    pub fn assistant(self, text: impl Into<String>) -> Self {
+        self.message(Message::assistant(text))
+    }
+
+    /// Appends a message, for example an earlier answer's [`ChatResponse::message`](super::ChatResponse::message).
+    #[must_use]
+    pub fn message(mut self, message: Message) -> Self {
+        self.messages.push(message);
+        self
+    }
+
+    /// Appends messages.
+    #[must_use]
+    pub fn messages(mut self, messages: impl IntoIterator<Item = Message>) -> Self {
+        self.messages.extend(messages);
+        self
+    }
+
+    /// Appends the results of the last turn's tool calls.
+    #[must_use]
+    pub fn tool_results(self, results: impl IntoIterator<Item = ToolResult>) -> Self {
+        self.message(Message::tool_results(results))
+    }
+
+    /// Offers a tool.
+    #[must_use]
+    pub fn tool(mut self, tool: Tool) -> Self {
+        self.tools.push(tool);
+        self
+    }
+
+    /// Sets whether the model must call a tool.
+    #[must_use]
+    pub fn tool_choice(mut self, choice: ToolChoice) -> Self {
+        self.tool_choice = Some(choice);
+        self
+    }
+
+    /// Sets whether the model may call several tools in one turn.
+    #[must_use]
+    pub fn parallel_tool_calls(mut self, parallel: ParallelToolCalls) -> Self {
+        self.parallel_tool_calls = Some(parallel);
+        self
+    }
+
+    /// Sets the shape of the answer.
+    #[must_use]
+    pub fn response_format(mut self, format: ResponseFormat) -> Self {
+        self.response_format = Some(format);
+        self
+    }
+
+    /// Sets how hard to reason.
+    #[must_use]
+    pub fn reasoning(mut self, options: impl Into<ReasoningOptions>) -> Self {
+        self.reasoning = Some(options.into());
+        self
+    }
+
+    /// Sets the most tokens to generate, reasoning included.
+    #[must_use]
+    pub fn max_output_tokens(mut self, tokens: u64) -> Self {
+        self.max_output_tokens = Some(tokens);
+        self
+    }
+
+    /// Sets the sampling temperature.
+    #[must_use]
+    pub fn temperature(mut self, temperature: f64) -> Self {
+        self.temperature = Some(temperature);
+        self
+    }
+
+    /// Sets nucleus sampling.
+    #[must_use]
+    pub fn top_p(mut self, top_p: f64) -> Self {
+        self.top_p = Some(top_p);
+        self
+    }
+
+    /// Sets the seed.
+    #[must_use]
+    pub fn seed(mut self, seed: i64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Sets the texts that end the answer.
+    #[must_use]
+    pub fn stop(mut self, stop: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.stop = stop.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Asks for log probabilities, with this many alternatives for each token.
+    #[must_use]
+    pub fn logprobs(mut self, top: u8) -> Self {
+        self.logprobs = Some(Logprobs { top });
+        self
+    }
+
+    /// Asks for several answers.
+    #[must_use]
+    pub fn n(mut self, answers: u32) -> Self {
+        self.n = Some(answers);
+        self
+    }
+
+    /// Adds a field this crate has no name for. `scope` is a provider's name, a [`Wire`](super::Wire), or
+    /// [`Scope::Any`].
+    ///
+    /// ```
+    /// use polyroute::ChatRequest;
+    /// use serde_json::json;
+    /// let request = ChatRequest::from(("groq/qwen/qwen3-32b", "Hi")).extra("groq", "reasoning_format", json!("parsed"));
+    /// ```
+    #[must_use]
+    pub fn extra(mut self, scope: impl Into<Scope>, name: &str, value: impl Into<Json>) -> Self {
+        self.extra.insert(scope, name, value);
+        self
+    }
+
+    /// Sets the total time for the call over all attempts.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets what to do with an option the target does not have.
+    #[must_use]
+    pub fn on_unsupported(mut self, choice: OnUnsupported) -> Self {
+        self.on_unsupported = choice;
+        self
+    }
+
+    /// Checks everything that can be known without a target. The client calls it before anything is sent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] for: no message, more than 100,000 messages, an empty message, a tool result
+    /// without an earlier call of the same id, a number that is not finite or out of its range, `n` of 0, a tool
+    /// without a name or with a schema that is not an object.
+    pub fn validate(&self) -> Result<()> {
+        if self.messages.is_empty() {
+            return Err(invalid("the request has no message; add one with .user(..)"));
+        }
+        if self.messages.len() > MAX_MESSAGES {
+            return Err(invalid(format!(
+                "{} messages; the limit is {MAX_MESSAGES}. Summarise the older ones",
+                self.messages.len()
+            )));
+        }
+        self.validate_numbers()?;
+        self.validate_tools()?;
+        self.validate_conversation()
+    }
+
+    fn validate_numbers(&self) -> Result<()> {
+        for (name, value, low, high) in [
+            ("temperature", self.temperature, 0.0, 100.0),
+            ("top_p", self.top_p, 0.0, 1.0),
+            ("presence_penalty", self.presence_penalty, -100.0, 100.0),
+            ("frequency_penalty", self.frequency_penalty, -100.0, 100.0),
+        ] {
+            if let Some(value) = value
+                && !(low..=high).contains(&value)
+            {
+                return Err(invalid(format!("{name} is {value}; it must be between {low} and {high}")));
+            }
+        }
+        if self.n == Some(0) {
+            return Err(invalid("n is 0; ask for at least one answer"));
+        }
+        if self.max_output_tokens == Some(0) {
+            return Err(invalid("max_output_tokens is 0; leave it out for the model's own limit"));
+        }
+        Ok(())
+    }
+
+    fn validate_tools(&self) -> Result<()> {
+        for tool in &self.tools {
+            if tool.builtin.is_some() {
+                continue;
+            }
+            if tool.name.is_empty() {
+                return Err(invalid("a tool has no name"));
+            }
+            if let Some(schema) = &tool.parameters
+                && !is_object(schema)
+            {
+                return Err(invalid(format!("the parameters of tool {:?} are not a JSON object", tool.name)));
+            }
+        }
+        if let Some(ResponseFormat::JsonSchema { schema, .. }) = &self.response_format
+            && !is_object(schema)
+        {
+            return Err(invalid("the response schema is not a JSON object"));
+        }
+        if let Some(ToolChoice::Function(name)) = &self.tool_choice
+            && !self.tools.iter().any(|tool| tool.name == *name)
+        {
+            return Err(invalid(format!("tool_choice names {name:?}, which is not among the tools")));
+        }
+        Ok(())
+    }
+
+    fn validate_conversation(&self) -> Result<()> {
+        let mut calls: HashSet<&str> = HashSet::new();
+        for (position, message) in self.messages.iter().enumerate() {
+            if message.parts.is_empty() && message.extra.is_empty() && message.role != Role::Assistant {
+                return Err(invalid(format!("message {position} is empty")));
+            }
+            for part in &message.parts {
+                match part {
+                    Part::ToolCall(call) => {
+                        calls.insert(&call.id);
+                    }
+                    Part::ToolResult(result) if !calls.contains(result.call_id.as_str()) => {
+                        return Err(invalid(format!(
+                            "message {position} has a tool result for a call that no earlier message made"
+                        )));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ChatRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChatRequest")
+            .field("model", &self.model)
+            .field("messages", &self.messages.len())
+            .field("tools", &self.tools.len())
+            .field("reasoning", &self.reasoning)
+            .field("max_output_tokens", &self.max_output_tokens)
+            .field("extra", &self.extra)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M: Into<String>, T: Into<String>> From<(M, T)> for ChatRequest {
+    fn from((model, prompt): (M, T)) -> Self {
+        Self::new(model).user(prompt)
+    }
+}
+
+impl From<&Self> for ChatRequest {
+    fn from(request: &Self) -> Self {
+        request.clone()
+    }
+}
+
+/// How much to reason. Vendors take a word or a number of tokens; the other is derived where only one is given.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasoningOptions {
+    /// How hard, as a word.
+    pub effort: Option<Effort>,
+    /// Most tokens to spend on reasoning.
+    pub budget_tokens: Option<u64>,
+}
+
+impl ReasoningOptions {
+    /// At most this many tokens.
+    pub fn budget(tokens: u64) -> Self {
+        Self { effort: None, budget_tokens: Some(tokens) }
+    }
+}
+
+impl From<Effort> for ReasoningOptions {
+    fn from(effort: Effort) -> Self {
+        Self { effort: Some(effort), budget_tokens: None }
+    }
+}
+
+/// How hard to reason.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effort {
+    /// Not at all, where the model can answer without.
+    None,
+    /// As little as the model can.
+    Minimal,
+    /// A little.
+    Low,
+    /// The usual amount.
+    Medium,
+    /// A lot.
+    High,
+    /// More than high, where the model has it.
+    XHigh,
+    /// As much as the model can.
+    Max,
+}
+
+impl Effort {
+    /// The word most vendors use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::XHigh => "xhigh",
+            Self::Max => "max",
+        }
+    }
+}
+
+/// Which log probabilities to report.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logprobs {
+    /// How many of the likeliest tokens at each place; 0 for the chosen one only.
+    pub top: u8,
+}
+
+impl Logprobs {
+    /// This many of the likeliest tokens at each place.
+    pub fn new(top: u8) -> Self {
+        Self { top }
+    }
+}
+
+fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidRequest, message)
+}
+
+fn is_object(json: &Json) -> bool {
+    json.as_str().trim_start().starts_with('{')
+}
+
+/// Anthropic documents 100,000 as the most messages of one request; no other vendor documents more:
+/// <https://platform.claude.com/docs/en/api/messages> (read 2026-11-23).
+const MAX_MESSAGES: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(request: &ChatRequest) -> String {
+        let error = request.validate().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        error.message().to_owned()
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        let ask = || ChatRequest::from(("p/m", "hi"));
+
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.1] {
+            assert!(refused(&ask().temperature(bad)).contains("temperature"), "{bad}");
+        }
+        assert!(refused(&ask().top_p(1.1)).contains("top_p"));
+        assert!(refused(&ask().n(0)).contains("n is 0"));
+        assert!(ask().temperature(0.0).top_p(1.0).validate().is_ok());
+    }
+
+    #[test]
+    fn a_tool_result_needs_an_earlier_call() {
+        let call = Message::new(Role::Assistant, [ToolCallFixture::call("c1")]);
+        let good = ChatRequest::from(("p/m", "hi"))
+            .message(call.clone())
+            .tool_results([ToolResult::new("c1", "1")]);
+        let bad =
+            ChatRequest::from(("p/m", "hi")).message(call).tool_results([ToolResult::new("other", "1")]);
+
+        assert!(good.validate().is_ok());
+        assert!(refused(&bad).contains("message 2"));
+    }
+
+    #[test]
+    fn conversations_that_cannot_be_sent_are_refused() {
+        assert!(refused(&ChatRequest::new("p/m")).contains("no message"));
+        assert!(
+            refused(&ChatRequest::new("p/m").message(Message::new(Role::User, Vec::<Part>::new())))
+                .contains("empty")
+        );
+        let many = ChatRequest::new("p/m").messages((0..100_001).map(|_| Message::user("x")));
+        assert!(refused(&many).contains("100001 messages"));
+        let choice =
+            ChatRequest::from(("p/m", "hi")).tool_choice(ToolChoice::Function("nowhere".into()));
+        assert!(refused(&choice).contains("nowhere"));
+        let schema = ChatRequest::from(("p/m", "hi"))
+            .tool(Tool::function("f", "d", serde_json::json!([1])));
+        assert!(refused(&schema).contains("not a JSON object"));
+    }
+
+    #[test]
+    fn debug_shows_no_content() {
+        let request = ChatRequest::from(("p/m", "CANARY"));
+
+        assert!(!format!("{request:?} {:?}", request.messages).contains("CANARY"));
+    }
+
+    struct ToolCallFixture;
+
+    impl ToolCallFixture {
+        fn call(id: &str) -> super::super::ToolCall {
+            super::super::ToolCall::new(id, "f", "{}")
+        }
+    }
+}

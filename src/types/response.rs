@@ -1,0 +1,270 @@
+//! An answer.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Adaptation, Attempt, Cost, Decision, Extra, Json, Message, Opaque, Part, Reasoning, Role, Target, ToolCall,
+    Usage, Usd, Wire,
+};
+
+/// Why the model stopped.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// The answer is complete.
+    Stop,
+    /// The token limit was reached.
+    Length,
+    /// The model waits for tool results.
+    ToolCalls,
+    /// The provider's content policy cut the answer.
+    ContentFilter,
+    /// A word this crate has no name for.
+    Other(String),
+}
+
+/// What a provider answered, in our terms: what [`Provider::chat`](crate::Provider::chat) returns.
+#[non_exhaustive]
+#[derive(Clone, PartialEq)]
+pub struct Reply {
+    /// The provider's id of the answer.
+    pub id: Option<String>,
+    /// The model that answered, as the provider names it; may be more exact than what was asked for.
+    pub model: Option<String>,
+    /// The answer.
+    pub message: Message,
+    /// Why the model stopped; `None` when the provider did not say.
+    pub finish_reason: Option<FinishReason>,
+    /// The provider's own word for it.
+    pub finish_reason_raw: Option<String>,
+    /// What it consumed; `None` when the provider did not say.
+    pub usage: Option<Usage>,
+    /// The service tier that served the request, where the provider says so.
+    pub service_tier: Option<String>,
+    /// Log probabilities in the provider's own JSON.
+    pub logprobs: Option<Opaque>,
+    /// Further answers, when `n` asked for more than one.
+    pub alternatives: Vec<Alternative>,
+    /// What was changed to fit the target.
+    pub adaptations: Vec<Adaptation>,
+    /// The provider's request id.
+    pub request_id: Option<Box<str>>,
+    /// The HTTP status, where there was one.
+    pub status: Option<u16>,
+    /// Fields without a name here.
+    pub extra: Extra,
+}
+
+impl Reply {
+    /// An answer in plain text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { message: Message::assistant(text), finish_reason: Some(FinishReason::Stop), ..Self::empty() }
+    }
+
+    /// An answer with nothing in it yet.
+    pub fn empty() -> Self {
+        Self {
+            id: None,
+            model: None,
+            message: Message::new(Role::Assistant, Vec::<Part>::new()),
+            finish_reason: None,
+            finish_reason_raw: None,
+            usage: None,
+            service_tier: None,
+            logprobs: None,
+            alternatives: Vec::new(),
+            adaptations: Vec::new(),
+            request_id: None,
+            status: None,
+            extra: Extra::new(),
+        }
+    }
+
+    /// Adds what the call consumed.
+    #[must_use]
+    pub fn with_usage(mut self, usage: Usage) -> Self {
+        self.usage = Some(usage);
+        self
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("id", &self.id)
+            .field("model", &self.model)
+            .field("parts", &self.message.parts.len())
+            .field("finish_reason", &self.finish_reason)
+            .field("usage", &self.usage)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A further answer to the same request.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alternative {
+    /// The answer.
+    pub message: Message,
+    /// Why the model stopped.
+    pub finish_reason: Option<FinishReason>,
+}
+
+impl Alternative {
+    /// An answer that ended for `finish_reason`.
+    pub fn new(message: Message, finish_reason: Option<FinishReason>) -> Self {
+        Self { message, finish_reason }
+    }
+}
+
+/// How a call went: who answered, after which attempts, for how much.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct CallSummary {
+    /// Who answered.
+    pub target: Target,
+    /// Why it was chosen.
+    pub decision: Decision,
+    /// Every attempt, oldest first; the last one answered.
+    pub attempts: Vec<Attempt>,
+    /// What the answering attempt cost; `None` when its usage or price is unknown.
+    pub cost: Option<Cost>,
+    /// From the start of the call to its end, all attempts included.
+    pub elapsed: Duration,
+}
+
+impl CallSummary {
+    /// A summary of a call that `target` answered.
+    pub fn new(
+        target: Target,
+        decision: Decision,
+        attempts: Vec<Attempt>,
+        cost: Option<Cost>,
+        elapsed: Duration,
+    ) -> Self {
+        Self { target, decision, attempts, cost, elapsed }
+    }
+
+    /// What all attempts cost together, failed ones included; `None` when the answering attempt's cost is unknown.
+    ///
+    /// A failed attempt counts when the provider reported its usage; whether others were billed is not known.
+    pub fn total_cost(&self) -> Option<Usd> {
+        self.cost.as_ref()?;
+        Some(self.attempts.iter().filter_map(|attempt| attempt.cost).sum())
+    }
+}
+
+/// An answer and how it came about.
+#[non_exhaustive]
+#[derive(Clone)]
+pub struct ChatResponse {
+    /// What the provider answered.
+    pub reply: Reply,
+    /// Who answered, after which attempts, for how much.
+    pub summary: CallSummary,
+}
+
+impl ChatResponse {
+    /// Joins the two halves.
+    pub fn new(reply: Reply, summary: CallSummary) -> Self {
+        Self { reply, summary }
+    }
+
+    /// All text of the answer, joined with nothing in between; empty when there is none.
+    pub fn text(&self) -> String {
+        self.reply.message.text()
+    }
+
+    /// All readable reasoning, joined with nothing in between; empty when there is none.
+    pub fn reasoning_text(&self) -> String {
+        self.reply
+            .message
+            .parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Reasoning(Reasoning { text, .. }) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The tool calls, in order.
+    pub fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {
+        self.reply.message.tool_calls()
+    }
+
+    /// The answer as a message, to append to the next request.
+    pub fn message(&self) -> &Message {
+        &self.reply.message
+    }
+
+    /// Takes the message out.
+    pub fn into_message(self) -> Message {
+        self.reply.message
+    }
+
+    /// Why the model stopped.
+    pub fn finish_reason(&self) -> Option<&FinishReason> {
+        self.reply.finish_reason.as_ref()
+    }
+
+    /// What the answering attempt consumed.
+    pub fn usage(&self) -> Option<&Usage> {
+        self.reply.usage.as_ref()
+    }
+
+    /// Who answered.
+    pub fn target(&self) -> &Target {
+        &self.summary.target
+    }
+
+    /// The answering provider.
+    pub fn provider(&self) -> &str {
+        self.summary.target.provider()
+    }
+
+    /// The model that answered: as the provider reported it, otherwise as it was asked for.
+    pub fn model(&self) -> &str {
+        self.reply.model.as_deref().unwrap_or_else(|| self.summary.target.model())
+    }
+
+    /// What the answering attempt cost, by what was paid for; `None` when the usage or the price is unknown.
+    pub fn cost(&self) -> Option<&Cost> {
+        self.summary.cost.as_ref()
+    }
+
+    /// Every attempt, oldest first.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.summary.attempts
+    }
+
+    /// Why this target was chosen.
+    pub fn decision(&self) -> &Decision {
+        &self.summary.decision
+    }
+
+    /// What was changed to fit the target.
+    pub fn adaptations(&self) -> &[Adaptation] {
+        &self.reply.adaptations
+    }
+
+    /// A field of the provider's answer that has no name here.
+    pub fn extra(&self, name: &str) -> Option<&Json> {
+        self.reply.extra.get(name)
+    }
+
+    /// Log probabilities in the provider's own JSON, and whose JSON that is.
+    pub fn logprobs(&self) -> Option<(Wire, &Json)> {
+        self.reply.logprobs.as_ref().map(|opaque| (opaque.wire, &opaque.json))
+    }
+}
+
+impl fmt::Debug for ChatResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChatResponse").field("reply", &self.reply).field("summary", &self.summary).finish()
+    }
+}

@@ -1,0 +1,94 @@
+//! Tools the model may ask for.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Extra, Json, Opaque};
+
+/// A function the model may ask to be run, or a vendor's built-in tool.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tool {
+    /// The function's name.
+    pub name: String,
+    /// What it does, for the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// JSON Schema of the arguments; `None` means no arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Json>,
+    /// Must the vendor hold the model to the schema? `None`: the vendor's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
+    /// A vendor's built-in tool in its own JSON, sent verbatim to that wire only. The other fields are then unused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builtin: Option<Opaque>,
+    /// Fields without a name here.
+    #[serde(default, skip_serializing_if = "Extra::is_empty")]
+    pub extra: Extra,
+}
+
+impl Tool {
+    /// A function with a JSON Schema for its arguments.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// let weather = polyroute::Tool::function(
+    ///     "weather",
+    ///     "Current weather in a city",
+    ///     json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}),
+    /// );
+    /// assert_eq!(weather.name, "weather");
+    /// ```
+    pub fn function(
+        name: impl Into<String>,
+        description: impl Into<String>,
+        parameters: impl Into<Json>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            description: Some(description.into()),
+            parameters: Some(parameters.into()),
+            strict: None,
+            builtin: None,
+            extra: Extra::new(),
+        }
+    }
+
+    /// A vendor's built-in tool in its own JSON.
+    pub fn builtin(tool: Opaque) -> Self {
+        Self {
+            name: String::new(),
+            description: None,
+            parameters: None,
+            strict: None,
+            builtin: Some(tool),
+            extra: Extra::new(),
+        }
+    }
+}
+
+/// Must the model call a tool?
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolChoice {
+    /// The model decides.
+    Auto,
+    /// No tool.
+    None,
+    /// At least one tool.
+    Required,
+    /// This function.
+    Function(String),
+}
+
+/// May the model call several tools in one turn?
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParallelToolCalls {
+    /// Several.
+    Allowed,
+    /// One at most.
+    Forbidden,
+}
