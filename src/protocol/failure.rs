@@ -1,6 +1,9 @@
 //! What an error body says, and what kind of error that is.
 
+use std::fmt;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
 
@@ -14,8 +17,268 @@ pub struct WireFailure {
     pub code: Option<String>,
     /// The machine-readable type, for example `invalid_request_error`.
     pub error_type: Option<String>,
-    /// The sentence.
+    /// The sentence. Treat it as user data.
     pub message: Option<String>,
     /// How long to wait, where the body says so.
     pub retry_after: Option<Duration>,
+}
+
+impl WireFailure {
+    /// Reads any of the shapes in use: `{"error": {..}}`, `{"error": ".."}`, `{"message": ..}`, `{"detail": ..}`,
+    /// Google's array around the first. Anything else, HTML included, gives an empty failure.
+    pub fn parse(body: &[u8]) -> Self {
+        serde_json::from_slice::<Value>(body).map(|value| Self::from_value(&value)).unwrap_or_default()
+    }
+
+    /// As [`parse`](Self::parse), of JSON already read.
+    pub fn from_value(value: &Value) -> Self {
+        let outer = match value {
+            Value::Array(items) => items.first().unwrap_or(value),
+            _ => value,
+        };
+        let inner = match outer.get("error") {
+            Some(error @ Value::Object(_)) => error,
+            _ => outer,
+        };
+        let code = inner.get("code").or_else(|| outer.get("code"));
+        let message = [inner.get("message"), outer.get("error"), outer.get("detail"), outer.get("message")]
+            .into_iter()
+            .flatten()
+            .find_map(sentence);
+        Self {
+            status: code
+                .and_then(status_of)
+                .or_else(|| inner.get("status").and_then(status_of))
+                .or_else(|| outer.get("raw_status_code").and_then(status_of)),
+            code: code.and_then(word),
+            error_type: inner
+                .get("type")
+                .and_then(word)
+                .or_else(|| inner.get("status").and_then(Value::as_str).map(str::to_owned))
+                .or_else(|| outer.get("type").and_then(word)),
+            message,
+            retry_after: retry_info(inner),
+        }
+    }
+
+    /// What kind of error this is, under HTTP `status`; 200 means the error came inside an answer.
+    ///
+    /// The vendor's code and type decide where they are precise. Several vendors say only in prose that a prompt is
+    /// too long or a key is bad; the phrases known for that are a closed list below, with their source.
+    pub fn kind(&self, status: u16) -> ErrorKind {
+        let status = if status < 400 { self.status.unwrap_or_else(|| self.implied_status()) } else { status };
+        let says = |words: &[&str]| self.says(words);
+        match status {
+            401 => ErrorKind::Authentication,
+            403 if says(BAD_KEY) => ErrorKind::Authentication,
+            429 if says(NO_QUOTA) => ErrorKind::QuotaExhausted,
+            400 | 413 | 422 if says(TOO_LONG) => ErrorKind::ContextTooLong,
+            400 | 422 if says(FILTERED) => ErrorKind::ContentFiltered,
+            400 | 422 if says(BAD_KEY) => ErrorKind::Authentication,
+            400 if says(UNKNOWN_MODEL) => ErrorKind::ModelNotFound,
+            other => ErrorKind::from_status(other),
+        }
+    }
+
+    /// Makes the error; `status` is the HTTP status, 200 when the error came inside an answer.
+    pub fn into_error(self, status: u16) -> Error {
+        let kind = self.kind(status);
+        let mut error = Error::new(kind, explain(kind)).with_status(status);
+        if let Some(code) = self.code.as_deref().or(self.error_type.as_deref()) {
+            error = error.with_provider_code(code);
+        }
+        if let Some(wait) = self.retry_after {
+            error = error.with_retry_after(wait);
+        }
+        match self.message {
+            Some(message) => error.with_provider_message(message),
+            None => error,
+        }
+    }
+
+    /// The status that a type implies, for errors inside an answer that was begun with 200.
+    fn implied_status(&self) -> u16 {
+        let named = |name: &str| {
+            self.error_type.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
+                || self.code.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name))
+        };
+        STATUS_OF_TYPE
+            .iter()
+            .find(|(_, names)| names.iter().any(|name| named(name)))
+            .map_or(500, |(status, _)| *status)
+    }
+
+    fn says(&self, words: &[&str]) -> bool {
+        [&self.code, &self.error_type, &self.message].into_iter().flatten().any(|text| {
+            let text = text.to_ascii_lowercase();
+            words.iter().any(|word| text.contains(word))
+        })
+    }
+}
+
+impl fmt::Debug for WireFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WireFailure({:?}, {:?}, {:?})", self.status, self.code, self.error_type)
+    }
+}
+
+/// What to do about it, in our own words.
+fn explain(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Authentication => "the provider does not accept the key",
+        ErrorKind::Permission => "the key may not do this; check the project's and the model's access",
+        ErrorKind::QuotaExhausted => "the account's balance or plan is used up",
+        ErrorKind::RateLimited => "too many requests or tokens for the moment",
+        ErrorKind::ModelNotFound => "the provider does not know the model, or the key has no access to it",
+        ErrorKind::ContextTooLong => "the prompt does not fit the model's context window",
+        ErrorKind::ContentFiltered => "the provider's content policy stopped the request",
+        ErrorKind::Overloaded => "the provider is overloaded",
+        ErrorKind::Timeout => "the provider's backend took too long",
+        ErrorKind::InvalidRequest => "the provider refused the request; provider_message() has its sentence",
+        ErrorKind::Configuration
+        | ErrorKind::Connection
+        | ErrorKind::DeadlineExceeded
+        | ErrorKind::Internal
+        | ErrorKind::InvalidResponse
+        | ErrorKind::NoRoute
+        | ErrorKind::Server
+        | ErrorKind::Tls
+        | ErrorKind::Truncated
+        | ErrorKind::Unsupported => "the provider failed",
+    }
+}
+
+fn status_of(value: &Value) -> Option<u16> {
+    let number = match value {
+        Value::Number(number) => number.as_u64()?,
+        Value::String(text) => text.parse().ok()?,
+        _ => return None,
+    };
+    u16::try_from(number).ok().filter(|status| (400..600).contains(status))
+}
+
+fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// FastAPI servers answer `detail` with a list of objects that hold a `msg`.
+fn sentence(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => items.first()?.get("msg")?.as_str().map(str::to_owned),
+        Value::Object(fields) => fields.get("message")?.as_str().map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// Google's `RetryInfo`: <https://cloud.google.com/apis/design/errors#error_details> (read 2026-11-23).
+fn retry_info(error: &Value) -> Option<Duration> {
+    let delay = error.get("details")?.as_array()?.iter().find_map(|detail| detail.get("retryDelay"))?;
+    let seconds: f64 = delay.as_str()?.strip_suffix('s')?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok().map(|wait| wait.min(LONGEST_WAIT))
+}
+
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
+/// What the error types of in-band errors mean as a status.
+/// Anthropic: <https://platform.claude.com/docs/en/api/errors>; Google: <https://cloud.google.com/apis/design/errors>
+/// (read 2026-11-23).
+const STATUS_OF_TYPE: &[(u16, &[&str])] = &[
+    (400, &["invalid_request_error", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "tool_use_failed"]),
+    (401, &["authentication_error", "UNAUTHENTICATED"]),
+    (402, &["billing_error"]),
+    (403, &["permission_error", "PERMISSION_DENIED"]),
+    (404, &["not_found_error", "NOT_FOUND"]),
+    (413, &["request_too_large"]),
+    (429, &["rate_limit_error", "rate_limit_exceeded", "insufficient_quota", "RESOURCE_EXHAUSTED"]),
+    (503, &["overloaded_error", "UNAVAILABLE"]),
+    (504, &["timeout_error", "DEADLINE_EXCEEDED"]),
+];
+
+/// OpenAI code; then the sentences of Anthropic, OpenAI-compatible servers (vLLM, DeepSeek), Perplexity, Google,
+/// Mistral and Bedrock, which have no code for it.
+const TOO_LONG: &[&str] = &[
+    "context_length_exceeded",
+    "too_many_prompt_tokens",
+    "prompt is too long",
+    "maximum context length",
+    "exceeds the context window",
+    "input token count",
+    "too many tokens",
+    "input tokens exceeded",
+    "exceed_context_size",
+];
+
+/// OpenAI, Azure and Groq codes.
+const FILTERED: &[&str] =
+    &["content_filter", "content_policy_violation", "responsibleaipolicyviolation", "data_inspection_failed"];
+
+/// Google's reason, then the sentences of Google and xAI, which answer 400 or 403 to a bad key.
+const BAD_KEY: &[&str] =
+    &["api_key_invalid", "api key not valid", "incorrect api key", "invalid api key", "invalid_api_key"];
+
+/// OpenAI and xAI codes.
+const UNKNOWN_MODEL: &[&str] = &["model_not_found", "invalid_model", "model not found"];
+
+/// OpenAI's code, DeepSeek's and Anthropic's sentences.
+const NO_QUOTA: &[&str] =
+    &["insufficient_quota", "insufficient balance", "credit balance", "billing_hard_limit"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_code_and_known_phrases_decide_the_kind() {
+        use ErrorKind as K;
+        for (status, body, expected) in [
+            (401, r#"{"detail":"Invalid API Key"}"#, K::Authentication),
+            (
+                400,
+                r#"{"error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 5"}}"#,
+                K::ContextTooLong,
+            ),
+            (400, r#"{"error":{"code":"content_filter","message":"x"}}"#, K::ContentFiltered),
+            (400, r#"{"error":{"message":"temperature: range: 0..1"}}"#, K::InvalidRequest),
+            (400, r#"{"code":"invalid-argument","error":"Incorrect API key provided."}"#, K::Authentication),
+            (400, r#"{"code":"1500","message":"Invalid model: x","type":"invalid_model"}"#, K::ModelNotFound),
+            (429, r#"{"error":{"code":"insufficient_quota"}}"#, K::QuotaExhausted),
+            (429, r#"{"error":{"code":429}}"#, K::RateLimited),
+            (402, "", K::QuotaExhausted),
+            (408, "", K::Timeout),
+            (413, "", K::ContextTooLong),
+            (500, "<html>", K::Server),
+            (503, "", K::Overloaded),
+            (504, "", K::Timeout),
+            (
+                529,
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+                K::Overloaded,
+            ),
+            (
+                200,
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+                K::Overloaded,
+            ),
+            (200, r#"{"error":{"code":502,"message":"upstream"}}"#, K::Server),
+            (200, r#"{"error":{"message":"?"}}"#, K::Server),
+        ] {
+            assert_eq!(WireFailure::parse(body.as_bytes()).kind(status), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn googles_retry_delay_is_read() {
+        let failure = WireFailure::parse(
+            br#"[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"m",
+                 "details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"36.5s"}]}}]"#,
+        );
+
+        assert_eq!(failure.retry_after, Some(Duration::from_millis(36_500)));
+        assert_eq!(failure.error_type.as_deref(), Some("RESOURCE_EXHAUSTED"));
+    }
 }

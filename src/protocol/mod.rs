@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 pub use failure::WireFailure;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{Adaptation, ChatRequest, EmbedReply, EmbedRequest, Reply, StreamEvent, Wire};
+use crate::types::{Adaptation, ChatRequest, EmbedReply, EmbedRequest, ModelHints, Reply, StreamEvent, Wire};
 
 /// A wire format for chat.
 pub trait Protocol: std::fmt::Debug + Send + Sync {
@@ -93,16 +93,14 @@ pub struct EncodeFor<'a> {
     pub model: &'a str,
     /// Whole or streamed.
     pub mode: Mode,
-    /// The most tokens the model can generate, where the catalogue knows it; some formats must send a limit.
-    pub max_output_tokens: Option<u64>,
-    /// Which sampling options and reasoning styles the model takes, where the catalogue knows.
-    pub sampling: Sampling,
+    /// What the catalogue knows of the model.
+    pub hints: ModelHints,
 }
 
 impl<'a> EncodeFor<'a> {
     /// For `model` at `provider`, about which nothing more is known.
     pub fn new(provider: &'a str, model: &'a str, mode: Mode) -> Self {
-        Self { provider, model, mode, max_output_tokens: None, sampling: Sampling::Accepted }
+        Self { provider, model, mode, hints: ModelHints::default() }
     }
 }
 
@@ -114,16 +112,6 @@ pub enum Mode {
     Whole,
     /// Events.
     Stream,
-}
-
-/// Does the model take `temperature`, `top_p` and `top_k`?
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sampling {
-    /// It does, or nobody knows.
-    Accepted,
-    /// The catalogue says it refuses them.
-    Refused,
 }
 
 /// A request as a vendor wants it.

@@ -9,15 +9,12 @@ mod http;
 mod settings;
 pub mod vendor;
 
+pub use vendor::{KeyStyle, Vendor};
+
 use async_trait::async_trait;
 
-pub use credential::Credential;
-pub use http::HttpProvider;
-pub use settings::{Environment, Limits, Settings};
-pub use vendor::Vendor;
-
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{ChatRequest, EmbedReply, EmbedRequest, Reply, ReplyStream, StreamEvent};
+use crate::types::{ChatRequest, EmbedReply, EmbedRequest, ModelHints, Reply, ReplyStream};
 
 /// Something that completes text: a vendor, a server of your own, a function.
 ///
@@ -40,7 +37,7 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// As [`chat`](Self::chat); errors may also come as the stream's last item.
     async fn chat_stream(&self, call: Call<'_>) -> Result<ReplyStream> {
         let reply = self.chat(call).await?;
-        Ok(Box::pin(futures::stream::iter(burst(reply).into_iter().map(Ok))))
+        Ok(Box::pin(futures::stream::iter(reply.into_events().into_iter().map(Ok))))
     }
 
     /// Turns texts into vectors. By default unsupported.
@@ -63,12 +60,14 @@ pub struct Call<'a> {
     pub model: &'a str,
     /// What is asked. Its `model` field is what the caller wrote and may be a route's name.
     pub request: &'a ChatRequest,
+    /// What the catalogue knows of the model.
+    pub hints: ModelHints,
 }
 
 impl<'a> Call<'a> {
     /// A call of `model` with `request`.
     pub fn new(model: &'a str, request: &'a ChatRequest) -> Self {
-        Self { model, request }
+        Self { model, request, hints: ModelHints::default() }
     }
 }
 

@@ -33,7 +33,13 @@ impl HttpRequest {
 
 impl fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HttpRequest({} {}, {} bytes)", self.method, self.url.host_str().unwrap_or_default(), self.body.len())
+        write!(
+            f,
+            "HttpRequest({} {}, {} bytes)",
+            self.method,
+            self.url.host_str().unwrap_or_default(),
+            self.body.len()
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{CallSummary, Extra, Scope, Json, Usage};
+use super::{CallSummary, Extra, Json, Scope, Usage};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Texts to turn into vectors.
@@ -25,11 +25,7 @@ pub struct EmbedRequest {
 impl EmbedRequest {
     /// `inputs` for `model`, which is `provider/model` or a route's name.
     pub fn new(model: impl Into<String>, inputs: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self {
-            model: model.into(),
-            inputs: inputs.into_iter().map(Into::into).collect(),
-            ..Self::default()
-        }
+        Self { model: model.into(), inputs: inputs.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
     /// Sets the length of the vectors.

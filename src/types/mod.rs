@@ -8,6 +8,7 @@ mod decision;
 mod embed;
 mod extra;
 mod format;
+mod hints;
 mod id;
 mod json;
 mod message;
@@ -26,6 +27,7 @@ pub use decision::{Decision, Ranked, Rejected};
 pub use embed::{EmbedReply, EmbedRequest, EmbedResponse};
 pub use extra::{Extra, Scope};
 pub use format::ResponseFormat;
+pub use hints::{ModelHints, Sampling};
 pub use id::Target;
 pub use json::Json;
 pub use message::{

@@ -81,7 +81,9 @@ impl FromStr for Usd {
             return Err(bad());
         }
         let mut pico: i128 = 0;
-        for digit in whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', 12 - fraction.len())) {
+        for digit in
+            whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', 12 - fraction.len()))
+        {
             if !digit.is_ascii_digit() {
                 return Err(bad());
             }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Extra, Json, Message, OnUnsupported, ParallelToolCalls, Part, ResponseFormat, Role, Scope, Tool, ToolChoice,
-    ToolResult,
+    Extra, Json, Message, OnUnsupported, ParallelToolCalls, Part, ResponseFormat, Role, Scope, Tool,
+    ToolChoice, ToolResult,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -467,9 +467,8 @@ mod tests {
     #[test]
     fn a_tool_result_needs_an_earlier_call() {
         let call = Message::new(Role::Assistant, [ToolCallFixture::call("c1")]);
-        let good = ChatRequest::from(("p/m", "hi"))
-            .message(call.clone())
-            .tool_results([ToolResult::new("c1", "1")]);
+        let good =
+            ChatRequest::from(("p/m", "hi")).message(call.clone()).tool_results([ToolResult::new("c1", "1")]);
         let bad =
             ChatRequest::from(("p/m", "hi")).message(call).tool_results([ToolResult::new("other", "1")]);
 
@@ -486,11 +485,9 @@ mod tests {
         );
         let many = ChatRequest::new("p/m").messages((0..100_001).map(|_| Message::user("x")));
         assert!(refused(&many).contains("100001 messages"));
-        let choice =
-            ChatRequest::from(("p/m", "hi")).tool_choice(ToolChoice::Function("nowhere".into()));
+        let choice = ChatRequest::from(("p/m", "hi")).tool_choice(ToolChoice::Function("nowhere".into()));
         assert!(refused(&choice).contains("nowhere"));
-        let schema = ChatRequest::from(("p/m", "hi"))
-            .tool(Tool::function("f", "d", serde_json::json!([1])));
+        let schema = ChatRequest::from(("p/m", "hi")).tool(Tool::function("f", "d", serde_json::json!([1])));
         assert!(refused(&schema).contains("not a JSON object"));
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adaptation, Attempt, Cost, Decision, Extra, Json, Message, Opaque, Part, Reasoning, Role, Target, ToolCall,
-    Usage, Usd, Wire,
+    Adaptation, Attempt, Cost, Decision, Extra, Json, Message, Opaque, Part, Reasoning, Role, Target,
+    ToolCall, Usage, Usd, Wire,
 };
 
 /// Why the model stopped.

@@ -7,10 +7,53 @@ use std::task::{Context, Poll};
 use futures::stream::{Stream, StreamExt as _};
 
 use super::{
-    Alternative, CallSummary, ChatResponse, Extra, FinishReason, Json, Message, Opaque, Part, Reasoning, Refusal,
-    Reply, Role, Text, ToolCall, Usage,
+    Alternative, CallSummary, ChatResponse, Extra, FinishReason, Json, Message, Opaque, Part, Reasoning,
+    Refusal, Reply, Role, Text, ToolCall, Usage,
 };
 use crate::error::{Error, ErrorKind, Result};
+
+impl Reply {
+    /// The events that [`Accumulator`] folds back into this answer. Parts arrive whole; alternatives follow.
+    pub fn into_events(self) -> Vec<StreamEvent> {
+        let mut events = vec![StreamEvent::Start { id: self.id, model: self.model }];
+        let mut calls = 0;
+        push_parts(self.message, &mut calls, &mut events);
+        for (choice, alternative) in (1..).zip(self.alternatives) {
+            let mut own = Vec::new();
+            push_parts(alternative.message, &mut 0, &mut own);
+            own.push(StreamEvent::finish(alternative.finish_reason, None));
+            events.extend(
+                own.into_iter().map(|event| StreamEvent::Alternative { choice, event: Box::new(event) }),
+            );
+        }
+        events.extend(self.logprobs.map(StreamEvent::Logprobs));
+        events.extend(self.usage.map(|usage| StreamEvent::Usage(Box::new(usage))));
+        events.push(StreamEvent::Finish(Box::new(StreamFinish {
+            reason: self.finish_reason,
+            raw: self.finish_reason_raw,
+            service_tier: self.service_tier,
+            extra: self.extra,
+        })));
+        events
+    }
+}
+
+fn push_parts(message: Message, calls: &mut usize, events: &mut Vec<StreamEvent>) {
+    for part in message.parts {
+        match part {
+            Part::ToolCall(call) => {
+                let index = *calls;
+                *calls += 1;
+                events.push(StreamEvent::ToolCallStart { index, id: call.id, name: call.name });
+                events.push(StreamEvent::ToolCallArguments { index, delta: call.arguments });
+                if !call.extra.is_empty() {
+                    events.push(StreamEvent::PartExtra(call.extra));
+                }
+            }
+            whole => events.push(StreamEvent::Part(whole)),
+        }
+    }
+}
 
 /// What a provider streams: events up to and including [`StreamEvent::Finish`], or an error.
 pub type ReplyStream = Pin<Box<dyn Stream<Item = Result<StreamEvent>> + Send>>;
@@ -115,7 +158,9 @@ impl StreamEvent {
             | Self::Finish(_)
             | Self::Done(_) => true,
             Self::Alternative { event, .. } => event.is_semantic(),
-            Self::Start { .. } | Self::PartEnd | Self::PartExtra(_) | Self::Logprobs(_) | Self::Usage(_) => false,
+            Self::Start { .. } | Self::PartEnd | Self::PartExtra(_) | Self::Logprobs(_) | Self::Usage(_) => {
+                false
+            }
         }
     }
 
