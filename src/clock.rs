@@ -45,6 +45,10 @@ impl Clock for SystemClock {
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
+        // Outside a runtime tokio would panic; the transport reports the missing runtime as an error instead.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Box::pin(std::future::pending());
+        }
         Box::pin(tokio::time::sleep(duration))
     }
 }

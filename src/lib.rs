@@ -18,5 +18,11 @@ pub mod testing;
 pub mod transport;
 pub mod types;
 
+pub use client::{CallableModel, Client, ClientBuilder};
 pub use error::{Error, ErrorKind, Result};
-pub use types::{ChatRequest, Target, Tool, Usd};
+pub use provider::{Provider, Settings};
+pub use routing::{Route, RoutingPolicy};
+pub use types::{
+    ChatRequest, ChatResponse, ChatStream, Effort, EmbedRequest, EmbedResponse, FinishReason, Json, Message,
+    Part, ResponseFormat, Role, StreamEvent, Target, Tool, ToolCall, ToolChoice, ToolResult, Usage, Usd,
+};

@@ -1,1 +1,159 @@
-//! To come.
+//! The facade: one client, many providers.
+
+mod attempt;
+mod builder;
+mod call;
+mod candidates;
+mod operation;
+mod pipeline;
+mod registry;
+mod stream;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use builder::ClientBuilder;
+pub use candidates::CallableModel;
+
+use crate::account;
+use crate::catalog::Catalogue;
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::resilience::{RetryPolicy, Timeouts};
+use crate::store::Store;
+use crate::telemetry::Observer;
+use crate::types::{ChatRequest, ChatResponse, ChatStream, Cost, EmbedRequest, EmbedResponse, Target, Usage};
+use registry::Registry;
+
+/// Asks any model of any registered provider. Cloning copies a pointer; clones share connections and state.
+///
+/// ```no_run
+/// # async fn example() -> polyroute::Result<()> {
+/// use polyroute::{Client, Route};
+///
+/// let client = Client::builder()
+///     .vendors_from_env()
+///     .route("smart", Route::ordered(["anthropic/claude-sonnet-4-5", "openai/gpt-5"]))
+///     .build()?;
+/// let answer = client.chat(("smart", "Why is the sky blue?")).await?;
+/// println!("{} (from {}, {:?})", answer.text(), answer.target(), answer.cost().map(|cost| cost.total));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+/// What all clones share. Never changes after the builder made it.
+struct Inner {
+    registry: Registry,
+    catalogue: Arc<Catalogue>,
+    clock: Arc<dyn Clock>,
+    observers: Vec<Arc<dyn Observer>>,
+    retry: RetryPolicy,
+    timeouts: Timeouts,
+    store: Arc<dyn Store>,
+    seed: AtomicU64,
+}
+
+impl Client {
+    /// Registers every vendor whose key variable is set (`OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, …). No network.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when no variable is set, or a key or address is
+    /// malformed.
+    pub fn from_env() -> Result<Self> {
+        Self::builder().vendors_from_env().build()
+    }
+
+    /// Begins a client piece by piece.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    /// Asks and waits for the whole answer. `request` is a [`ChatRequest`] or a pair of model and prompt.
+    ///
+    /// Dropping the future cancels the call.
+    ///
+    /// # Errors
+    /// The last attempt's error, with [`Error::attempts`](crate::Error::attempts) listing all of them.
+    pub async fn chat(&self, request: impl Into<ChatRequest>) -> Result<ChatResponse> {
+        pipeline::chat(&self.inner, request.into()).await
+    }
+
+    /// Asks and returns the answer as it arrives. Resolves with the first piece of content: until then failures move to
+    /// another target unseen.
+    ///
+    /// Dropping the future or the stream cancels the call.
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat). Once content has come, errors are items of the stream.
+    pub async fn chat_stream(&self, request: impl Into<ChatRequest>) -> Result<ChatStream> {
+        pipeline::chat_stream(&self.inner, request.into()).await
+    }
+
+    /// Turns texts into vectors.
+    ///
+    /// Dropping the future cancels the call.
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat).
+    pub async fn embed(&self, request: EmbedRequest) -> Result<EmbedResponse> {
+        pipeline::embed(&self.inner, request).await
+    }
+
+    /// Every model of the catalogue that can be called with the registered providers, with its price. Models that are
+    /// not listed can be called too; their price is unknown.
+    pub fn models(&self) -> Vec<CallableModel> {
+        candidates::callable(&self.inner)
+    }
+
+    /// The names of the routes, sorted.
+    pub fn routes(&self) -> Vec<&str> {
+        self.inner.registry.route_names()
+    }
+
+    /// The names of the registered providers, sorted.
+    pub fn providers(&self) -> Vec<&str> {
+        self.inner.registry.provider_names()
+    }
+
+    /// What `usage` would cost at `target` now; `None` when the price is unknown.
+    pub fn cost_of(&self, target: &Target, usage: &Usage) -> Option<Cost> {
+        let model = candidates::describe(&self.inner, target)?;
+        account::cost(usage, model.price.as_ref()?, self.inner.clock.wall(), None)
+    }
+
+    /// The prices and limits this client goes by.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.inner.catalogue
+    }
+
+    /// Where shared state lives.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+}
+
+impl Inner {
+    /// A number nobody can guess from the last one, but that follows from the seed.
+    fn chance(&self) -> u64 {
+        let step = self.seed.fetch_add(1, Ordering::Relaxed);
+        fastrand::Rng::with_seed(step).u64(..)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("providers", &self.providers())
+            .field("routes", &self.routes())
+            .finish_non_exhaustive()
+    }
+}
+
+const _: fn(Client) = assert_send_sync;
+
+fn assert_send_sync(_: impl Send + Sync + Clone + 'static) {}

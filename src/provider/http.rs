@@ -1,1 +1,486 @@
-//! To come.
+//! Any protocol over any transport.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures::stream::{Stream, StreamExt as _};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use url::Url;
+
+use super::settings::{Environment, Limits, Settings, parse_base_url};
+use super::vendor::{KeyStyle, Vendor};
+use super::{Call, Credential, EmbedCall, Provider};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Mode, Path, WireFailure};
+use crate::transport::{self, Body, HttpRequest, HttpResponse, SseDecoder, Transport};
+use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, StreamEvent};
+
+/// A vendor over HTTP: its constant, an address, a key and a transport.
+#[derive(Debug)]
+pub struct HttpProvider {
+    vendor: &'static Vendor,
+    name: String,
+    base: Url,
+    /// The address of the path that never changes; most vendors have one.
+    fixed: OnceLock<(&'static str, Url)>,
+    credential: Option<Arc<Credential>>,
+    headers: HeaderMap,
+    limits: Limits,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+}
+
+impl HttpProvider {
+    /// Sets `vendor` up. What `settings` leaves open comes from `environment`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when the key is missing (the message names its variable) or malformed, the address is
+    /// missing or unsafe, a header cannot be sent, or the vendor speaks no format this crate has.
+    pub fn new(
+        vendor: &'static Vendor,
+        settings: &Settings,
+        environment: &Environment,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let configuration = |message: String| Error::new(ErrorKind::Configuration, message);
+        let name = settings.name.clone().unwrap_or_else(|| vendor.name.to_owned());
+        if name.is_empty() || name.contains('/') {
+            return Err(configuration("a provider's name may not be empty or hold a slash".to_owned()));
+        }
+        if vendor.chat.is_none() && vendor.embed.is_none() {
+            return Err(configuration(format!(
+                "{} is known by its prices only; register a provider of your own under this name",
+                vendor.name
+            )));
+        }
+        let base = settings
+            .base_url
+            .clone()
+            .or_else(|| {
+                let from_environment = environment.first(vendor.base_url_env.as_slice())?;
+                Some(from_environment.expose().to_owned())
+            })
+            .unwrap_or_else(|| vendor.base_url.to_owned());
+        if base.is_empty() {
+            return Err(configuration(format!("{name} needs .base_url(..)")));
+        }
+        let secret = settings.api_key.clone().or_else(|| environment.first(vendor.key_env));
+        let credential = match (secret, vendor.key) {
+            (Some(secret), style) => Some(Arc::new(
+                Credential::new(secret, style)
+                    .map_err(|error| configuration(format!("{name}: {}", error.message())))?,
+            )),
+            (None, KeyStyle::OptionalBearer) => None,
+            (None, KeyStyle::Bearer | KeyStyle::Header(_)) => {
+                return Err(configuration(format!(
+                    "there is no key for {name}: set {} or pass it with .api_key(..)",
+                    vendor.key_env.join(" or ")
+                )));
+            }
+        };
+        Ok(Self {
+            vendor,
+            base: parse_base_url(&base, settings.plain_http)
+                .map_err(|error| configuration(format!("{name}: {}", error.message())))?,
+            fixed: OnceLock::new(),
+            headers: fixed_headers(vendor, settings, credential.as_deref())?,
+            credential,
+            limits: settings.limits,
+            name,
+            transport,
+            clock,
+        })
+    }
+
+    fn url(&self, path: &Path) -> Result<Url> {
+        match path {
+            Path::Fixed(path) => {
+                let (known, url) = self.fixed.get_or_init(|| (path, below(&self.base, path)));
+                Ok(if known == path { url.clone() } else { below(&self.base, path) })
+            }
+            Path::Model { prefix, model, suffix, query } => {
+                let mut url = below(&self.base, prefix);
+                if let Ok(mut segments) = url.path_segments_mut() {
+                    // One segment: `/`, `?`, `#` and `%` in a model's name are escaped and stay in their place.
+                    segments.push(&format!("{model}{suffix}"));
+                }
+                url.set_query(*query);
+                Ok(url)
+            }
+        }
+    }
+
+    async fn send(&self, encoded: Encoded, accept: &'static str) -> Result<HttpResponse> {
+        let mut headers = self.headers.clone();
+        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        for (name, value) in &encoded.headers {
+            let value = HeaderValue::from_str(value).map_err(|_| {
+                Error::new(ErrorKind::InvalidRequest, "a header of the request cannot be sent")
+            })?;
+            headers.append(HeaderName::from_static(name), value);
+        }
+        let url = self.url(&encoded.path)?;
+        self.transport.send(HttpRequest::new(Method::POST, url, headers, Bytes::from(encoded.body))).await
+    }
+
+    /// Turns anything but a 2xx into an error.
+    async fn check_status(
+        &self,
+        response: HttpResponse,
+        read: impl Fn(&[u8]) -> WireFailure,
+    ) -> Result<HttpResponse> {
+        let status = response.status;
+        if (200..300).contains(&status) {
+            return match response.headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+                None | Some(b"identity" | b"") => Ok(response),
+                // None was asked for, and a decompressor is a way to make a small body large.
+                Some(_) => Err(self.annotate(
+                    Error::new(
+                        ErrorKind::InvalidResponse,
+                        "the answer is compressed, which was not asked for",
+                    ),
+                    status,
+                    &response.headers,
+                )),
+            };
+        }
+        let headers = response.headers;
+        if (300..400).contains(&status) {
+            let error = Error::new(
+                ErrorKind::InvalidResponse,
+                "the provider redirects, which is refused so that keys stay here; correct the base URL",
+            );
+            return Err(self.annotate(error, status, &headers));
+        }
+        // An error that cannot be read is still the error its status names.
+        let body = read_whole(response.body, ERROR_BODY_LIMIT).await.unwrap_or_default();
+        Err(self.annotate(read(&body).into_error(status), status, &headers))
+    }
+
+    /// Adds what the headers say, and removes the key if the provider echoed it.
+    fn annotate(&self, error: Error, status: u16, headers: &HeaderMap) -> Error {
+        let mut error = self.scrub(error).with_status(status);
+        if let Some(id) = transport::request_id(headers) {
+            error = error.with_request_id(id);
+        }
+        match transport::retry_after(headers, self.clock.wall()) {
+            Some(wait) => error.with_retry_after(wait),
+            None => error,
+        }
+    }
+
+    fn scrub(&self, error: Error) -> Error {
+        scrub(self.credential.as_deref(), error)
+    }
+
+    async fn read_json(&self, response: HttpResponse) -> Result<(u16, HeaderMap, Bytes)> {
+        let HttpResponse { status, headers, body, .. } = response;
+        if media_type(&headers) == MediaType::Html {
+            let error = Error::new(
+                ErrorKind::InvalidResponse,
+                "the answer is a web page, not JSON; is the base URL right, is a proxy in between?",
+            );
+            return Err(self.annotate(error, status, &headers));
+        }
+        match read_whole(body, self.limits.body).await {
+            Ok(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => {
+                let error = Error::new(ErrorKind::InvalidResponse, "the answer is empty");
+                Err(self.annotate(error, status, &headers))
+            }
+            Ok(bytes) => Ok((status, headers, bytes)),
+            Err(error) => Err(self.annotate(error, status, &headers)),
+        }
+    }
+
+    async fn read_reply(
+        &self,
+        response: HttpResponse,
+        chat: &dyn crate::protocol::Protocol,
+    ) -> Result<Reply> {
+        let (status, headers, bytes) = self.read_json(response).await?;
+        let mut reply = chat.decode_chat(&bytes).map_err(|error| self.annotate(error, status, &headers))?;
+        reply.request_id = transport::request_id(&headers).map(Into::into);
+        reply.status = Some(status);
+        Ok(reply)
+    }
+
+    fn encode(
+        &self,
+        call: Call<'_>,
+        mode: Mode,
+    ) -> Result<(Encoded, &'static dyn crate::protocol::Protocol)> {
+        let chat = self
+            .vendor
+            .chat
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no chat", self.name)))?;
+        let mut target = EncodeFor::new(&self.name, call.model, mode);
+        target.hints = call.hints;
+        let encoded = chat.encode_chat(call.request, target)?;
+        if call.request.on_unsupported == OnUnsupported::Error
+            && let Some(adaptation) = encoded.adaptations.first()
+        {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("{}: {}", adaptation.field, adaptation.detail),
+            ));
+        }
+        Ok((encoded, chat))
+    }
+}
+
+#[async_trait]
+impl Provider for HttpProvider {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn chat(&self, call: Call<'_>) -> Result<Reply> {
+        let (mut encoded, chat) = self.encode(call, Mode::Whole)?;
+        let adaptations = std::mem::take(&mut encoded.adaptations);
+        let response = self.send(encoded, "application/json").await?;
+        let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
+        let mut reply = self.read_reply(response, chat).await?;
+        reply.adaptations = adaptations;
+        Ok(reply)
+    }
+
+    async fn chat_stream(&self, call: Call<'_>) -> Result<ReplyStream> {
+        let (mut encoded, chat) = self.encode(call, Mode::Stream)?;
+        let adaptations = std::mem::take(&mut encoded.adaptations);
+        let response = self.send(encoded, "text/event-stream").await?;
+        let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
+        let mut stream = match media_type(&response.headers) {
+            // Some servers answer a request for a stream in one piece.
+            MediaType::Json => self.read_reply(response, chat).await?.into(),
+            MediaType::Html => {
+                let error = Error::new(
+                    ErrorKind::InvalidResponse,
+                    "the answer is a web page, not a stream; is the base URL right, is a proxy in between?",
+                );
+                return Err(self.annotate(error, response.status, &response.headers));
+            }
+            MediaType::EventStream | MediaType::Other => {
+                let request_id = transport::request_id(&response.headers).map(Into::into);
+                let mut stream = ReplyStream::new(Events {
+                    body: response.body,
+                    sse: SseDecoder::new(self.limits.event),
+                    chat: chat.chat_decoder(),
+                    ready: VecDeque::new(),
+                    failed: None,
+                    ended: false,
+                    left: self.limits.stream,
+                    credential: self.credential.clone(),
+                    status: response.status,
+                    request_id,
+                });
+                stream.status = Some(response.status);
+                stream.request_id = transport::request_id(&response.headers).map(Into::into);
+                stream
+            }
+        };
+        stream.adaptations = adaptations;
+        Ok(stream)
+    }
+
+    async fn embed(&self, call: EmbedCall<'_>) -> Result<EmbedReply> {
+        let embed = self
+            .vendor
+            .embed
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no embeddings", self.name)))?;
+        let target = EncodeFor::new(&self.name, call.model, Mode::Whole);
+        let encoded = embed.encode_embed(call.request, target)?;
+        let response = self.send(encoded, "application/json").await?;
+        let response = self.check_status(response, |body| embed.decode_failure(body)).await?;
+        let (status, headers, bytes) = self.read_json(response).await?;
+        let mut reply = embed
+            .decode_embed(&bytes, call.request.inputs.len())
+            .map_err(|error| self.annotate(error, status, &headers))?;
+        reply.request_id = transport::request_id(&headers).map(Into::into);
+        reply.status = Some(status);
+        Ok(reply)
+    }
+}
+
+/// The events of one streamed answer. No task: bytes are decoded when polled.
+struct Events {
+    body: Body,
+    sse: SseDecoder,
+    chat: Box<dyn ChatDecoder>,
+    ready: VecDeque<StreamEvent>,
+    failed: Option<Error>,
+    ended: bool,
+    left: usize,
+    credential: Option<Arc<Credential>>,
+    status: u16,
+    request_id: Option<Box<str>>,
+}
+
+impl Events {
+    fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        let (chat, ready) = (&mut self.chat, &mut self.ready);
+        self.left = self.left.checked_sub(bytes.len()).ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidResponse,
+                "the stream is larger than the limit; see Settings::limits",
+            )
+        })?;
+        self.sse.push(bytes, |event| {
+            if chat.is_done() {
+                return Ok(());
+            }
+            chat.event(event.name, event.data, ready)
+        })
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let (chat, ready) = (&mut self.chat, &mut self.ready);
+        self.sse.finish(|event| {
+            if chat.is_done() {
+                return Ok(());
+            }
+            chat.event(event.name, event.data, ready)
+        })?;
+        self.chat.end(&mut self.ready)
+    }
+
+    fn fail(&mut self, error: Error) {
+        let mut error = scrub(self.credential.as_deref(), error).with_status(self.status);
+        if let Some(id) = &self.request_id {
+            error = error.with_request_id(id);
+        }
+        self.failed = Some(error);
+        self.ended = true;
+    }
+}
+
+impl Stream for Events {
+    type Item = Result<StreamEvent>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            if let Some(event) = this.ready.pop_front() {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            if this.ended {
+                // The end of the body is usually here already; reading it lets the connection be used again.
+                let _ = this.body.poll_next_unpin(context);
+                return Poll::Ready(this.failed.take().map(Err));
+            }
+            let taken = match ready!(this.body.poll_next_unpin(context)) {
+                Some(Ok(bytes)) => this.take(&bytes),
+                Some(Err(error)) => Err(error),
+                None => {
+                    this.ended = true;
+                    this.end()
+                }
+            };
+            match taken {
+                Ok(()) if this.chat.is_done() && !this.ended => {
+                    this.ended = true;
+                    if let Err(error) = this.chat.end(&mut this.ready) {
+                        this.fail(error);
+                    }
+                }
+                Ok(()) => {}
+                Err(error) => this.fail(error),
+            }
+        }
+    }
+}
+
+async fn read_whole(mut body: Body, limit: usize) -> Result<Bytes> {
+    let too_large = || {
+        Error::new(
+            ErrorKind::InvalidResponse,
+            format!("the answer is larger than {limit} bytes; see Settings::limits"),
+        )
+    };
+    let Some(first) = body.next().await.transpose()? else { return Ok(Bytes::new()) };
+    if first.len() > limit {
+        return Err(too_large());
+    }
+    // Most answers arrive in one piece, which then need not be copied.
+    let Some(second) = body.next().await.transpose()? else { return Ok(first) };
+    let mut whole = BytesMut::with_capacity((first.len() + second.len()) * 2);
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&second);
+    while whole.len() <= limit {
+        match body.next().await.transpose()? {
+            Some(piece) => whole.extend_from_slice(&piece),
+            None => return Ok(whole.freeze()),
+        }
+    }
+    Err(too_large())
+}
+
+fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.extend(path.split('/'));
+    }
+    url
+}
+
+fn fixed_headers(vendor: &Vendor, settings: &Settings, credential: Option<&Credential>) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in vendor.headers {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    for (name, value) in &settings.headers {
+        let bad = |_| {
+            Error::new(ErrorKind::Configuration, format!("a header given to {} cannot be sent", vendor.name))
+        };
+        let name = HeaderName::try_from(name.as_str()).map_err(|_| bad(()))?;
+        let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| bad(()))?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    if let Some(credential) = credential {
+        headers.insert(credential.header().clone(), credential.value().clone());
+    }
+    Ok(headers)
+}
+
+fn scrub(credential: Option<&Credential>, error: Error) -> Error {
+    match (credential, error.provider_message()) {
+        (Some(credential), Some(message)) => {
+            let clean = credential.scrub(message);
+            error.with_provider_message(clean)
+        }
+        _ => error,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MediaType {
+    EventStream,
+    Html,
+    Json,
+    Other,
+}
+
+/// A missing or strange type is not held against anybody: several servers that work send one.
+fn media_type(headers: &HeaderMap) -> MediaType {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("text/event-stream") {
+        MediaType::EventStream
+    } else if essence.eq_ignore_ascii_case("text/html") {
+        MediaType::Html
+    } else if essence.eq_ignore_ascii_case("application/json") {
+        MediaType::Json
+    } else {
+        MediaType::Other
+    }
+}
+
+/// Errors are sentences.
+const ERROR_BODY_LIMIT: usize = 1 << 20;

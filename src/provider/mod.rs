@@ -13,6 +13,10 @@ pub use vendor::{KeyStyle, Vendor};
 
 use async_trait::async_trait;
 
+pub use credential::Credential;
+pub use http::HttpProvider;
+pub use settings::{Environment, Limits, Settings};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{ChatRequest, EmbedReply, EmbedRequest, ModelHints, Reply, ReplyStream};
 
@@ -37,7 +41,7 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// As [`chat`](Self::chat); errors may also come as the stream's last item.
     async fn chat_stream(&self, call: Call<'_>) -> Result<ReplyStream> {
         let reply = self.chat(call).await?;
-        Ok(Box::pin(futures::stream::iter(reply.into_events().into_iter().map(Ok))))
+        Ok(reply.into())
     }
 
     /// Turns texts into vectors. By default unsupported.

@@ -1,1 +1,259 @@
-//! To come.
+//! How one provider instance is set up; the only file that reads the environment.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::Secret;
+
+/// Which vendor, under which name, where, and with which key.
+///
+/// ```
+/// use polyroute::Settings;
+/// // A vendor of the table, with a key of its own and under a name of its own.
+/// let team = Settings::vendor("openai").name("openai-team-b").api_key("sk-...");
+/// // Any server that imitates OpenAI's chat completions.
+/// let own = Settings::compatible("lab", "http://localhost:8000/v1");
+/// ```
+#[non_exhaustive]
+#[derive(Clone)]
+pub struct Settings {
+    pub(crate) vendor: String,
+    pub(crate) name: Option<String>,
+    pub(crate) api_key: Option<Secret>,
+    pub(crate) base_url: Option<String>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) plain_http: PlainHttp,
+    pub(crate) limits: Limits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlainHttp {
+    LoopbackOnly,
+    Anywhere,
+}
+
+impl Settings {
+    /// A vendor of the table by its name or alias; the key and address come from the environment unless given.
+    pub fn vendor(vendor: impl Into<String>) -> Self {
+        Self {
+            vendor: vendor.into(),
+            name: None,
+            api_key: None,
+            base_url: None,
+            headers: Vec::new(),
+            plain_http: PlainHttp::LoopbackOnly,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Any server that imitates OpenAI's chat completions, under `name`. `base_url` ends before `/chat/completions`.
+    pub fn compatible(name: impl Into<String>, base_url: impl Into<String>) -> Self {
+        Self::vendor("compatible").name(name).base_url(base_url)
+    }
+
+    /// Sets the part of `provider/model` before the slash, so that one vendor can be registered more than once.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sets the key.
+    #[must_use]
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.api_key = Some(key.into());
+        self
+    }
+
+    /// Sets the address that paths are below, for example a regional host or a proxy of your own.
+    #[must_use]
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// Adds a header to every request, for example `OpenAI-Organization`. It is treated as a secret.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Allows `http://` to a host that is not this machine. Keys and prompts then travel unencrypted.
+    #[must_use]
+    pub fn allow_plain_http(mut self) -> Self {
+        self.plain_http = PlainHttp::Anywhere;
+        self
+    }
+
+    /// Sets how much a provider may send.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("vendor", &self.vendor)
+            .field("name", &self.name)
+            .field("api_key", &self.api_key)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How much a provider may send before it is cut off.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of an answer that is not streamed. Default 32 MiB: room for several generated pictures.
+    pub body: usize,
+    /// Bytes of one streamed event. Default 16 MiB: Gemini sends a whole picture in one.
+    pub event: usize,
+    /// Bytes of one whole stream. Default 256 MiB.
+    pub stream: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body: 32 << 20, event: 16 << 20, stream: 256 << 20 }
+    }
+}
+
+impl Limits {
+    /// Limits of these many bytes.
+    pub fn new(body: usize, event: usize, stream: usize) -> Self {
+        Self { body, event, stream }
+    }
+}
+
+/// Where keys and addresses are looked up.
+#[derive(Clone, Default)]
+pub struct Environment {
+    pairs: Option<Vec<(String, Secret)>>,
+}
+
+impl Environment {
+    /// The variables of this process, read when asked for.
+    pub fn process() -> Self {
+        Self { pairs: None }
+    }
+
+    /// These variables and no others.
+    pub fn of(pairs: impl IntoIterator<Item = (impl Into<String>, impl Into<Secret>)>) -> Self {
+        Self { pairs: Some(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect()) }
+    }
+
+    /// The first of `names` that is set to something, with surrounding white space removed.
+    pub(crate) fn first(&self, names: &[&str]) -> Option<Secret> {
+        names.iter().find_map(|name| {
+            let value = self.read(name)?;
+            let trimmed = value.expose().trim();
+            (!trimmed.is_empty()).then(|| Secret::new(trimmed))
+        })
+    }
+
+    fn read(&self, name: &str) -> Option<Secret> {
+        match &self.pairs {
+            Some(pairs) => pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()),
+            #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+            None => std::env::var(name).ok().map(Secret::new),
+        }
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.pairs {
+            Some(pairs) => f.debug_set().entries(pairs.iter().map(|(name, _)| name)).finish(),
+            None => f.write_str("Environment(process)"),
+        }
+    }
+}
+
+/// Reads a base URL. Nothing of it is repeated in an error: it may hold a password.
+///
+/// # Errors
+/// [`ErrorKind::Configuration`] when it is no address, is not `http` or `https`, holds credentials, a query or a
+/// fragment, or is plain `http` to another machine without leave.
+pub(crate) fn parse_base_url(text: &str, plain_http: PlainHttp) -> Result<Url> {
+    let refuse = |message: &'static str| Err(Error::new(ErrorKind::Configuration, message));
+    let Ok(mut url) = Url::parse(text) else {
+        return refuse("the base URL is not an address such as https://host/v1");
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return refuse("the base URL holds a user name or password; pass the key with .api_key(..)");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return refuse("the base URL holds a query or fragment");
+    }
+    match url.scheme() {
+        "https" => {}
+        "http" if plain_http == PlainHttp::Anywhere || is_loopback(&url) => {}
+        "http" => {
+            return refuse("the base URL is plain http to another machine; use https or .allow_plain_http()");
+        }
+        _ => return refuse("the base URL is neither http nor https"),
+    }
+    if url.host().is_none() {
+        return refuse("the base URL has no host");
+    }
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty();
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_leak_a_key_are_refused_without_being_shown() {
+        for bad in [
+            "https://user:CANARY@api.example.com/v1",
+            "https://CANARY@api.example.com/v1",
+            "http://api.example.com/CANARY",
+            "http://10.0.0.1/CANARY",
+            "http://localhost.example.com/CANARY",
+            "https://api.example.com/v1?key=CANARY",
+            "https://api.example.com/v1#CANARY",
+            "ftp://api.example.com/CANARY",
+            "CANARY",
+            "",
+        ] {
+            let error = parse_base_url(bad, PlainHttp::LoopbackOnly).unwrap_err();
+
+            assert_eq!(error.kind(), ErrorKind::Configuration, "{bad}");
+            assert!(!format!("{error} {error:?}").contains("CANARY"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_allowed_to_this_machine_in_every_spelling() {
+        for good in [
+            "http://localhost:1/v1",
+            "http://127.0.0.1/v1",
+            "http://2130706433/v1",
+            "http://[::1]:8/v1",
+            "http://127.1/",
+        ] {
+            assert!(parse_base_url(good, PlainHttp::LoopbackOnly).is_ok(), "{good}");
+        }
+        assert!(parse_base_url("http://10.0.0.1/v1", PlainHttp::Anywhere).is_ok());
+    }
+}

@@ -1,1 +1,61 @@
-//! To come.
+//! Who is told: observers in this process, and tracing spans by the OpenTelemetry conventions for generative AI.
+//!
+//! Neither ever sees a prompt, an answer or a key.
+
+mod convention;
+mod span;
+
+use std::time::Duration;
+
+pub(crate) use span::{attempt_span, call_span, record_attempt};
+
+use crate::types::{Attempt, AttemptReason, Outcome, Target, Usd};
+
+/// Is told of everything that happens, as it happens, on the calling task. Must not block.
+pub trait Observer: std::fmt::Debug + Send + Sync {
+    /// Something happened.
+    fn observe(&self, event: &Event<'_>);
+}
+
+const _: fn(Box<dyn Observer>) = |_object_safe| ();
+
+/// Something that happened.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// An attempt begins.
+    AttemptStarted {
+        /// Where it goes.
+        target: &'a Target,
+        /// Why it is made.
+        reason: AttemptReason,
+    },
+    /// An attempt is over: answered, failed or cancelled.
+    AttemptFinished(&'a Attempt),
+    /// A call is over.
+    CallFinished(CallFinished<'a>),
+}
+
+/// A call that is over.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct CallFinished<'a> {
+    /// The route's name; `None` when the request named a target itself.
+    pub route: Option<&'a str>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Every attempt, oldest first.
+    pub attempts: &'a [Attempt],
+    /// What all attempts with a known cost came to.
+    pub cost: Usd,
+    /// From the start of the call to its end.
+    pub elapsed: Duration,
+}
+
+impl<'a> CallFinished<'a> {
+    /// A call over `attempts` that ended with `outcome`.
+    pub fn new(route: Option<&'a str>, outcome: Outcome, attempts: &'a [Attempt], elapsed: Duration) -> Self {
+        let cost = attempts.iter().filter_map(|attempt| attempt.cost).sum();
+        Self { route, outcome, attempts, cost, elapsed }
+    }
+}

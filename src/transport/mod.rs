@@ -7,6 +7,10 @@ mod sse;
 mod status;
 
 pub use exchange::{Body, HttpRequest, HttpResponse};
+pub use options::TransportOptions;
+pub use reqwest::ReqwestTransport;
+pub use sse::{SseDecoder, SseEvent};
+pub use status::{request_id, retry_after};
 
 use async_trait::async_trait;
 

@@ -1,1 +1,144 @@
-//! To come.
+//! The HTTP client; the only file that names `reqwest`.
+
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::Stream;
+use http_body::Body as _;
+
+use super::{Body, HttpRequest, HttpResponse, Transport, TransportOptions};
+use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
+
+/// The default [`Transport`]: reqwest with rustls and HTTP/2.
+///
+/// No redirects (a vendor's key header would survive one to another host), no proxy from the environment, no
+/// decompression, no cookies. The system's TLS roots are read at the first `https` request, not before.
+#[derive(Debug)]
+pub struct ReqwestTransport {
+    options: TransportOptions,
+    plain: OnceLock<reqwest::Client>,
+    secure: OnceLock<reqwest::Client>,
+}
+
+impl ReqwestTransport {
+    /// Makes one; nothing is opened or read yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when the proxy's address is not a URL.
+    pub fn new(options: TransportOptions) -> Result<Self> {
+        if let Some(proxy) = &options.proxy {
+            reqwest::Proxy::all(proxy).map_err(|_| {
+                Error::new(ErrorKind::Configuration, "the proxy is not an address such as http://host:3128")
+            })?;
+        }
+        Ok(Self { options, plain: OnceLock::new(), secure: OnceLock::new() })
+    }
+
+    fn client(&self, scheme: &str) -> Result<&reqwest::Client> {
+        let (cell, builder) = if scheme == "https" {
+            (&self.secure, reqwest::Client::builder())
+        } else {
+            // Without roots of its own a client for plain HTTP never reads the system's.
+            (&self.plain, reqwest::Client::builder().tls_certs_only([]))
+        };
+        if let Some(client) = cell.get() {
+            return Ok(client);
+        }
+        let client = self.configure(builder).build().map_err(|error| {
+            Error::new(ErrorKind::Configuration, "the HTTP client cannot be set up").with_source(error)
+        })?;
+        Ok(cell.get_or_init(|| client))
+    }
+
+    fn configure(&self, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+        let builder = builder
+            .user_agent(concat!("polyroute/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            .connect_timeout(self.options.connect_timeout)
+            .pool_idle_timeout(self.options.pool_idle_timeout)
+            .pool_max_idle_per_host(self.options.pool_max_idle_per_host)
+            .http2_adaptive_window(true)
+            .tcp_nodelay(true);
+        match self.options.proxy.as_deref().map(reqwest::Proxy::all) {
+            Some(Ok(proxy)) => builder.proxy(proxy),
+            _ => builder,
+        }
+    }
+
+    fn explain(&self, error: reqwest::Error) -> Error {
+        let error = error.without_url();
+        if error.is_timeout() {
+            return Error::timeout(TimeoutPhase::Connect, self.options.connect_timeout).with_source(error);
+        }
+        let kind = if is_tls(&error) { ErrorKind::Tls } else { ErrorKind::Connection };
+        let message = match (kind, error.is_connect()) {
+            (ErrorKind::Tls, _) => "the provider's certificate or host name is not trusted",
+            (_, true) => "the provider cannot be reached",
+            (_, false) => "the connection broke before the answer began",
+        };
+        Error::new(kind, message).with_source(error)
+    }
+}
+
+#[async_trait]
+impl Transport for ReqwestTransport {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                "there is no tokio runtime; call from within #[tokio::main] or a Runtime",
+            ));
+        }
+        let client = self.client(request.url.scheme())?;
+        let mut sent = reqwest::Request::new(request.method, request.url);
+        *sent.headers_mut() = request.headers;
+        *sent.body_mut() = Some(request.body.into());
+        let response = client.execute(sent).await.map_err(|error| self.explain(error))?;
+        let (head, body) = http::Response::from(response).into_parts();
+        Ok(HttpResponse::new(head.status.as_u16(), head.headers, Body::new(Pieces(body))))
+    }
+}
+
+/// The data frames of a reqwest body.
+struct Pieces(reqwest::Body);
+
+impl Stream for Pieces {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            return match Pin::new(&mut self.0).poll_frame(context) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(None) => Poll::Ready(None),
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => Poll::Ready(Some(Ok(data))),
+                    Err(_trailers) => continue,
+                },
+                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Error::new(
+                    ErrorKind::Connection,
+                    "the connection broke in the middle of the answer",
+                )
+                .with_source(error.without_url())))),
+            };
+        }
+    }
+}
+
+/// tokio-rustls reports every TLS failure as `InvalidData`.
+fn is_tls(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && io.kind() == std::io::ErrorKind::InvalidData
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}

@@ -1,1 +1,72 @@
-//! To come.
+//! What response headers say beside the body.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+
+/// How long the provider asks to be left alone, from `retry-after-ms`, `x-ms-retry-after-ms` or `retry-after`
+/// (seconds, fractions, or an HTTP date measured against `now`).
+///
+/// `None` when absent or nonsense; a date in the past is zero; never above one day.
+/// Source: RFC 9110 section 10.2.3; the millisecond headers are OpenAI's and Azure's.
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let number = |text: &str, scale: f64| -> Option<Duration> {
+        #[expect(clippy::float_arithmetic, reason = "a pause is no money")]
+        let seconds = text.parse::<f64>().ok()? / scale;
+        (seconds >= 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST))
+    };
+    let wait = ["retry-after-ms", "x-ms-retry-after-ms"]
+        .into_iter()
+        .find_map(|name| number(text(name)?, 1000.0))
+        .or_else(|| {
+            let value = text("retry-after")?;
+            number(value, 1.0).or_else(|| {
+                let date = httpdate::parse_http_date(value).ok()?;
+                Some(date.duration_since(now).unwrap_or(Duration::ZERO))
+            })
+        })?;
+    Some(wait.min(LONGEST))
+}
+
+/// The provider's request id.
+pub fn request_id(headers: &HeaderMap) -> Option<&str> {
+    REQUEST_ID_HEADERS.iter().find_map(|name| headers.get(*name)?.to_str().ok())
+}
+
+/// OpenAI and most others; Anthropic; AWS; Azure.
+const REQUEST_ID_HEADERS: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"];
+
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_retry_after_is_read_or_ignored() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_470);
+        for (name, value, expected) in [
+            ("retry-after", "1", Some(1_000)),
+            ("retry-after", "0.5", Some(500)),
+            ("retry-after", " 60 ", Some(60_000)),
+            ("retry-after", "-5", None),
+            ("retry-after", "abc", None),
+            ("retry-after", "NaN", None),
+            ("retry-after", "1e9", Some(86_400_000)),
+            ("retry-after", "1e300", Some(86_400_000)),
+            ("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT", Some(10_000)),
+            ("retry-after", "Wed, 21 Oct 2099 07:28:00 GMT", Some(86_400_000)),
+            ("retry-after", "Wed, 21 Oct 2009 07:28:00 GMT", Some(0)),
+            ("retry-after-ms", "250", Some(250)),
+            ("x-ms-retry-after-ms", "1500", Some(1_500)),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+
+            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_millis), "{name}: {value}");
+        }
+    }
+}

@@ -39,7 +39,7 @@ pub use outcome::{Attempt, AttemptReason, Outcome};
 pub use request::{ChatRequest, Effort, Logprobs, ReasoningOptions};
 pub use response::{Alternative, CallSummary, ChatResponse, FinishReason, Reply};
 pub use secret::Secret;
-pub use stream::{Accumulator, ChatStream, ReplyStream, StreamEvent, StreamFinish};
+pub use stream::{Accumulator, ChatStream, EventStream, ReplyStream, StreamEvent, StreamFinish};
 pub use tool::{ParallelToolCalls, Tool, ToolChoice};
 pub use usage::Usage;
 pub use wire::Wire;

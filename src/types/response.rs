@@ -49,7 +49,7 @@ pub struct Reply {
     pub logprobs: Option<Opaque>,
     /// Further answers, when `n` asked for more than one.
     pub alternatives: Vec<Alternative>,
-    /// What was changed to fit the target.
+    /// What was changed to fit the target; the client moves it to [`CallSummary::adaptations`].
     pub adaptations: Vec<Adaptation>,
     /// The provider's request id.
     pub request_id: Option<Box<str>>,
@@ -133,20 +133,16 @@ pub struct CallSummary {
     pub attempts: Vec<Attempt>,
     /// What the answering attempt cost; `None` when its usage or price is unknown.
     pub cost: Option<Cost>,
+    /// What was changed to fit the target that answered.
+    pub adaptations: Vec<Adaptation>,
     /// From the start of the call to its end, all attempts included.
     pub elapsed: Duration,
 }
 
 impl CallSummary {
     /// A summary of a call that `target` answered.
-    pub fn new(
-        target: Target,
-        decision: Decision,
-        attempts: Vec<Attempt>,
-        cost: Option<Cost>,
-        elapsed: Duration,
-    ) -> Self {
-        Self { target, decision, attempts, cost, elapsed }
+    pub fn new(target: Target, decision: Decision, attempts: Vec<Attempt>, elapsed: Duration) -> Self {
+        Self { target, decision, attempts, cost: None, adaptations: Vec::new(), elapsed }
     }
 
     /// What all attempts cost together, failed ones included; `None` when the answering attempt's cost is unknown.
@@ -249,7 +245,7 @@ impl ChatResponse {
 
     /// What was changed to fit the target.
     pub fn adaptations(&self) -> &[Adaptation] {
-        &self.reply.adaptations
+        &self.summary.adaptations
     }
 
     /// A field of the provider's answer that has no name here.

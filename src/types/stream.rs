@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use futures::stream::{Stream, StreamExt as _};
 
 use super::{
-    Alternative, CallSummary, ChatResponse, Extra, FinishReason, Json, Message, Opaque, Part, Reasoning,
-    Refusal, Reply, Role, Text, ToolCall, Usage,
+    Adaptation, Alternative, CallSummary, ChatResponse, Extra, FinishReason, Json, Message, Opaque, Part,
+    Reasoning, Refusal, Reply, Role, Text, ToolCall, Usage,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -55,8 +55,45 @@ fn push_parts(message: Message, calls: &mut usize, events: &mut Vec<StreamEvent>
     }
 }
 
-/// What a provider streams: events up to and including [`StreamEvent::Finish`], or an error.
-pub type ReplyStream = Pin<Box<dyn Stream<Item = Result<StreamEvent>> + Send>>;
+/// Events, one by one.
+pub type EventStream = Pin<Box<dyn Stream<Item = Result<StreamEvent>> + Send>>;
+
+/// What [`Provider::chat_stream`](crate::Provider::chat_stream) returns: facts known before the first event, and the
+/// events up to and including [`StreamEvent::Finish`], or an error.
+#[non_exhaustive]
+pub struct ReplyStream {
+    /// The events.
+    pub events: EventStream,
+    /// The provider's request id.
+    pub request_id: Option<Box<str>>,
+    /// The HTTP status, where there was one.
+    pub status: Option<u16>,
+    /// What was changed to fit the target.
+    pub adaptations: Vec<Adaptation>,
+}
+
+impl ReplyStream {
+    /// `events` without further facts.
+    pub fn new(events: impl Stream<Item = Result<StreamEvent>> + Send + 'static) -> Self {
+        Self { events: Box::pin(events), request_id: None, status: None, adaptations: Vec::new() }
+    }
+}
+
+impl From<Reply> for ReplyStream {
+    /// The whole answer in one burst.
+    fn from(mut reply: Reply) -> Self {
+        let (request_id, status) = (reply.request_id.take(), reply.status);
+        let adaptations = std::mem::take(&mut reply.adaptations);
+        let events = Box::pin(futures::stream::iter(reply.into_events().into_iter().map(Ok)));
+        Self { events, request_id, status, adaptations }
+    }
+}
+
+impl fmt::Debug for ReplyStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReplyStream({:?})", self.request_id)
+    }
+}
 
 /// One step of an answer. Deltas are deltas: append them.
 ///
@@ -431,13 +468,13 @@ fn join_logprobs(pieces: Vec<Opaque>) -> Option<Opaque> {
 /// It ends with [`StreamEvent::Done`], or with one error. No task runs in the background: nothing happens unless it is
 /// polled.
 pub struct ChatStream {
-    events: ReplyStream,
+    events: EventStream,
 }
 
 impl ChatStream {
     /// Wraps `events`.
-    pub fn new(events: ReplyStream) -> Self {
-        Self { events }
+    pub fn new(events: impl Stream<Item = Result<StreamEvent>> + Send + 'static) -> Self {
+        Self { events: Box::pin(events) }
     }
 
     /// The next event; `None` after the last.

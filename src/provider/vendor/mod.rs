@@ -44,3 +44,8 @@ pub enum KeyStyle {
     /// In a header of this name.
     Header(&'static str),
 }
+
+/// The vendor of this name or alias.
+pub fn find(name: &str) -> Option<&'static Vendor> {
+    ALL.iter().copied().find(|vendor| vendor.name == name || vendor.aliases.contains(&name))
+}

@@ -1,0 +1,371 @@
+//! The only place where settings are checked.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::{Either, join_all, select};
+use http::{HeaderMap, Method};
+use url::Url;
+
+use super::candidates;
+use super::registry::{PreparedRoute, Registered, Registry};
+use super::{Client, Inner};
+use crate::catalog::{Catalogue, Price};
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, ErrorKind, Result};
+use crate::provider::{Environment, HttpProvider, KeyStyle, Provider, Settings, Vendor, vendor};
+use crate::resilience::{RetryPolicy, Timeouts};
+use crate::routing::Route;
+use crate::store::{MemoryStore, Store};
+use crate::telemetry::Observer;
+use crate::transport::{HttpRequest, ReqwestTransport, Transport, TransportOptions};
+use crate::types::Target;
+
+/// Collects what a [`Client`] is made of. Nothing is checked, opened or read before [`build`](Self::build), except by
+/// [`discover_local`](Self::discover_local).
+#[must_use]
+pub struct ClientBuilder {
+    providers: Vec<Arc<dyn Provider>>,
+    vendors: Vec<Settings>,
+    from_env: FromEnv,
+    routes: Vec<(String, Route)>,
+    catalogue: Result<Catalogue>,
+    environment: Environment,
+    transport: Option<Arc<dyn Transport>>,
+    transport_options: TransportOptions,
+    clock: Arc<dyn Clock>,
+    observers: Vec<Arc<dyn Observer>>,
+    retry: RetryPolicy,
+    timeouts: Timeouts,
+    store: Option<Arc<dyn Store>>,
+    seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FromEnv {
+    No,
+    Yes,
+}
+
+impl ClientBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            providers: Vec::new(),
+            vendors: Vec::new(),
+            from_env: FromEnv::No,
+            routes: Vec::new(),
+            catalogue: Ok(vendor::catalogue()),
+            environment: Environment::process(),
+            transport: None,
+            transport_options: TransportOptions::default(),
+            clock: Arc::new(SystemClock::new()),
+            observers: Vec::new(),
+            retry: RetryPolicy::default(),
+            timeouts: Timeouts::default(),
+            store: None,
+            seed: None,
+        }
+    }
+
+    /// Registers a provider of your own under its [`name`](Provider::name).
+    pub fn provider(mut self, provider: impl Provider + 'static) -> Self {
+        self.providers.push(Arc::new(provider));
+        self
+    }
+
+    /// Registers a vendor of the table, or any OpenAI-compatible server.
+    pub fn vendor(mut self, settings: Settings) -> Self {
+        self.vendors.push(settings);
+        self
+    }
+
+    /// Registers every vendor whose key variable is set and that was not registered already.
+    pub fn vendors_from_env(mut self) -> Self {
+        self.from_env = FromEnv::Yes;
+        self
+    }
+
+    /// Asks the usual loopback ports for Ollama, LM Studio, vLLM and llama.cpp servers and registers those that answer
+    /// within half a second. Talks to this machine only.
+    pub async fn discover_local(mut self) -> Self {
+        let Ok(transport) = self.chosen_transport() else { return self };
+        let clock = Arc::clone(&self.clock);
+        let probes = vendor::ALL.iter().filter(|vendor| is_local(vendor)).map(|vendor| {
+            let (transport, clock) = (Arc::clone(&transport), Arc::clone(&clock));
+            async move { answers(&*transport, &*clock, vendor.base_url).await.then_some(vendor.name) }
+        });
+        let found = join_all(probes).await;
+        let registered: Vec<String> = self.vendors.iter().map(|settings| settings.vendor.clone()).collect();
+        for name in found.into_iter().flatten().filter(|name| !registered.iter().any(|known| known == name)) {
+            self.vendors.push(Settings::vendor(name));
+        }
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Gives a set of targets a name to ask for. A later route of the same name replaces an earlier one.
+    pub fn route(mut self, name: impl Into<String>, route: Route) -> Self {
+        let name = name.into();
+        self.routes.retain(|(known, _)| *known != name);
+        self.routes.push((name, route));
+        self
+    }
+
+    /// Sets or replaces a price; `target` is `provider/model`.
+    pub fn price(mut self, target: &str, price: Price) -> Self {
+        self.catalogue = self.catalogue.and_then(|mut catalogue| {
+            let target: Target = target.parse()?;
+            catalogue.set_price(target.provider(), target.model(), price)?;
+            Ok(catalogue)
+        });
+        self
+    }
+
+    /// Adds or replaces models and prices from JSON; the schema is in [`Catalogue::merge_json`].
+    pub fn prices_json(mut self, json: &str) -> Self {
+        self.catalogue = self.catalogue.and_then(|mut catalogue| {
+            catalogue.merge_json(json)?;
+            Ok(catalogue)
+        });
+        self
+    }
+
+    /// Adds or replaces models and prices from a price map in LiteLLM's format.
+    pub fn prices_litellm(mut self, json: &str) -> Self {
+        self.catalogue = self.catalogue.and_then(|mut catalogue| {
+            catalogue.merge_litellm(json)?;
+            Ok(catalogue)
+        });
+        self
+    }
+
+    /// Sets where keys and addresses are looked up; the variables of this process by default.
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// Sets how bytes travel. [`transport_options`](Self::transport_options) is then not used.
+    pub fn transport(self, transport: impl Transport + 'static) -> Self {
+        Self { transport: Some(Arc::new(transport)), ..self }
+    }
+
+    /// Sets up the default transport.
+    pub fn transport_options(mut self, options: TransportOptions) -> Self {
+        self.transport_options = options;
+        self
+    }
+
+    /// Sets what time it is.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Adds somebody who is told of everything that happens.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Sets how often and how patiently to try.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Sets how long the parts of a call may take.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Sets where shared state lives; 10,000 entries of memory by default.
+    pub fn store(mut self, store: impl Store + 'static) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Makes jitter and every other choice by chance repeatable.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Checks everything and makes the client. No network.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when there is no provider, a key is missing (the message names its variable) or
+    /// malformed, an address is unsafe, two providers share a name, a route is empty or names an unknown provider, or a
+    /// price file is malformed.
+    pub fn build(self) -> Result<Client> {
+        let transport = self.chosen_transport()?;
+        let catalogue = Arc::new(self.catalogue.map_err(into_configuration)?);
+        let mut registry = Registry::default();
+        for provider in self.providers {
+            let name = provider.name().to_owned();
+            add(&mut registry, &name, Registered { provider, priced_as: name.clone() })?;
+        }
+        let from_env = match self.from_env {
+            FromEnv::Yes => with_keys(&self.environment, &self.vendors),
+            FromEnv::No => Vec::new(),
+        };
+        for settings in self.vendors.iter().chain(&from_env) {
+            let vendor = vendor::find(&settings.vendor).ok_or_else(|| unknown_vendor(&settings.vendor))?;
+            let provider = HttpProvider::new(
+                vendor,
+                settings,
+                &self.environment,
+                Arc::clone(&transport),
+                Arc::clone(&self.clock),
+            )?;
+            let name = provider.name().to_owned();
+            let priced_as = if vendor.models.is_empty() { name.clone() } else { vendor.name.to_owned() };
+            add(&mut registry, &name, Registered { provider: Arc::new(provider), priced_as })?;
+            if name == vendor.name {
+                let aliases = vendor.aliases.iter().map(|alias| ((*alias).to_owned(), name.clone()));
+                registry.aliases.extend(aliases);
+            }
+        }
+        if registry.providers.is_empty() {
+            return Err(no_provider(self.from_env));
+        }
+        registry.routes = prepare_routes(&registry, &catalogue, &self.routes)?;
+        let store = match self.store {
+            Some(store) => store,
+            None => Arc::new(MemoryStore::new(STORE_ENTRIES, Arc::clone(&self.clock))),
+        };
+        let mut retry = self.retry;
+        retry.max_attempts = retry.max_attempts(retry.max_attempts).max_attempts;
+        Ok(Client {
+            inner: Arc::new(Inner {
+                registry,
+                catalogue,
+                clock: self.clock,
+                observers: self.observers,
+                retry,
+                timeouts: self.timeouts,
+                store,
+                seed: AtomicU64::new(self.seed.unwrap_or_else(|| RandomState::new().hash_one(0))),
+            }),
+        })
+    }
+}
+
+impl ClientBuilder {
+    fn chosen_transport(&self) -> Result<Arc<dyn Transport>> {
+        match &self.transport {
+            Some(transport) => Ok(Arc::clone(transport)),
+            None => Ok(Arc::new(ReqwestTransport::new(self.transport_options.clone())?)),
+        }
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("providers", &self.providers)
+            .field("vendors", &self.vendors)
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
+    }
+}
+
+fn add(registry: &mut Registry, name: &str, registered: Registered) -> Result<()> {
+    Target::new(name, "model").map_err(into_configuration)?;
+    if registry.providers.insert(name.to_owned(), registered).is_some() {
+        return Err(Error::new(
+            ErrorKind::Configuration,
+            format!("two providers are named {name:?}; give one another name with Settings::name(..)"),
+        ));
+    }
+    Ok(())
+}
+
+fn prepare_routes(
+    registry: &Registry,
+    catalogue: &Catalogue,
+    routes: &[(String, Route)],
+) -> Result<BTreeMap<String, PreparedRoute>> {
+    routes
+        .iter()
+        .map(|(name, route)| {
+            if name.is_empty() || name.contains('/') {
+                return Err(Error::new(
+                    ErrorKind::Configuration,
+                    format!("route {name:?}: a route's name may not be empty or hold a slash"),
+                ));
+            }
+            let candidates = candidates::prepare(registry, catalogue, name, route.targets())?;
+            Ok((name.clone(), PreparedRoute { policy: Arc::clone(route.policy()), candidates }))
+        })
+        .collect()
+}
+
+/// The vendors whose key is in the environment and that are not registered yet.
+fn with_keys(environment: &Environment, registered: &[Settings]) -> Vec<Settings> {
+    vendor::ALL
+        .iter()
+        .filter(|vendor| vendor.chat.is_some() || vendor.embed.is_some())
+        .filter(|vendor| {
+            !registered.iter().any(|settings| settings.name.is_none() && settings.vendor == vendor.name)
+        })
+        .filter(|vendor| !vendor.base_url.is_empty() && environment.first(vendor.key_env).is_some())
+        .map(|vendor| Settings::vendor(vendor.name))
+        .collect()
+}
+
+fn no_provider(from_env: FromEnv) -> Error {
+    let message = match from_env {
+        FromEnv::Yes => {
+            let variables: Vec<&str> = vendor::ALL
+                .iter()
+                .filter(|vendor| vendor.chat.is_some())
+                .filter_map(|vendor| vendor.key_env.first().copied())
+                .collect();
+            format!("no vendor's key is set; set one of {}", variables.join(", "))
+        }
+        FromEnv::No => {
+            "there is no provider; add .vendor(..), .provider(..) or .vendors_from_env()".to_owned()
+        }
+    };
+    Error::new(ErrorKind::Configuration, message)
+}
+
+fn unknown_vendor(name: &str) -> Error {
+    let known: Vec<&str> = vendor::ALL.iter().map(|vendor| vendor.name).collect();
+    Error::new(
+        ErrorKind::Configuration,
+        format!(
+            "there is no vendor {name:?}; the vendors are {}. For others use Settings::compatible",
+            known.join(", ")
+        ),
+    )
+}
+
+fn into_configuration(error: Error) -> Error {
+    Error::new(ErrorKind::Configuration, error.message().to_owned())
+}
+
+fn is_local(vendor: &Vendor) -> bool {
+    vendor.key == KeyStyle::OptionalBearer && vendor.base_url.starts_with("http://localhost")
+}
+
+/// Does a server at `base_url` list its models?
+async fn answers(transport: &dyn Transport, clock: &dyn Clock, base_url: &str) -> bool {
+    let Ok(url) = Url::parse(&format!("{base_url}/models")) else { return false };
+    let sent = transport.send(HttpRequest::new(Method::GET, url, HeaderMap::new(), Bytes::new()));
+    match select(sent, clock.sleep(PROBE_LIMIT)).await {
+        Either::Left((response, _)) => response.is_ok_and(|response| response.status == 200),
+        Either::Right(_) => false,
+    }
+}
+
+const PROBE_LIMIT: Duration = Duration::from_millis(500);
+
+const STORE_ENTRIES: usize = 10_000;

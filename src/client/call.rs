@@ -1,0 +1,208 @@
+//! One call from its beginning to its end: attempts are recorded and settled exactly once, on drop too.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::Span;
+
+use super::Inner;
+use super::candidates::{Planned, PlannedTarget};
+use crate::account;
+use crate::error::{Error, ErrorKind};
+use crate::resilience::Deadline;
+use crate::telemetry::{self, CallFinished, Event};
+use crate::types::{Adaptation, Attempt, AttemptReason, CallSummary, Cost, Decision, Outcome, Usage};
+
+/// A running call. Whatever is still open when it is dropped was cancelled, and is settled as such.
+pub(super) struct RunningCall {
+    pub(super) inner: Arc<Inner>,
+    pub(super) planned: Planned,
+    pub(super) deadline: Deadline,
+    pub(super) attempts: Vec<Attempt>,
+    operation: &'static str,
+    span: Span,
+    started: Instant,
+    current: Option<CurrentAttempt>,
+    settled: bool,
+}
+
+struct CurrentAttempt {
+    place: usize,
+    attempt: Attempt,
+    started: Instant,
+    span: Span,
+}
+
+/// What an answer consumed and which tier served it.
+#[derive(Default)]
+pub(super) struct Consumed<'a> {
+    pub(super) usage: Option<&'a Usage>,
+    pub(super) service_tier: Option<&'a str>,
+}
+
+impl RunningCall {
+    pub(super) fn begin(
+        inner: &Arc<Inner>,
+        operation: &'static str,
+        model: &str,
+        planned: Planned,
+        total: Duration,
+    ) -> Self {
+        let started = inner.clock.now();
+        let span = telemetry::call_span(operation, model);
+        if let Some(route) = &planned.decision.route {
+            span.record("polyroute.route", route.as_str());
+        }
+        Self {
+            inner: Arc::clone(inner),
+            planned,
+            deadline: Deadline::after(started, total),
+            attempts: Vec::new(),
+            operation,
+            span,
+            started,
+            current: None,
+            settled: false,
+        }
+    }
+
+    /// Begins an attempt at the target in this place of the plan; returns its span.
+    pub(super) fn begin_attempt(&mut self, place: usize, reason: AttemptReason) -> Span {
+        let Some(PlannedTarget { target, .. }) = self.planned.targets.get(place) else { return Span::none() };
+        let now = self.inner.clock.now();
+        let span = self.span.in_scope(|| telemetry::attempt_span(self.operation, target, reason));
+        let attempt = Attempt::new(target.clone(), reason, now.saturating_duration_since(self.started));
+        for observer in &self.inner.observers {
+            observer.observe(&Event::AttemptStarted { target, reason });
+        }
+        self.current = Some(CurrentAttempt { place, attempt, started: now, span: span.clone() });
+        span
+    }
+
+    /// The answer has begun.
+    pub(super) fn first_token(&mut self, at: Instant) {
+        if let Some(current) = &mut self.current {
+            current.attempt.time_to_first_token = Some(at.saturating_duration_since(current.started));
+        }
+    }
+
+    pub(super) fn note_response(&mut self, status: Option<u16>, request_id: Option<Box<str>>) {
+        if let Some(current) = &mut self.current {
+            current.attempt.status = status;
+            current.attempt.request_id = request_id;
+        }
+    }
+
+    /// The running attempt failed.
+    pub(super) fn fail_attempt(&mut self, error: &Error, usage: Option<&Usage>) {
+        if let Some(current) = &mut self.current {
+            current.attempt.status = error.status().or(current.attempt.status);
+            if let Some(id) = error.request_id() {
+                current.attempt.request_id = Some(id.into());
+            }
+        }
+        let partial = error.partial().and_then(|reply| reply.usage.as_ref());
+        let consumed = Consumed { usage: usage.or(partial), service_tier: None };
+        self.close_attempt(Outcome::Failed(error.kind()), &consumed);
+    }
+
+    /// The running attempt answered; returns what it cost.
+    pub(super) fn answer_attempt(&mut self, consumed: &Consumed<'_>) -> Option<Cost> {
+        self.close_attempt(Outcome::Answered, consumed)
+    }
+
+    /// The running attempt was dropped by the caller after `consumed`.
+    pub(super) fn cancel_attempt(&mut self, consumed: &Consumed<'_>) {
+        self.close_attempt(Outcome::Cancelled, consumed);
+    }
+
+    fn close_attempt(&mut self, outcome: Outcome, consumed: &Consumed<'_>) -> Option<Cost> {
+        let CurrentAttempt { place, mut attempt, started, span } = self.current.take()?;
+        let cost = self.planned.targets.get(place).and_then(|target| self.price(target, consumed));
+        attempt.outcome = outcome;
+        attempt.elapsed = self.inner.clock.now().saturating_duration_since(started);
+        attempt.usage = consumed.usage.cloned();
+        attempt.cost = cost.as_ref().map(|cost| cost.total);
+        telemetry::record_attempt(&span, &attempt);
+        for observer in &self.inner.observers {
+            observer.observe(&Event::AttemptFinished(&attempt));
+        }
+        self.planned.policy.observe(&attempt);
+        self.attempts.push(attempt);
+        cost
+    }
+
+    fn price(&self, target: &PlannedTarget, consumed: &Consumed<'_>) -> Option<Cost> {
+        let usage = consumed.usage?;
+        match target.model.as_ref().and_then(|model| model.price.as_ref()) {
+            Some(price) => account::cost(usage, price, self.inner.clock.wall(), consumed.service_tier),
+            None => account::reported_cost(usage),
+        }
+    }
+
+    /// The call answered.
+    pub(super) fn succeed(mut self, cost: Option<Cost>, adaptations: Vec<Adaptation>) -> CallSummary {
+        self.settle(Outcome::Answered);
+        let elapsed = self.elapsed();
+        let attempts = std::mem::take(&mut self.attempts);
+        let decision = std::mem::replace(&mut self.planned.decision, Decision::new(None, ""));
+        let target =
+            attempts.last().map_or_else(|| self.planned.first.clone(), |attempt| attempt.target.clone());
+        let mut summary = CallSummary::new(target, decision, attempts, elapsed);
+        summary.cost = cost;
+        summary.adaptations = adaptations;
+        summary
+    }
+
+    /// The call failed with `error`, which is given the attempts.
+    pub(super) fn fail(mut self, error: Error) -> Error {
+        self.settle(Outcome::Failed(error.kind()));
+        let attempts = std::mem::take(&mut self.attempts);
+        error.with_attempts(attempts)
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.inner.clock.now().saturating_duration_since(self.started)
+    }
+
+    /// What is left of the total time.
+    pub(super) fn remaining(&self) -> Duration {
+        self.deadline.remaining(self.inner.clock.now())
+    }
+
+    /// The caller's total time ran out.
+    pub(super) fn deadline_exceeded(&self) -> Error {
+        Error::new(ErrorKind::DeadlineExceeded, "the total time of the call ran out")
+    }
+
+    fn settle(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        let finished = CallFinished::new(
+            self.planned.decision.route.as_deref(),
+            outcome,
+            &self.attempts,
+            self.elapsed(),
+        );
+        self.span.record("polyroute.attempts", self.attempts.len());
+        if let Ok(cost) = i64::try_from(finished.cost.pico() / 1_000_000) {
+            self.span.record("polyroute.cost.micro_usd", cost);
+        }
+        if let Outcome::Failed(kind) = outcome {
+            self.span.record("error.type", kind.as_str());
+        }
+        for observer in &self.inner.observers {
+            observer.observe(&Event::CallFinished(finished));
+        }
+    }
+}
+
+impl Drop for RunningCall {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.cancel_attempt(&Consumed::default());
+            self.settle(Outcome::Cancelled);
+        }
+    }
+}

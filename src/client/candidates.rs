@@ -1,0 +1,226 @@
+//! The only place where providers and the catalogue meet: what a policy may know.
+
+use std::sync::Arc;
+
+use super::Inner;
+use super::registry::{Meaning, Registered, Registry};
+use crate::catalog::{Capability, Catalogue, Model};
+use crate::error::{Error, ErrorKind, Result};
+use crate::provider::Provider;
+use crate::routing::policy::Ordered;
+use crate::routing::{Candidate, Kept, RequestFacts, RoutingPolicy, filter};
+use crate::types::{
+    ChatRequest, Decision, EmbedRequest, MediaSource, ModelHints, Part, Ranked, ResponseFormat, Target,
+};
+
+/// A model that can be called, with what the catalogue knows of it.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct CallableModel {
+    /// What to write into [`ChatRequest::model`].
+    pub target: Target,
+    /// Limits, abilities and price.
+    pub model: Arc<Model>,
+}
+
+/// The targets of one call, in the order they are to be tried.
+pub(super) struct Planned {
+    pub(super) decision: Decision,
+    /// The best of `targets`, which are never empty.
+    pub(super) first: Target,
+    pub(super) targets: Vec<PlannedTarget>,
+    pub(super) policy: Arc<dyn RoutingPolicy>,
+}
+
+/// One target of a call.
+pub(super) struct PlannedTarget {
+    pub(super) target: Target,
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) model: Option<Arc<Model>>,
+}
+
+impl PlannedTarget {
+    pub(super) fn hints(&self) -> ModelHints {
+        self.model.as_ref().map(|model| model.hints()).unwrap_or_default()
+    }
+
+    pub(super) fn context_window(&self) -> Option<u64> {
+        self.model.as_ref()?.context_window
+    }
+}
+
+/// Finds the targets for `model` and lets the policy rank them.
+///
+/// # Errors
+/// [`ErrorKind::NoRoute`] when the string means nothing; [`ErrorKind::Unsupported`] when no target can serve the request.
+pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<Planned> {
+    let (route, policy, candidates): (_, Arc<dyn RoutingPolicy>, Arc<[Candidate]>) =
+        match inner.registry.resolve(model)? {
+            Meaning::Route(route) => {
+                (Some(model.to_owned()), Arc::clone(&route.policy), Arc::clone(&route.candidates))
+            }
+            Meaning::Target(target) => {
+                let description = describe(inner, &target);
+                (None, Arc::new(Ordered::new()), Arc::new([Candidate::new(target, description)]))
+            }
+        };
+    let Kept { candidates, rejected, .. } = filter(facts, &candidates);
+    let mut decision = Decision::new(route, policy.name().to_owned());
+    decision.rejected = rejected;
+    let mut targets: Vec<PlannedTarget> = Vec::new();
+    for choice in policy.plan(facts, &candidates).choices {
+        // A policy of the application may break the laws; a choice that is no candidate, or a second time, is dropped.
+        let Some(candidate) = candidates.get(choice.candidate) else { continue };
+        if targets.iter().any(|known| known.target == candidate.target) {
+            continue;
+        }
+        let Some((_, registered)) = inner.registry.provider(candidate.target.provider()) else { continue };
+        decision.ranked.push(Ranked::new(
+            candidate.target.clone(),
+            choice.reason,
+            candidate.expected_cost(facts),
+        ));
+        targets.push(PlannedTarget {
+            target: candidate.target.clone(),
+            provider: Arc::clone(&registered.provider),
+            model: candidate.model.clone(),
+        });
+    }
+    match targets.first().map(|planned| planned.target.clone()) {
+        Some(first) => Ok(Planned { decision, first, targets, policy }),
+        None => Err(nothing_left(&decision)),
+    }
+}
+
+/// What the catalogue knows of `target`.
+pub(super) fn describe(inner: &Inner, target: &Target) -> Option<Arc<Model>> {
+    let (_, registered) = inner.registry.provider(target.provider())?;
+    inner.catalogue.find(&registered.priced_as, target.model())
+}
+
+/// The candidates of a route, looked up once.
+///
+/// # Errors
+/// [`ErrorKind::Configuration`] when a target is malformed or its provider is not registered.
+pub(super) fn prepare(
+    registry: &Registry,
+    catalogue: &Catalogue,
+    route: &str,
+    targets: &[String],
+) -> Result<Arc<[Candidate]>> {
+    let in_route =
+        |message: &str| Error::new(ErrorKind::Configuration, format!("route {route:?}: {message}"));
+    if targets.is_empty() {
+        return Err(in_route("it has no targets"));
+    }
+    targets
+        .iter()
+        .map(|text| match registry.resolve(text).map_err(|error| in_route(error.message()))? {
+            Meaning::Target(target) => {
+                let priced_as =
+                    registry.provider(target.provider()).map(|(_, Registered { priced_as, .. })| priced_as);
+                let model = priced_as.and_then(|provider| catalogue.find(provider, target.model()));
+                Ok(Candidate::new(target, model))
+            }
+            Meaning::Route(_) => Err(in_route("a target is provider/model, not another route")),
+        })
+        .collect()
+}
+
+/// Every model of the catalogue whose provider is registered.
+pub(super) fn callable(inner: &Inner) -> Vec<CallableModel> {
+    let mut models = Vec::new();
+    for (name, registered) in &inner.registry.providers {
+        for model in inner.catalogue.models_of(&registered.priced_as) {
+            if let Ok(target) = Target::new(name, &model.id) {
+                models.push(CallableModel { target, model });
+            }
+        }
+    }
+    models
+}
+
+/// What a policy may know of a chat.
+pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
+    let mut facts = RequestFacts::new(0, inner.clock.wall());
+    let mut bytes = 0;
+    let need = |capability, facts: &mut RequestFacts| {
+        if !facts.needs.contains(&capability) {
+            facts.needs.push(capability);
+        }
+    };
+    for part in request.messages.iter().flat_map(|message| &message.parts) {
+        match part {
+            Part::Text(text) => bytes += text.text.len(),
+            Part::Image(_) => need(Capability::Vision, &mut facts),
+            Part::Audio(_) => need(Capability::AudioIn, &mut facts),
+            Part::Document(document) => {
+                if is_pdf(&document.source) {
+                    need(Capability::Pdf, &mut facts);
+                }
+            }
+            Part::ToolCall(call) => bytes += call.arguments.len(),
+            Part::ToolResult(result) => {
+                bytes += result.content.iter().filter_map(Part::as_text).map(str::len).sum::<usize>();
+            }
+            Part::Reasoning(_) | Part::Refusal(_) | Part::Opaque(_) => {}
+        }
+    }
+    for tool in &request.tools {
+        bytes += tool.name.len() + tool.parameters.as_ref().map_or(0, |schema| schema.as_str().len());
+    }
+    if request.tools.iter().any(|tool| tool.builtin.is_none()) {
+        need(Capability::Tools, &mut facts);
+    }
+    if matches!(request.response_format, Some(ResponseFormat::JsonSchema { .. })) {
+        need(Capability::JsonSchema, &mut facts);
+    }
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    facts.input_tokens = bytes / 4;
+    // The longest tokens of common vocabularies are runs of white space; ordinary text never averages ten bytes.
+    facts.least_input_tokens = bytes / 10;
+    if let Some(limit) = request.max_output_tokens {
+        facts.output_tokens = limit.min(facts.output_tokens);
+    }
+    finish_facts(inner, facts)
+}
+
+/// What a policy may know of an embedding.
+pub(super) fn embed_facts(inner: &Inner, request: &EmbedRequest) -> RequestFacts {
+    let bytes: usize = request.inputs.iter().map(String::len).sum();
+    let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
+    facts.output_tokens = 0;
+    finish_facts(inner, facts)
+}
+
+fn finish_facts(inner: &Inner, mut facts: RequestFacts) -> RequestFacts {
+    facts.max_targets = MAX_PLANNED;
+    facts.chance = inner.chance();
+    facts
+}
+
+fn is_pdf(source: &MediaSource) -> bool {
+    matches!(source, MediaSource::Base64 { media_type, .. } if media_type == "application/pdf")
+}
+
+fn nothing_left(decision: &Decision) -> Error {
+    let reasons: Vec<String> = decision
+        .rejected
+        .iter()
+        .take(5)
+        .map(|rejected| format!("{}: {}", rejected.target, rejected.reason))
+        .collect();
+    let message = if reasons.is_empty() {
+        format!("the policy {} chose no target", decision.policy)
+    } else {
+        format!("no target can serve the request ({})", reasons.join("; "))
+    };
+    let error = Error::new(ErrorKind::Unsupported, message);
+    match decision.rejected.as_slice() {
+        [only] => error.with_target(only.target.clone()),
+        _ => error,
+    }
+}
+
+/// More than can be tried, because a target that refuses before sending does not count as tried.
+const MAX_PLANNED: usize = 8;

@@ -1,0 +1,62 @@
+//! The order of a call: validate → facts → plan → attempts → settle. There is one right order, so it is code.
+
+use std::sync::Arc;
+
+use super::Inner;
+use super::attempt;
+use super::call::{Consumed, RunningCall};
+use super::candidates::{self, Planned};
+use super::operation::{Chat, Embed, OpenStream};
+use super::stream::CallStream;
+use crate::error::Result;
+use crate::types::{ChatRequest, ChatResponse, ChatStream, EmbedRequest, EmbedResponse};
+
+pub(super) async fn chat(inner: &Arc<Inner>, request: ChatRequest) -> Result<ChatResponse> {
+    let mut call = begin_chat(inner, &request)?;
+    match attempt::run(&mut call, &Chat(&request)).await {
+        Ok(mut reply) => {
+            call.note_response(reply.status, reply.request_id.clone());
+            let consumed =
+                Consumed { usage: reply.usage.as_ref(), service_tier: reply.service_tier.as_deref() };
+            let cost = call.answer_attempt(&consumed);
+            let adaptations = std::mem::take(&mut reply.adaptations);
+            Ok(ChatResponse::new(reply, call.succeed(cost, adaptations)))
+        }
+        Err(error) => Err(call.fail(error)),
+    }
+}
+
+pub(super) async fn chat_stream(inner: &Arc<Inner>, request: ChatRequest) -> Result<ChatStream> {
+    let mut call = begin_chat(inner, &request)?;
+    let open = OpenStream { request: &request, clock: Arc::clone(&inner.clock) };
+    match attempt::run(&mut call, &open).await {
+        Ok(opened) => Ok(ChatStream::new(CallStream::new(call, opened))),
+        Err(error) => Err(call.fail(error)),
+    }
+}
+
+pub(super) async fn embed(inner: &Arc<Inner>, request: EmbedRequest) -> Result<EmbedResponse> {
+    request.validate()?;
+    let planned = candidates::plan(inner, &request.model, &candidates::embed_facts(inner, &request))?;
+    let total = request.timeout.unwrap_or(inner.timeouts.total);
+    let mut call = RunningCall::begin(inner, "embeddings", &request.model, planned, total);
+    match attempt::run(&mut call, &Embed(&request)).await {
+        Ok(mut reply) => {
+            if let Some(usage) = &mut reply.usage {
+                // An embedding generates nothing, and no vendor says so.
+                usage.output_tokens.get_or_insert(0);
+            }
+            call.note_response(reply.status, reply.request_id.clone());
+            let cost = call.answer_attempt(&Consumed { usage: reply.usage.as_ref(), service_tier: None });
+            Ok(EmbedResponse::new(reply, call.succeed(cost, Vec::new())))
+        }
+        Err(error) => Err(call.fail(error)),
+    }
+}
+
+fn begin_chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<RunningCall> {
+    request.validate()?;
+    let planned: Planned = candidates::plan(inner, &request.model, &candidates::chat_facts(inner, request))?;
+    let total = request.timeout.unwrap_or(inner.timeouts.total);
+    Ok(RunningCall::begin(inner, "chat", &request.model, planned, total))
+}

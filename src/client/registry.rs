@@ -1,0 +1,150 @@
+//! Which names mean what.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::provider::Provider;
+use crate::provider::vendor;
+use crate::routing::{Candidate, RoutingPolicy};
+use crate::types::Target;
+
+/// Providers and routes by name.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    pub(super) providers: BTreeMap<String, Registered>,
+    /// Other names of providers.
+    pub(super) aliases: BTreeMap<String, String>,
+    pub(super) routes: BTreeMap<String, PreparedRoute>,
+}
+
+/// A provider and the name its models are priced under.
+#[derive(Clone, Debug)]
+pub(super) struct Registered {
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) priced_as: String,
+}
+
+/// A route whose targets have been looked up.
+#[derive(Clone, Debug)]
+pub(super) struct PreparedRoute {
+    pub(super) policy: Arc<dyn RoutingPolicy>,
+    pub(super) candidates: Arc<[Candidate]>,
+}
+
+/// What a model string means.
+pub(super) enum Meaning<'a> {
+    Route(&'a PreparedRoute),
+    Target(Target),
+}
+
+impl Registry {
+    /// The provider of this name or alias, with its own name.
+    pub(super) fn provider(&self, name: &str) -> Option<(&str, &Registered)> {
+        let own = match self.aliases.get(name) {
+            Some(own) if !self.providers.contains_key(name) => own.as_str(),
+            _ => name,
+        };
+        self.providers.get_key_value(own).map(|(name, registered)| (name.as_str(), registered))
+    }
+
+    /// What `model` means: a route's name, or `provider/model` of a registered provider.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoRoute`] with near matches.
+    pub(super) fn resolve(&self, model: &str) -> Result<Meaning<'_>> {
+        if let Some(route) = self.routes.get(model) {
+            return Ok(Meaning::Route(route));
+        }
+        let Some((provider, rest)) = model.split_once('/') else {
+            return Err(self.unknown(model, ""));
+        };
+        match self.provider(provider) {
+            Some((own, _)) => Target::new(own, rest)
+                .map(Meaning::Target)
+                .map_err(|error| Error::new(ErrorKind::InvalidRequest, error.message().to_owned())),
+            None => Err(self.unknown_provider(provider, model)),
+        }
+    }
+
+    pub(super) fn route_names(&self) -> Vec<&str> {
+        self.routes.keys().map(String::as_str).collect()
+    }
+
+    pub(super) fn provider_names(&self) -> Vec<&str> {
+        self.providers.keys().map(String::as_str).collect()
+    }
+
+    fn unknown_provider(&self, provider: &str, model: &str) -> Error {
+        match vendor::find(provider) {
+            Some(vendor) if vendor.chat.is_none() => self.unknown(
+                model,
+                &format!(
+                    "; {} is known by its prices only, register a provider of your own for it",
+                    vendor.name
+                ),
+            ),
+            Some(vendor) if vendor.key_env.is_empty() => self
+                .unknown(model, &format!("; register it with .vendor(Settings::vendor({:?}))", vendor.name)),
+            Some(vendor) => self.unknown(
+                model,
+                &format!(
+                    "; {} is not registered, set {} or add .vendor(Settings::vendor({:?}).api_key(..))",
+                    vendor.title,
+                    vendor.key_env.join(" or "),
+                    vendor.name
+                ),
+            ),
+            None => self.unknown(model, ""),
+        }
+    }
+
+    fn unknown(&self, model: &str, advice: &str) -> Error {
+        let near = self.near(model);
+        let mut message = format!("{:?} names no route and no provider/model", shorten(model));
+        message.push_str(advice);
+        if !near.is_empty() {
+            message.push_str("; did you mean ");
+            message.push_str(&near.join(" or "));
+            message.push('?');
+        } else if advice.is_empty() {
+            message.push_str(&format!(
+                "; the providers are [{}], the routes are [{}]",
+                self.provider_names().join(", "),
+                self.route_names().join(", ")
+            ));
+        }
+        Error::new(ErrorKind::NoRoute, message)
+    }
+
+    /// At most three names close to `model`, closest first.
+    fn near(&self, model: &str) -> Vec<String> {
+        let wanted = shorten(model);
+        let (provider, rest) = wanted.split_once('/').unwrap_or(("", wanted));
+        let mut scored: Vec<(usize, String)> = Vec::new();
+        for route in self.routes.keys() {
+            scored.push((strsim::damerau_levenshtein(wanted, route), route.clone()));
+        }
+        for name in self.providers.keys() {
+            if !provider.is_empty() {
+                scored.push((strsim::damerau_levenshtein(provider, name), format!("{name}/{rest}")));
+            }
+        }
+        for route in self.routes.values() {
+            for candidate in route.candidates.iter() {
+                let distance = strsim::damerau_levenshtein(rest, candidate.target.model());
+                scored.push((distance, candidate.target.to_string()));
+            }
+        }
+        scored.retain(|(distance, _)| *distance <= 1 + wanted.len() / 5);
+        scored.sort();
+        scored.dedup_by(|left, right| left.1 == right.1);
+        scored.into_iter().take(3).map(|(_, name)| name).collect()
+    }
+}
+
+/// A model string comes from the caller and may be anything, even a prompt.
+fn shorten(model: &str) -> &str {
+    let end = model.char_indices().nth(80).map_or(model.len(), |(end, _)| end);
+    model.get(..end).unwrap_or_default()
+}

@@ -1,0 +1,34 @@
+//! What a policy may know of a target.
+
+use std::sync::Arc;
+
+use super::RequestFacts;
+use crate::catalog::Model;
+use crate::types::{Target, Usd};
+
+/// One target a request may go to.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The target.
+    pub target: Target,
+    /// What the catalogue says of it; `None` for a model nobody has described.
+    pub model: Option<Arc<Model>>,
+}
+
+impl Candidate {
+    /// `target`, described by `model`.
+    pub fn new(target: Target, model: Option<Arc<Model>>) -> Self {
+        Self { target, model }
+    }
+
+    /// What the request is expected to cost here; `None` when the price is unknown, which is not zero.
+    pub fn expected_cost(&self, facts: &RequestFacts) -> Option<Usd> {
+        self.model.as_ref()?.price.as_ref()?.estimate(facts.input_tokens, facts.output_tokens, facts.at)
+    }
+
+    /// The context window in tokens, where it is known.
+    pub fn context_window(&self) -> Option<u64> {
+        self.model.as_ref()?.context_window
+    }
+}

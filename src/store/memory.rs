@@ -1,0 +1,145 @@
+//! State in this process only.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::Store;
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A bounded [`Store`] in memory: lost with the process, never larger than its capacity.
+///
+/// When full, what has run out goes first, then what runs out soonest; a write is refused only when every entry has no end.
+#[derive(Debug)]
+pub struct MemoryStore {
+    entries: Mutex<HashMap<Box<str>, Entry>>,
+    capacity: usize,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    value: Bytes,
+    until: Option<Instant>,
+}
+
+impl MemoryStore {
+    /// At most `capacity` entries, timed by `clock`.
+    pub fn new(capacity: usize, clock: Arc<dyn Clock>) -> Self {
+        Self { entries: Mutex::new(HashMap::new()), capacity: capacity.max(1), clock }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Entry>> {
+        // No code can panic while it holds the lock; if it did, the map itself would still be whole.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn until(&self, ttl: Option<Duration>) -> Option<Instant> {
+        // A time to live beyond the range of the clock is for good.
+        ttl.and_then(|ttl| self.clock.now().checked_add(ttl))
+    }
+
+    fn write(&self, entries: &mut HashMap<Box<str>, Entry>, key: &str, entry: Entry) -> Result<()> {
+        check_size(key, &entry.value)?;
+        if entries.len() >= self.capacity && !entries.contains_key(key) {
+            let now = self.clock.now();
+            entries.retain(|_, entry| !entry.has_run_out(now));
+            if entries.len() >= self.capacity {
+                let soonest = entries
+                    .iter()
+                    .filter_map(|(key, entry)| Some((entry.until?, key.clone())))
+                    .min_by_key(|(until, _)| *until);
+                let Some((_, soonest)) = soonest else {
+                    return Err(Error::new(
+                        ErrorKind::InvalidRequest,
+                        "the memory store is full; raise its capacity",
+                    ));
+                };
+                entries.remove(&soonest);
+            }
+        }
+        entries.insert(key.into(), entry);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn get(&self, key: &str) -> Result<Option<Bytes>> {
+        let now = self.clock.now();
+        Ok(live(&self.lock(), key, now).map(|entry| entry.value.clone()))
+    }
+
+    async fn put(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<()> {
+        let until = self.until(ttl);
+        self.write(&mut self.lock(), key, Entry { value, until })
+    }
+
+    async fn add(&self, key: &str, amount: i64, ttl: Option<Duration>) -> Result<i64> {
+        let now = self.clock.now();
+        let fresh = self.until(ttl);
+        let mut entries = self.lock();
+        let (old, until) = match live(&entries, key, now) {
+            Some(entry) => (read_number(&entry.value)?, entry.until),
+            None => (0, fresh),
+        };
+        let sum = old
+            .checked_add(amount)
+            .ok_or_else(|| Error::new(ErrorKind::InvalidRequest, "the counter would overflow"))?;
+        self.write(&mut entries, key, Entry { value: sum.to_string().into(), until })?;
+        Ok(sum)
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: Bytes,
+        ttl: Option<Duration>,
+    ) -> Result<bool> {
+        let now = self.clock.now();
+        let until = self.until(ttl);
+        let mut entries = self.lock();
+        if live(&entries, key, now).map(|entry| &*entry.value) != expected {
+            return Ok(false);
+        }
+        self.write(&mut entries, key, Entry { value, until })?;
+        Ok(true)
+    }
+
+    async fn remove(&self, key: &str) -> Result<()> {
+        self.lock().remove(key);
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn has_run_out(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+}
+
+fn live<'a>(entries: &'a HashMap<Box<str>, Entry>, key: &str, now: Instant) -> Option<&'a Entry> {
+    entries.get(key).filter(|entry| !entry.has_run_out(now))
+}
+
+fn read_number(value: &Bytes) -> Result<i64> {
+    std::str::from_utf8(value)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| Error::new(ErrorKind::InvalidRequest, "the value under this key is no number"))
+}
+
+fn check_size(key: &str, value: &Bytes) -> Result<()> {
+    if key.len() > 512 || value.len() > 1 << 20 {
+        return Err(Error::new(
+            ErrorKind::InvalidRequest,
+            "a key holds at most 512 bytes, a value at most 1 MiB",
+        ));
+    }
+    Ok(())
+}
