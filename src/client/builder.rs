@@ -118,10 +118,9 @@ impl ClientBuilder {
 
     /// Sets or replaces a price; `target` is `provider/model`.
     pub fn price(mut self, target: &str, price: Price) -> Self {
-        self.catalogue = self.catalogue.and_then(|mut catalogue| {
+        self.catalogue = self.catalogue.and_then(|catalogue| {
             let target: Target = target.parse()?;
-            catalogue.set_price(target.provider(), target.model(), price)?;
-            Ok(catalogue)
+            Ok(catalogue.with_price(target.provider(), target.model(), price))
         });
         self
     }
