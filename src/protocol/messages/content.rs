@@ -68,21 +68,15 @@ impl<'a> Conversation<'a> {
 
     /// Does the running tool loop begin with a turn that does not think? Thinking cannot be switched on inside one.
     pub(super) fn loops_without_thinking(&self) -> bool {
-        let results_only = |turn: &Turn<'_>| {
-            turn.blocks.iter().all(|block| matches!(block.content, Content::ToolResult { .. }))
-        };
         let mut opening = None;
         for turn in self.turns.iter().rev() {
             match turn.role {
-                Speaker::User if results_only(turn) => {}
+                Speaker::User if turn.answers_calls() => {}
                 Speaker::User => break,
                 Speaker::Assistant => opening = Some(turn),
             }
         }
-        let is_loop = self.turns.last().is_some_and(|turn| {
-            turn.blocks.iter().any(|block| matches!(block.content, Content::ToolResult { .. }))
-        });
-        is_loop
+        self.turns.last().is_some_and(Turn::answers_calls)
             && opening.is_some_and(|turn| {
                 !turn.blocks.first().is_some_and(|block| matches!(block.content, Content::Thinking(_)))
             })

@@ -19,7 +19,7 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
     drop_unknown(request, &mut notes)?;
 
     let conversation = Conversation::of(request, target.provider, &mut notes)?;
-    let extra = Extras::of(&request.extra, target.provider);
+    let mut extra = Extras::of(&request.extra, target.provider);
     let plan = plan(request, target, &conversation, &extra, &mut notes)?;
     let mut sampling =
         Numbers { temperature: request.temperature, top_p: request.top_p, top_k: request.top_k };
@@ -33,7 +33,11 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
         tools: tools(request, target.provider)?,
         tool_choice: tool_choice(request),
         thinking: plan.thinking,
-        output_config: OutputConfig { effort: plan.effort, schema: schema(request)? },
+        output_config: OutputConfig {
+            effort: plan.effort,
+            schema: schema(request)?,
+            extra: extra.take("output_config"),
+        },
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         top_k: sampling.top_k,

@@ -22,16 +22,9 @@ use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
 
 /// The format.
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Messages;
-
-impl Messages {
-    /// The format.
-    pub const fn new() -> Self {
-        Self
-    }
-}
 
 impl Protocol for Messages {
     fn wire(&self) -> Wire {

@@ -3,6 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
+use super::fields::Fields;
 use crate::protocol::Mode;
 use crate::types::{Extra, Json, ParallelToolCalls, Tool, ToolOutcome, Wire};
 
@@ -44,7 +45,7 @@ impl Serialize for Body<'_> {
         }
         object.put_some("tool_choice", self.tool_choice.as_ref())?;
         object.put_some("thinking", self.thinking.as_ref())?;
-        if self.output_config.effort.is_some() || self.output_config.schema.is_some() {
+        if !self.output_config.is_empty() {
             object.put("output_config", &self.output_config)?;
         }
         object.put_some("temperature", self.temperature.as_ref())?;
@@ -67,6 +68,13 @@ pub(super) struct Turn<'a> {
     pub(super) role: Speaker,
     pub(super) blocks: Vec<Block<'a>>,
     pub(super) extra: Extras<'a>,
+}
+
+impl Turn<'_> {
+    /// Does it hold tool results?
+    pub(super) fn answers_calls(&self) -> bool {
+        self.blocks.iter().any(|block| matches!(block.content, Content::ToolResult { .. }))
+    }
 }
 
 /// The two roles there are.
@@ -270,20 +278,32 @@ impl Serialize for Thinking {
 }
 
 /// How hard to try and what to write.
-#[derive(Default)]
 pub(super) struct OutputConfig<'a> {
     pub(super) effort: Option<&'static str>,
     pub(super) schema: Option<&'a Json>,
+    /// The caller's own fields; they win.
+    pub(super) extra: Option<&'a Json>,
+}
+
+impl OutputConfig<'_> {
+    fn is_empty(&self) -> bool {
+        self.effort.is_none() && self.schema.is_none() && self.extra.is_none()
+    }
 }
 
 impl Serialize for OutputConfig<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let own: Option<Fields<'_>> = self.extra.and_then(|extra| serde_json::from_str(extra.as_str()).ok());
+        let free = |name: &str| own.as_ref().is_none_or(|own| own.get(name).is_none());
         let mut map = serializer.serialize_map(None)?;
-        if let Some(effort) = self.effort {
+        if let Some(effort) = self.effort.filter(|_| free("effort")) {
             map.serialize_entry("effort", effort)?;
         }
-        if let Some(schema) = self.schema {
+        if let Some(schema) = self.schema.filter(|_| free("format")) {
             map.serialize_entry("format", &Format(schema))?;
+        }
+        for (name, value) in own.iter().flat_map(Fields::iter) {
+            map.serialize_entry(name, value)?;
         }
         map.end()
     }
@@ -327,6 +347,12 @@ impl<'a> Extras<'a> {
             self.0.retain(|(known, _)| *known != name);
             self.0.push((name, value));
         }
+    }
+
+    /// Takes the field of this name out.
+    pub(super) fn take(&mut self, name: &str) -> Option<&'a Json> {
+        let position = self.0.iter().position(|(own, _)| *own == name)?;
+        Some(self.0.remove(position).1)
     }
 
     /// Is there a field of this name?

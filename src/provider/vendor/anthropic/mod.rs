@@ -13,7 +13,7 @@ pub const BUILTIN: Vendor = Vendor {
     key_env: &["ANTHROPIC_API_KEY"],
     key: KeyStyle::Header("x-api-key"),
     headers: &[("anthropic-version", "2023-06-01")],
-    chat: Some(&Messages::new()),
+    chat: Some(&Messages),
     embed: None,
     models: include_str!("models.json"),
 };
