@@ -1,0 +1,88 @@
+//! Token counts: the vendor leaves cache traffic out of the input, and repeats counts while it streams.
+
+use serde_json::value::RawValue;
+
+use super::fields::{Fields, count, is_void, keep, text};
+use crate::types::{Extra, Usage};
+
+/// Everything reported so far.
+#[derive(Default)]
+pub(super) struct Counts {
+    input: Option<u64>,
+    cache_write: Option<u64>,
+    cache_write_1h: Option<u64>,
+    cache_read: Option<u64>,
+    output: Option<u64>,
+    thinking: Option<u64>,
+    searches: Option<u64>,
+    /// The tier that served the request; the vendor reports it among the counts.
+    pub(super) service_tier: Option<String>,
+    extra: Extra,
+    reported: bool,
+}
+
+impl Counts {
+    /// Replaces what `raw` reports and keeps the rest: counts are cumulative, and later reports leave fields out.
+    pub(super) fn overlay(&mut self, raw: &RawValue) {
+        let Some(fields) = Fields::of(raw) else { return };
+        for (name, value) in fields.iter() {
+            if is_void(value) {
+                continue;
+            }
+            self.reported = true;
+            match name {
+                "input_tokens" => replace(&mut self.input, value),
+                "output_tokens" => replace(&mut self.output, value),
+                "cache_creation_input_tokens" => replace(&mut self.cache_write, value),
+                "cache_read_input_tokens" => replace(&mut self.cache_read, value),
+                "service_tier" => self.service_tier = text(value).or(self.service_tier.take()),
+                _ => self.overlay_group(name, value),
+            }
+        }
+    }
+
+    fn overlay_group(&mut self, name: &str, value: &RawValue) {
+        // The five-minute writes are all writes less the hour's.
+        let (known, implied, slot) = match name {
+            "cache_creation" => {
+                ("ephemeral_1h_input_tokens", "ephemeral_5m_input_tokens", &mut self.cache_write_1h)
+            }
+            "output_tokens_details" => ("thinking_tokens", "", &mut self.thinking),
+            "server_tool_use" => ("web_search_requests", "", &mut self.searches),
+            _ => return keep(&mut self.extra, name, value),
+        };
+        let Some(group) = Fields::of(value) else { return };
+        if let Some(count) = group.get(known) {
+            replace(slot, count);
+        }
+        if group.iter().any(|(field, value)| field != known && field != implied && !is_void(value)) {
+            keep(&mut self.extra, name, value);
+        }
+    }
+
+    /// In our terms; `None` when nothing was reported.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.reported.then(|| {
+            let mut usage = Usage::default();
+            usage.input_tokens = self.input.map(|input| {
+                input
+                    .saturating_add(self.cache_write.unwrap_or_default())
+                    .saturating_add(self.cache_read.unwrap_or_default())
+            });
+            usage.output_tokens = self.output;
+            usage.cache_read_tokens = self.cache_read;
+            usage.cache_write_tokens = self.cache_write;
+            usage.cache_write_1h_tokens = self.cache_write_1h;
+            usage.reasoning_tokens = self.thinking;
+            usage.web_searches = self.searches;
+            usage.extra = self.extra.clone();
+            usage
+        })
+    }
+}
+
+fn replace(slot: &mut Option<u64>, raw: &RawValue) {
+    if let Some(count) = count(raw) {
+        *slot = Some(count);
+    }
+}

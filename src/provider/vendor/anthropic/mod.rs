@@ -1,0 +1,19 @@
+//! Anthropic. What surprises is in [`docs.md`](https://github.com/polyroute/polyroute/blob/main/src/provider/vendor/anthropic/docs.md).
+
+use crate::protocol::messages::Messages;
+use crate::provider::vendor::{KeyStyle, Vendor};
+
+/// Anthropic's own API: <https://platform.claude.com/docs/en/api/overview> (read 2026-11-23).
+pub const BUILTIN: Vendor = Vendor {
+    name: "anthropic",
+    aliases: &[],
+    title: "Anthropic",
+    base_url: "https://api.anthropic.com/v1",
+    base_url_env: Some("ANTHROPIC_BASE_URL"),
+    key_env: &["ANTHROPIC_API_KEY"],
+    key: KeyStyle::Header("x-api-key"),
+    headers: &[("anthropic-version", "2023-06-01")],
+    chat: Some(&Messages),
+    embed: None,
+    models: include_str!("models.json"),
+};
