@@ -3,6 +3,8 @@
 //! A vendor is a constant: where it is, how it wants its key, which formats it speaks, what its models cost. Adding one
 //! is a folder and two lines here.
 
+pub mod google;
+
 use crate::protocol::{EmbedProtocol, Protocol};
 
 /// Everything there is to know about a vendor.
