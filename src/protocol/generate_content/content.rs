@@ -45,7 +45,6 @@ impl<'a> Conversation<'a> {
                 }
             }
         }
-        writer.contents.retain(|turn| !turn.content.parts.is_empty());
         let contents: Vec<_> = writer.contents.into_iter().map(Turn::finish).collect();
         if contents.is_empty() {
             return Err(invalid("the request has only instructions; add a message with .user(..)"));
@@ -107,8 +106,9 @@ impl<'a> Writer<'a> {
                     return Err(invalid(format!("message {position} makes a tool call as the user")));
                 }
                 other => {
-                    let part = self.plain(other)?;
-                    self.turn("user")?.content.parts.extend(part);
+                    if let Some(part) = self.plain(other)? {
+                        self.turn("user")?.content.parts.push(part);
+                    }
                 }
             }
         }
@@ -136,7 +136,9 @@ impl<'a> Writer<'a> {
                 Part::Text(text) if text.text.is_empty() && text.extra.is_empty() => None,
                 other => self.plain(other)?,
             };
-            self.turn("model")?.content.parts.extend(part);
+            if let Some(part) = part {
+                self.turn("model")?.content.parts.push(part);
+            }
         }
         Ok(())
     }

@@ -40,17 +40,18 @@ pub(super) fn counts(metadata: &UsageMetadata<'_>) -> Option<Usage> {
     let [of_prompt, of_tools, of_cache, of_answer] =
         [metadata.prompt_details, metadata.tool_details, metadata.cache_details, metadata.candidates_details]
             .map(Option::<Details>::unwrap_or_default);
-    let mut usage = Usage::default();
-    usage.input_tokens = sum(*prompt, *tool_prompt);
-    usage.output_tokens = sum(*candidates, *thoughts);
-    usage.cache_read_tokens = cached.and_then(|count| count.0);
-    usage.reasoning_tokens = thoughts.and_then(|count| count.0);
-    usage.audio_input_tokens = either(of_prompt.audio, of_tools.audio);
-    usage.audio_cache_read_tokens = of_cache.audio;
-    usage.audio_output_tokens = of_answer.audio;
-    usage.image_input_tokens = either(of_prompt.image, of_tools.image);
-    usage.image_output_tokens = of_answer.image;
-    Some(usage)
+    Some(Usage {
+        input_tokens: sum(*prompt, *tool_prompt),
+        output_tokens: sum(*candidates, *thoughts),
+        cache_read_tokens: cached.and_then(|count| count.0),
+        reasoning_tokens: thoughts.and_then(|count| count.0),
+        audio_input_tokens: either(of_prompt.audio, of_tools.audio),
+        audio_cache_read_tokens: of_cache.audio,
+        audio_output_tokens: of_answer.audio,
+        image_input_tokens: either(of_prompt.image, of_tools.image),
+        image_output_tokens: of_answer.image,
+        ..Usage::default()
+    })
 }
 
 /// Fields of the vendor's that have no name here.

@@ -49,9 +49,7 @@ impl EmbedProtocol for GeminiEmbeddings {
         if let Some(Count(Some(tokens))) =
             answer.usage.and_then(read::<UsageMetadata>).and_then(|usage| usage.prompt_token_count)
         {
-            let mut usage = Usage::default();
-            usage.input_tokens = Some(tokens);
-            reply.usage = Some(usage);
+            reply.usage = Some(Usage { input_tokens: Some(tokens), ..Usage::default() });
         }
         Ok(reply)
     }

@@ -13,8 +13,8 @@ use super::{WIRE, model_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{EncodeFor, Encoded, Mode};
 use crate::types::{
-    Adaptation, AdaptationKind, ChatRequest, Json, Logprobs, MediaSource, OnUnsupported, ParallelToolCalls,
-    Part, ResponseFormat, Sampling, Tool, ToolChoice,
+    Adaptation, AdaptationKind, ChatRequest, Json, Logprobs, OnUnsupported, ParallelToolCalls, Part,
+    ResponseFormat, Sampling, Tool, ToolChoice,
 };
 
 pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Encoded> {
@@ -157,18 +157,21 @@ impl<'a> GenerationConfig<'a> {
                 config.top_k = request.top_k;
             }
             Sampling::Refused => {
-                for (field, asked) in [
-                    ("temperature", request.temperature.is_some()),
-                    ("top_p", request.top_p.is_some()),
-                    ("top_k", request.top_k.is_some()),
-                ] {
-                    notes.dropped_if(asked, field, "the model does not take sampling options")?;
+                let asked = [
+                    request.temperature.map(|_| "temperature"),
+                    request.top_p.map(|_| "top_p"),
+                    request.top_k.map(|_| "top_k"),
+                ];
+                for field in asked.into_iter().flatten() {
+                    notes.dropped(field, "the model does not take sampling options")?;
                 }
             }
         }
         if let Some(seed) = request.seed {
             config.seed = i32::try_from(seed).ok();
-            notes.dropped_if(config.seed.is_none(), "seed", "the vendor's seeds have 32 bits")?;
+            if config.seed.is_none() {
+                notes.dropped("seed", "the vendor's seeds have 32 bits")?;
+            }
         }
         match &request.response_format {
             None | Some(ResponseFormat::Text) => {}
@@ -237,13 +240,11 @@ fn tools<'a>(
     for tool in &request.tools {
         match &tool.builtin {
             Some(builtin) if builtin.wire == WIRE => groups.push(ToolGroup::Builtin(&builtin.json)),
-            Some(_) => notes.dropped_if(true, "tools", "a built-in tool of another vendor")?,
+            Some(_) => notes.dropped("tools", "a built-in tool of another vendor")?,
             None => {
-                notes.dropped_if(
-                    tool.strict == Some(true),
-                    "tools.strict",
-                    "the format has no such promise",
-                )?;
+                if tool.strict == Some(true) {
+                    notes.dropped("tools.strict", "the format has no such promise")?;
+                }
                 functions.push(Function { tool, target });
             }
         }
@@ -283,19 +284,23 @@ impl<'a> ToolConfig<'a> {
 /// Options the format has no field for.
 fn left_out(request: &ChatRequest, notes: &mut Notes) -> Result<()> {
     let looks_closely = request.messages.iter().flat_map(|message| &message.parts).any(|part| match part {
-        Part::Image(image) => {
-            !matches!(image.source, MediaSource::FileId(_))
-                && image.detail.as_deref().is_some_and(|detail| detail != "auto")
-        }
+        Part::Image(image) => image.detail.as_deref().is_some_and(|detail| detail != "auto"),
         _ => false,
     });
     let one_call = request.parallel_tool_calls == Some(ParallelToolCalls::Forbidden);
-    notes.dropped_if(one_call, "parallel_tool_calls", "the format cannot forbid several calls")?;
-    notes.dropped_if(request.user.is_some(), "user", "the format has no field for the end user")?;
     // Labels exist on Vertex AI only; there they can be sent as an extra field:
     // https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/add-labels-to-api-calls (read 2026-11-23).
-    notes.dropped_if(!request.metadata.is_empty(), "metadata", "the format has no field for labels")?;
-    notes.dropped_if(looks_closely, "image.detail", "the format sets the resolution for all media together")
+    for (asked, field, detail) in [
+        (one_call, "parallel_tool_calls", "the format cannot forbid several calls"),
+        (request.user.is_some(), "user", "the format has no field for the end user"),
+        (!request.metadata.is_empty(), "metadata", "the format has no field for labels"),
+        (looks_closely, "image.detail", "the format sets the resolution for all media together"),
+    ] {
+        if asked {
+            notes.dropped(field, detail)?;
+        }
+    }
+    Ok(())
 }
 
 /// What was left out or changed.
@@ -305,8 +310,8 @@ struct Notes {
 }
 
 impl Notes {
-    fn dropped_if(&mut self, applies: bool, field: &'static str, detail: &'static str) -> Result<()> {
-        if applies { self.add(Adaptation::dropped(field, detail)) } else { Ok(()) }
+    fn dropped(&mut self, field: &'static str, detail: &'static str) -> Result<()> {
+        self.add(Adaptation::dropped(field, detail))
     }
 
     fn add(&mut self, note: Adaptation) -> Result<()> {

@@ -21,15 +21,9 @@ use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
 
 /// Gemini's format for chat.
+#[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GenerateContent;
-
-impl GenerateContent {
-    /// The format; it has no options.
-    pub const fn new() -> Self {
-        Self
-    }
-}
 
 impl Protocol for GenerateContent {
     fn wire(&self) -> Wire {
@@ -54,15 +48,9 @@ impl Protocol for GenerateContent {
 }
 
 /// Gemini's format for embeddings.
+#[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GeminiEmbeddings;
-
-impl GeminiEmbeddings {
-    /// The format; it has no options.
-    pub const fn new() -> Self {
-        Self
-    }
-}
 
 const WIRE: Wire = Wire::GenerateContent;
 

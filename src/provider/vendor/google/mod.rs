@@ -1,9 +1,9 @@
-#![doc = include_str!("docs.md")]
+//! Google. What surprises is in [`docs.md`](https://github.com/polyroute/polyroute/blob/main/src/provider/vendor/google/docs.md).
 
-use super::{KeyStyle, Vendor};
 use crate::protocol::generate_content::{GeminiEmbeddings, GenerateContent};
+use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// Google's Gemini API (AI Studio).
+/// Google's Gemini API: <https://ai.google.dev/api> (read 2026-11-23). Vertex AI is another address with other keys.
 pub const BUILTIN: Vendor = Vendor {
     name: "google",
     aliases: &["gemini"],
@@ -14,7 +14,7 @@ pub const BUILTIN: Vendor = Vendor {
     // The vendor also takes the key in the query, where it would end up in logs.
     key: KeyStyle::Header("x-goog-api-key"),
     headers: &[],
-    chat: Some(&GenerateContent::new()),
-    embed: Some(&GeminiEmbeddings::new()),
+    chat: Some(&GenerateContent),
+    embed: Some(&GeminiEmbeddings),
     models: include_str!("models.json"),
 };
