@@ -4,6 +4,7 @@
 //! is a folder and two lines here.
 
 pub mod anthropic;
+pub mod google;
 
 use crate::protocol::{EmbedProtocol, Protocol};
 

@@ -1,0 +1,353 @@
+//! Turns the pieces of a streamed answer into events.
+//!
+//! Each piece is a `GenerateContentResponse` of its own. There is no terminal marker: a finish reason, or the block of
+//! the prompt, says that the answer is complete, and usage may still follow.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use super::WIRE;
+use super::decode::{Called, counts, finish_reason, json, owned, unnamed};
+use super::wire::{
+    Answer, Candidate, Count, InlineData, Part as WirePart, PromptFeedback, Str, UsageMetadata,
+};
+use super::wire::{is_void, read};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{ChatDecoder, WireFailure, unreadable};
+use crate::types::{
+    Audio, Document, Extra, FinishReason, Image, MediaSource, Opaque, Part, StreamEvent, StreamFinish,
+};
+
+/// Reads one answer, streamed or whole.
+#[derive(Default)]
+pub(super) struct Decoder {
+    started: Option<Started>,
+    choices: Vec<Choice>,
+    /// Why the prompt was refused.
+    blocked: Option<String>,
+    service_tier: Option<String>,
+    extra: Extra,
+    finished: bool,
+}
+
+#[derive(Default)]
+struct Started {
+    id: Option<String>,
+    model: Option<String>,
+}
+
+struct Choice {
+    number: u32,
+    calls: usize,
+    finish: Option<String>,
+}
+
+impl Decoder {
+    /// Has there been a candidate or a refusal?
+    pub(super) fn has_answered(&self) -> bool {
+        !self.choices.is_empty() || self.blocked.is_some()
+    }
+
+    /// Appends what is known only at the end.
+    pub(super) fn finish(&mut self, out: &mut VecDeque<StreamEvent>) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
+        for choice in self.choices.iter_mut().filter(|choice| choice.number != 0) {
+            let finish = StreamEvent::finish(choice.reason(), choice.finish.take());
+            out.push_back(StreamEvent::Alternative { choice: choice.number, event: Box::new(finish) });
+        }
+        let main = self.choices.iter_mut().find(|choice| choice.number == 0);
+        let (reason, raw) = match (main, self.blocked.take()) {
+            (Some(choice @ Choice { finish: Some(_), .. }), _) => (choice.reason(), choice.finish.take()),
+            (_, Some(word)) => (Some(FinishReason::ContentFilter), Some(word)),
+            (_, None) => (None, None),
+        };
+        let mut finish = StreamFinish::new(reason, raw);
+        finish.service_tier = self.service_tier.take();
+        finish.extra = std::mem::take(&mut self.extra);
+        out.push_back(StreamEvent::Finish(Box::new(finish)));
+    }
+
+    fn start(&mut self, id: Option<Str<'_>>, model: Option<Str<'_>>, out: &mut VecDeque<StreamEvent>) {
+        let known = self.started.as_ref();
+        let news = known.is_none_or(|known| {
+            (known.id.is_none() && id.is_some()) || (known.model.is_none() && model.is_some())
+        });
+        if news {
+            let known = self.started.take().unwrap_or_default();
+            let id = known.id.or_else(|| owned(id));
+            let model = known.model.or_else(|| owned(model));
+            out.push_back(StreamEvent::Start { id: id.clone(), model: model.clone() });
+            self.started = Some(Started { id, model });
+        }
+    }
+
+    fn read_usage(&mut self, raw: &RawValue, out: &mut VecDeque<StreamEvent>) {
+        let Some(mut metadata) = read::<UsageMetadata<'_>>(raw) else { return };
+        if let Some(tier) = metadata.service_tier.take()
+            && self.service_tier.as_deref() != Some(&*tier.0)
+        {
+            self.service_tier = Some(tier.0.into_owned());
+        }
+        if let Some(mut usage) = counts(&metadata) {
+            usage.extra = unnamed(metadata.rest);
+            out.push_back(StreamEvent::Usage(Box::new(usage)));
+        }
+    }
+
+    fn read_prompt_feedback(&mut self, raw: &RawValue) {
+        if is_void(raw) {
+            return;
+        }
+        self.extra.insert(WIRE, "promptFeedback", json(raw));
+        match read::<PromptFeedback<'_>>(raw).and_then(|feedback| feedback.block_reason) {
+            Some(Str(word)) if word != "BLOCK_REASON_UNSPECIFIED" => self.blocked = Some(word.into_owned()),
+            _ => {}
+        }
+    }
+
+    fn read_candidate(
+        &mut self,
+        position: usize,
+        candidate: Candidate<'_>,
+        out: &mut VecDeque<StreamEvent>,
+    ) -> Result<()> {
+        let number = match candidate.index {
+            Some(Count(Some(index))) => index,
+            _ => u64::try_from(position).unwrap_or(u64::MAX),
+        };
+        let number = u32::try_from(number)
+            .ok()
+            .filter(|number| *number <= MAX_CHOICES)
+            .ok_or_else(|| Error::new(ErrorKind::InvalidResponse, "the answer has more than 128 choices"))?;
+        let place = match self.choices.iter().position(|choice| choice.number == number) {
+            Some(place) => place,
+            None => {
+                self.choices.push(Choice { number, calls: 0, finish: None });
+                self.choices.len() - 1
+            }
+        };
+        let Some(choice) = self.choices.get_mut(place) else { return Ok(()) };
+        let answer = self.started.as_ref().and_then(|started| started.id.as_deref());
+        let mut sink = Sink { choice, answer, out };
+        for part in
+            candidate.content.and_then(|content| content.parts).into_iter().flat_map(|few| few.into_iter())
+        {
+            sink.part(part);
+        }
+        if let Some(logprobs) = candidate.logprobs
+            && !is_void(logprobs)
+        {
+            sink.send(StreamEvent::Logprobs(Opaque::new(WIRE, json(logprobs))));
+        }
+        if let Some(Str(word)) = candidate.finish_reason
+            && word != "FINISH_REASON_UNSPECIFIED"
+        {
+            choice.finish = Some(word.into_owned());
+        }
+        if number == 0 {
+            self.keep(candidate.rest);
+        }
+        Ok(())
+    }
+
+    /// Later pieces repeat or complete earlier ones, and the last may be empty.
+    fn keep(&mut self, fields: super::wire::Rest<'_>) {
+        for (name, value) in fields {
+            if !is_void(value) {
+                self.extra.insert(WIRE, &*name, json(value));
+            }
+        }
+    }
+}
+
+impl ChatDecoder for Decoder {
+    fn event(&mut self, _name: &str, data: &[u8], out: &mut VecDeque<StreamEvent>) -> Result<()> {
+        if data.trim_ascii().is_empty() || data.trim_ascii() == b"[DONE]" {
+            return Ok(());
+        }
+        let answer: Answer<'_> =
+            serde_json::from_slice(data).map_err(|error| unreadable("the answer", &error))?;
+        if answer.error.is_some() {
+            return Err(WireFailure::parse(data).into_error(200));
+        }
+        self.start(answer.id, answer.model, out);
+        for (position, candidate) in answer.candidates.into_iter().flat_map(|few| few.into_iter()).enumerate()
+        {
+            self.read_candidate(position, candidate, out)?;
+        }
+        if let Some(raw) = answer.prompt_feedback {
+            self.read_prompt_feedback(raw);
+        }
+        self.keep(answer.rest);
+        if let Some(raw) = answer.usage {
+            self.read_usage(raw, out);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut VecDeque<StreamEvent>) -> Result<()> {
+        let complete = self.blocked.is_some() || self.choices.iter().any(|choice| choice.finish.is_some());
+        if !complete && !self.finished {
+            return Err(Error::new(ErrorKind::Truncated, "the stream ended without a finish reason"));
+        }
+        self.finish(out);
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("choices", &self.choices.len())
+            .field("finished", &self.finished)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Choice {
+    fn reason(&self) -> Option<FinishReason> {
+        let called = if self.calls > 0 { Called::Functions } else { Called::Nothing };
+        self.finish.as_deref().map(|word| finish_reason(word, called))
+    }
+}
+
+/// Where the events of one choice go.
+struct Sink<'a> {
+    choice: &'a mut Choice,
+    /// The id of the answer.
+    answer: Option<&'a str>,
+    out: &'a mut VecDeque<StreamEvent>,
+}
+
+impl Sink<'_> {
+    fn send(&mut self, event: StreamEvent) {
+        self.out.push_back(match self.choice.number {
+            0 => event,
+            choice => StreamEvent::Alternative { choice, event: Box::new(event) },
+        });
+    }
+
+    fn part(&mut self, raw: &RawValue) {
+        match read(raw) {
+            Some(WirePart { text: Some(Str(text)), thought: Some(true), call: None, inline: None, rest }) => {
+                self.thought(text.into_owned(), unnamed(rest));
+            }
+            Some(WirePart { text: Some(Str(text)), thought: _, call: None, inline: None, rest }) => {
+                self.text(text.into_owned(), unnamed(rest));
+            }
+            Some(WirePart { text: None, thought: _, call: Some(call), inline: None, rest })
+                if call.name.is_some() && (call.args.is_some() || call.rest.is_empty()) =>
+            {
+                let name = owned(call.name).unwrap_or_default();
+                let arguments = call.args.filter(|args| args.get() != "null").map_or("{}", RawValue::get);
+                let id = owned(call.id).filter(|id| !id.is_empty());
+                self.call(id, name, arguments, unnamed(rest));
+            }
+            // A picture inside a thought is a sketch, not the answer.
+            Some(WirePart {
+                text: None,
+                thought: None | Some(false),
+                call: None,
+                inline: Some(inline),
+                rest,
+            }) if inline.media_type.is_some() && inline.data.is_some() => {
+                self.send(StreamEvent::Part(media(inline, unnamed(rest))));
+            }
+            _ if is_void(raw) => {}
+            // Carried back as it came.
+            _ => self.send(StreamEvent::Part(Part::Opaque(Opaque::new(WIRE, json(raw))))),
+        }
+    }
+
+    /// A signature often comes alone, on an empty text after the last piece; it then belongs to the text before it, which
+    /// is where an unstreamed answer has it: <https://ai.google.dev/gemini-api/docs/thought-signatures> (read 2026-11-23).
+    fn text(&mut self, text: String, extra: Extra) {
+        if text.is_empty() && extra.is_empty() {
+            return;
+        }
+        self.send(StreamEvent::Text(text));
+        self.close(extra);
+    }
+
+    fn thought(&mut self, text: String, extra: Extra) {
+        let mut rest = Extra::new();
+        let mut state = None;
+        for (scope, name, value) in extra.iter() {
+            if name == SIGNATURE {
+                let signature = format!("{{\"{SIGNATURE}\":{}}}", value.as_str());
+                state = crate::types::Json::from_text(signature).ok().map(|json| Opaque::new(WIRE, json));
+            } else {
+                rest.insert(scope.clone(), name, value.clone());
+            }
+        }
+        let signed = state.is_some();
+        if !text.is_empty() {
+            self.send(StreamEvent::Reasoning(text));
+        }
+        if let Some(state) = state {
+            self.send(StreamEvent::ReasoningState(state));
+        }
+        if !rest.is_empty() {
+            self.send(StreamEvent::PartExtra(rest));
+        }
+        if signed {
+            self.send(StreamEvent::PartEnd);
+        }
+    }
+
+    fn call(&mut self, id: Option<String>, name: String, arguments: &str, extra: Extra) {
+        let index = self.choice.calls;
+        self.choice.calls += 1;
+        let id = id.unwrap_or_else(|| super::call_id::made_up(self.choice.number, index, self.answer));
+        self.send(StreamEvent::ToolCallStart { index, id, name });
+        self.send(StreamEvent::ToolCallArguments { index, delta: arguments.to_owned() });
+        if !extra.is_empty() {
+            self.send(StreamEvent::PartExtra(extra));
+        }
+    }
+
+    fn close(&mut self, extra: Extra) {
+        if !extra.is_empty() {
+            self.send(StreamEvent::PartExtra(extra));
+            self.send(StreamEvent::PartEnd);
+        }
+    }
+}
+
+fn media(inline: InlineData<'_>, extra: Extra) -> Part {
+    let media_type = owned(inline.media_type).unwrap_or_default();
+    let data = owned(inline.data).unwrap_or_default();
+    let kind = media_type.split('/').next().unwrap_or_default().to_ascii_lowercase();
+    let source = MediaSource::Base64 { media_type, data };
+    match kind.as_str() {
+        "image" => {
+            let mut image = Image::new(source);
+            image.extra = extra;
+            Part::Image(image)
+        }
+        "audio" => {
+            let mut audio = Audio::new(source);
+            audio.extra = extra;
+            Part::Audio(audio)
+        }
+        _ => {
+            let mut document = Document::new(source);
+            document.extra = extra;
+            Part::Document(document)
+        }
+    }
+}
+
+/// The field that carries encrypted reasoning.
+pub(super) const SIGNATURE: &str = "thoughtSignature";
+
+/// More choices than any vendor offers.
+const MAX_CHOICES: u32 = 128;
