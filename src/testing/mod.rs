@@ -1,1 +1,8 @@
-//! To come.
+//! For your own tests: time that obeys, a provider that plays a script, and loopback servers that speak the vendors'
+//! formats. Behind the feature `testing`.
+
+mod clock;
+mod scripted;
+
+pub use clock::VirtualClock;
+pub use scripted::{ScriptedCall, ScriptedProvider, ScriptedQuestion, ScriptedStep};
