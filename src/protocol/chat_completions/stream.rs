@@ -1,0 +1,188 @@
+//! Reading a streamed answer.
+
+use std::collections::VecDeque;
+
+use serde_json::value::RawValue;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{ChatDecoder, WireFailure, unreadable};
+use crate::types::{Extra, Json, StreamEvent, StreamFinish, Wire};
+
+use super::answer::Answers;
+use super::wire::{BORING, Chunk, ChunkChoice, Fields};
+use super::{decode, usage};
+
+/// Reads the chunks of one answer.
+#[derive(Debug, Default)]
+pub(super) struct Decoder {
+    has_chunk: bool,
+    has_id: bool,
+    has_model: bool,
+    service_tier: Option<String>,
+    answers: Answers,
+    extra: Extra,
+    is_done: bool,
+}
+
+impl ChatDecoder for Decoder {
+    fn event(&mut self, name: &str, data: &[u8], out: &mut VecDeque<StreamEvent>) -> Result<()> {
+        let data = data.trim_ascii();
+        if self.is_done || data.is_empty() {
+            return Ok(());
+        }
+        if data == b"[DONE]" {
+            return self.finish(out);
+        }
+        if name == "error" {
+            return Err(WireFailure::parse(data).into_error(200));
+        }
+        let chunk: Chunk<'_> =
+            serde_json::from_slice(data).map_err(|error| unreadable("a chunk of the answer", &error))?;
+        let is_error =
+            chunk.error.is_some_and(|error| error.get() != "null") || chunk.object.as_str() == "error";
+        if is_error {
+            return Err(WireFailure::parse(data).into_error(200));
+        }
+        self.read(chunk, data, out)
+    }
+
+    fn end(&mut self, out: &mut VecDeque<StreamEvent>) -> Result<()> {
+        if self.is_done {
+            return Ok(());
+        }
+        if !self.answers.has_finished() {
+            return Err(Error::new(
+                ErrorKind::Truncated,
+                "the stream ended before the provider said why the model stopped",
+            ));
+        }
+        self.finish(out)
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done
+    }
+}
+
+impl Decoder {
+    fn read(&mut self, chunk: Chunk<'_>, data: &[u8], out: &mut VecDeque<StreamEvent>) -> Result<()> {
+        self.start(&chunk, out);
+        // Unknown fields repeat in every chunk, so only those chunks that may bring new ones are read twice.
+        let may_bring_news = !self.has_chunk
+            || chunk.usage.is_some()
+            || chunk.choices.0.is_empty()
+            || chunk.choices.0.iter().any(|choice| !choice.finish_reason.as_str().is_empty());
+        self.has_chunk = true;
+        if may_bring_news {
+            self.keep_unknown(data);
+        }
+        if let Some(tier) = chunk.service_tier.filled()
+            && self.service_tier.as_deref() != Some(&*tier)
+        {
+            self.service_tier = Some(tier.into_owned());
+        }
+        for choice in chunk.choices.0 {
+            self.choice(choice, out)?;
+        }
+        let counts = chunk.usage.or_else(|| chunk.x_groq.and_then(|extra| extra.usage));
+        if let Some(counts) = counts {
+            out.push_back(StreamEvent::Usage(Box::new(usage::read(counts))));
+        }
+        Ok(())
+    }
+
+    /// Azure's first chunk has an empty id and model: its prompt filter speaks before the model is chosen.
+    fn start(&mut self, chunk: &Chunk<'_>, out: &mut VecDeque<StreamEvent>) {
+        let id = Some(chunk.id.as_str()).filter(|id| !self.has_id && !id.is_empty());
+        let model = Some(chunk.model.as_str()).filter(|model| !self.has_model && !model.is_empty());
+        self.has_id |= id.is_some();
+        self.has_model |= model.is_some();
+        if id.is_some() || model.is_some() {
+            out.push_back(StreamEvent::Start { id: id.map(Into::into), model: model.map(Into::into) });
+        }
+    }
+
+    fn choice(&mut self, choice: ChunkChoice<'_>, out: &mut VecDeque<StreamEvent>) -> Result<()> {
+        let number = choice.index.0.unwrap_or(0);
+        if let Some((_, error)) = choice.rest.iter().find(|(name, _)| name == "error") {
+            return Err(WireFailure::parse(error.get().as_bytes()).into_error(200));
+        }
+        let mut emit = |event: StreamEvent| {
+            out.push_back(match u32::try_from(number) {
+                Ok(choice) if choice > 0 => StreamEvent::Alternative { choice, event: Box::new(event) },
+                _ => event,
+            });
+        };
+        let answer = self.answers.numbered(number)?;
+        let unknown = answer.read(choice.delta, &mut emit)?;
+        if let Some(logprobs) = choice.logprobs.and_then(decode::logprobs) {
+            emit(StreamEvent::Logprobs(logprobs));
+        }
+        let has_reason = !choice.finish_reason.as_str().is_empty();
+        if let Some(word) = choice.finish_reason.0 {
+            answer.finished_for(&word);
+        }
+        if number == 0 {
+            for (name, value) in unknown {
+                self.append(&name, value);
+            }
+            if has_reason {
+                for (name, value) in choice.rest {
+                    self.extra.insert(Wire::ChatCompletions, name.into_owned(), Json::from(value.to_owned()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn keep_unknown(&mut self, data: &[u8]) {
+        let fields: Fields<'_> = serde_json::from_slice(data).unwrap_or_default();
+        for (name, value) in fields.0 {
+            let is_known = self.extra.get(&name).is_some_and(|known| known.as_str() == value.get());
+            if value.get() != "null" && !is_known && !BORING.contains(&&*name) {
+                self.extra.insert(Wire::ChatCompletions, name.into_owned(), Json::from(value.to_owned()));
+            }
+        }
+    }
+
+    /// Keeps an unknown field of a delta. Lists (citations, executed tools) arrive in pieces; other values replace.
+    fn append(&mut self, name: &str, value: &RawValue) {
+        let joined = self.extra.get(name).and_then(|known| {
+            let known = known.as_str().strip_suffix(']')?.trim_end();
+            let more = value.get().strip_prefix('[')?.trim_start();
+            let comma = if known.ends_with('[') || more.starts_with(']') { "" } else { "," };
+            Json::from_text(format!("{known}{comma}{more}")).ok()
+        });
+        self.extra.insert(
+            Wire::ChatCompletions,
+            name.to_owned(),
+            joined.unwrap_or_else(|| Json::from(value.to_owned())),
+        );
+    }
+
+    fn finish(&mut self, out: &mut VecDeque<StreamEvent>) -> Result<()> {
+        self.is_done = true;
+        if self.answers.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidResponse, "the stream ended without an answer in it"));
+        }
+        for (number, answer) in std::mem::take(&mut self.answers).into_ordered() {
+            let mut own = Vec::new();
+            let raw = answer.close(&mut |event| own.push(event))?;
+            let reason = raw.as_deref().and_then(decode::finish_reason);
+            let mut finish = StreamFinish::new(reason, raw);
+            if number == 0 {
+                finish.service_tier = self.service_tier.take();
+                finish.extra = std::mem::take(&mut self.extra);
+                own.push(StreamEvent::Finish(Box::new(finish)));
+                out.extend(own);
+            } else {
+                own.push(StreamEvent::Finish(Box::new(finish)));
+                out.extend(
+                    own.into_iter()
+                        .map(|event| StreamEvent::Alternative { choice: number, event: Box::new(event) }),
+                );
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! Token counts, made inclusive.
+
+use crate::types::{Usage, Usd};
+
+use super::wire::{UsageCounts, into_extra};
+
+/// Reads the counts. The totals of this format are inclusive, but for the three cases `total_tokens` gives away.
+pub(super) fn read(counts: UsageCounts<'_>) -> Usage {
+    let prompt = counts.prompt_tokens_details;
+    let completion = counts.completion_tokens_details;
+    let reasoning = completion.reasoning_tokens.0.or(counts.reasoning_tokens.0);
+    let mut usage = Usage::default();
+    usage.input_tokens = counts.prompt_tokens.0;
+    usage.output_tokens = counts.completion_tokens.0;
+    usage.cache_read_tokens = [
+        prompt.cached_tokens,
+        counts.prompt_cache_hit_tokens,
+        counts.num_cached_tokens,
+        counts.cached_tokens,
+        counts.cache_read_input_tokens,
+    ]
+    .into_iter()
+    .find_map(|count| count.0);
+    usage.cache_write_tokens = prompt.cache_write_tokens.0.or(counts.cache_creation_input_tokens.0);
+    usage.cache_write_1h_tokens = counts.cache_creation.ephemeral_1h_input_tokens.0;
+    usage.reasoning_tokens = reasoning;
+    usage.audio_input_tokens = prompt.audio_tokens.0;
+    usage.audio_output_tokens = completion.audio_tokens.0;
+    usage.image_input_tokens = prompt.image_tokens.0;
+    usage.image_output_tokens = completion.image_tokens.0;
+    usage.web_searches = counts.server_tool_use_details.web_search_requests.0.or(counts.num_search_queries.0);
+    usage.reported_cost = counts.cost.and_then(|cost| dollars(cost.get()));
+    usage.extra = into_extra(counts.rest);
+    if let (Some(cost), None) = (counts.cost, usage.reported_cost)
+        && cost.get() != "null"
+    {
+        usage.extra.insert(
+            crate::types::Wire::ChatCompletions,
+            "cost",
+            crate::types::Json::from(cost.to_owned()),
+        );
+    }
+    close_gap(&mut usage, counts.total_tokens.0);
+    usage
+}
+
+/// Tokens that only `total_tokens` counts: xAI's reasoning (<https://docs.x.ai/docs/guides/reasoning>), Mistral's sound
+/// (<https://docs.mistral.ai/capabilities/audio/>), and hidden thinking, which Gemini's endpoint leaves out of both
+/// (<https://ai.google.dev/gemini-api/docs/openai>) (read 2026-11-23).
+fn close_gap(usage: &mut Usage, total: Option<u64>) {
+    let (Some(input), Some(output), Some(total)) = (usage.input_tokens, usage.output_tokens, total) else {
+        return;
+    };
+    let gap = total.saturating_sub(input.saturating_add(output));
+    if gap == 0 {
+        return;
+    }
+    if usage.reasoning_tokens != Some(gap) && usage.audio_input_tokens == Some(gap) {
+        usage.input_tokens = Some(input.saturating_add(gap));
+    } else {
+        usage.output_tokens = Some(output.saturating_add(gap));
+    }
+}
+
+/// A JSON number of dollars, from its decimal text; digits beyond a picodollar are float noise and are cut.
+fn dollars(text: &str) -> Option<Usd> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut pico: i128 = 0;
+    // How many more decimal places a picodollar has than the digits read so far.
+    let mut places = 12_i32.checked_add(exponent)?;
+    for digit in whole.bytes() {
+        let digit = i128::from(digit.checked_sub(b'0').filter(|digit| *digit < 10)?);
+        pico = pico.checked_mul(10)?.checked_add(digit)?;
+    }
+    for digit in fraction.bytes() {
+        if places <= 0 {
+            break;
+        }
+        let digit = i128::from(digit.checked_sub(b'0').filter(|digit| *digit < 10)?);
+        pico = pico.checked_mul(10)?.checked_add(digit)?;
+        places = places.checked_sub(1)?;
+    }
+    if pico == 0 {
+        return Some(Usd::ZERO);
+    }
+    let scale = 10_i128.checked_pow(places.unsigned_abs());
+    let pico = if places >= 0 { pico.checked_mul(scale?)? } else { scale.map_or(0, |scale| pico / scale) };
+    Some(Usd::from_pico(pico))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str) -> Usage {
+        read(serde_json::from_str(json).unwrap())
+    }
+
+    fn totals(json: &str) -> (Option<u64>, Option<u64>) {
+        let usage = of(json);
+        (usage.input_tokens, usage.output_tokens)
+    }
+
+    #[test]
+    fn a_gap_in_the_total_is_given_to_the_side_that_lacks_it() {
+        for (json, expected) in [
+            (r#"{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}"#, (5, 2)),
+            (
+                r#"{"prompt_tokens":5,"completion_tokens":2,"total_tokens":10,
+                    "completion_tokens_details":{"reasoning_tokens":3}}"#,
+                (5, 5),
+            ),
+            (
+                r#"{"prompt_tokens":5,"completion_tokens":2,"total_tokens":11,
+                    "prompt_tokens_details":{"audio_tokens":4}}"#,
+                (9, 2),
+            ),
+            (r#"{"prompt_tokens":5,"completion_tokens":2,"total_tokens":8}"#, (5, 3)),
+            (r#"{"prompt_tokens":5,"completion_tokens":2,"total_tokens":1}"#, (5, 2)),
+        ] {
+            assert_eq!(totals(json), (Some(expected.0), Some(expected.1)), "{json}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_cached_tokens_is_read() {
+        for json in [
+            r#"{"prompt_tokens_details":{"cached_tokens":3},"cached_tokens":9}"#,
+            r#"{"prompt_cache_hit_tokens":3,"prompt_cache_miss_tokens":1}"#,
+            r#"{"num_cached_tokens":3}"#,
+            r#"{"cached_tokens":3}"#,
+            r#"{"cache_read_input_tokens":3}"#,
+        ] {
+            assert_eq!(of(json).cache_read_tokens, Some(3), "{json}");
+        }
+    }
+
+    #[test]
+    fn hostile_counts_are_absent_rather_than_an_error() {
+        let usage = of(r#"{"prompt_tokens":-4,"completion_tokens":1e999,"total_tokens":"many",
+                           "prompt_tokens_details":[],"completion_tokens_details":null,"cost":-1}"#);
+
+        assert_eq!((usage.input_tokens, usage.output_tokens, usage.reported_cost), (None, None, None));
+        assert_eq!(of(r#"{"prompt_tokens":12.0}"#).input_tokens, Some(12));
+        let huge = of(
+            r#"{"prompt_tokens":18446744073709551615,"completion_tokens":18446744073709551615,"total_tokens":1}"#,
+        );
+        assert_eq!(huge.total_tokens(), Some(u64::MAX));
+    }
+
+    #[test]
+    fn a_reported_cost_is_read_from_its_decimal_text() {
+        for (text, pico) in [
+            ("0.066407", Some(66_407_000_000)),
+            ("0", Some(0)),
+            ("12", Some(12_000_000_000_000)),
+            ("1.2e-05", Some(12_000_000)),
+            ("5E2", Some(500_000_000_000_000)),
+            ("1e-300", Some(0)),
+            ("0.00012345000000000002", Some(123_450_000)),
+            ("1e300", None),
+            ("-1", None),
+            ("{}", None),
+        ] {
+            assert_eq!(dollars(text).map(Usd::pico), pico, "{text}");
+        }
+    }
+}
