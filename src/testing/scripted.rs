@@ -172,7 +172,7 @@ impl Provider for ScriptedProvider {
             }
         }
         let clock = Arc::clone(&self.clock);
-        Ok(Box::pin(futures::stream::unfold((beats, flight, clock), play)))
+        Ok(ReplyStream::new(futures::stream::unfold((beats, flight, clock), play)))
     }
 
     async fn embed(&self, call: EmbedCall<'_>) -> Result<EmbedReply> {

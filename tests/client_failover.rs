@@ -1,0 +1,271 @@
+//! What happens after an attempt failed: elsewhere, again, or nowhere. In virtual time.
+
+#![expect(clippy::unwrap_used, reason = "a test target may panic")]
+
+mod support;
+
+use std::time::Duration;
+
+use polyroute::error::TimeoutPhase;
+use polyroute::resilience::{RetryPolicy, Timeouts};
+use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
+use polyroute::types::Reply;
+use polyroute::{ChatRequest, Client, Error, ErrorKind, Route, Usage};
+use support::{Notes, builder, run, trace, virtual_clock};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Providers `a`, `b` and `c` behind the route `smart`, in this order.
+struct House {
+    clock: VirtualClock,
+    a: ScriptedProvider,
+    b: ScriptedProvider,
+    c: ScriptedProvider,
+    notes: Notes,
+    client: Client,
+}
+
+fn house() -> House {
+    house_with(|builder| builder)
+}
+
+fn house_with(change: impl FnOnce(polyroute::ClientBuilder) -> polyroute::ClientBuilder) -> House {
+    let clock = virtual_clock();
+    let provider = |name| ScriptedProvider::new(name).on_clock(clock.clone());
+    let (a, b, c, notes) = (provider("a"), provider("b"), provider("c"), Notes::default());
+    let client = change(
+        builder(&clock)
+            .provider(a.clone())
+            .provider(b.clone())
+            .provider(c.clone())
+            .observer(notes.clone())
+            .route("smart", Route::ordered(["a/m", "b/m", "c/m"])),
+    )
+    .build()
+    .unwrap();
+    House { clock, a, b, c, notes, client }
+}
+
+fn answer(text: &str) -> ScriptedStep {
+    Reply::text(text).with_usage(Usage::of(10, 5)).into()
+}
+
+#[test]
+fn each_kind_of_failure_moves_on_or_stops_as_documented() {
+    use ErrorKind as K;
+    for (kind, moves_on) in [
+        (K::Server, true),
+        (K::Overloaded, true),
+        (K::Connection, true),
+        (K::Timeout, true),
+        (K::Tls, true),
+        (K::RateLimited, true),
+        (K::QuotaExhausted, true),
+        (K::Authentication, true),
+        (K::Permission, true),
+        (K::ModelNotFound, true),
+        (K::InvalidResponse, true),
+        (K::Truncated, true),
+        (K::Unsupported, true),
+        (K::InvalidRequest, false),
+        (K::ContentFiltered, false),
+        (K::ContextTooLong, false),
+    ] {
+        let house = house();
+        house.a.then(kind);
+        house.b.then(answer("from b"));
+
+        let outcome = run(house.client.chat(("smart", "hi")));
+
+        match outcome {
+            Ok(response) => {
+                assert!(moves_on, "{kind} moved on");
+                assert_eq!(
+                    trace(response.attempts()),
+                    [format!("a/m first {}", kind.as_str()), "b/m failover answered".to_owned()]
+                );
+                assert_eq!(house.clock.elapsed(), Duration::ZERO, "failover waits for nothing");
+            }
+            Err(error) => {
+                assert!(!moves_on, "{kind} stopped");
+                assert_eq!((error.kind(), error.attempts().len(), house.b.calls().len()), (kind, 1, 0));
+                assert_eq!(error.provider(), Some("a"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_prompt_that_does_not_fit_goes_only_to_a_larger_window() {
+    let windows = r#"{"models":[
+        {"provider":"a","id":"m","context_window":1000},
+        {"provider":"b","id":"m","context_window":1000},
+        {"provider":"c","id":"m","context_window":2000}]}"#;
+    let house = house_with(|builder| builder.prices_json(windows));
+    house.a.then(ErrorKind::ContextTooLong);
+    house.c.then(answer("from c"));
+
+    let response = run(house.client.chat(("smart", "hi"))).unwrap();
+
+    assert_eq!(trace(response.attempts()), ["a/m first context_too_long", "c/m failover answered"]);
+    assert!(house.b.calls().is_empty());
+}
+
+#[test]
+fn one_target_is_retried_with_growing_pauses_until_the_attempts_are_used_up() {
+    let house = house();
+    house.a.always(|| ErrorKind::Overloaded);
+
+    let error = run(house.client.chat(("a/m", "hi"))).unwrap_err();
+
+    assert_eq!(trace(error.attempts()), ["a/m first overloaded", "a/m retry overloaded", "a/m retry overloaded"]);
+    let started: Vec<Duration> = error.attempts().iter().map(|attempt| attempt.started_after).collect();
+    assert!(started[1] < Duration::from_millis(50), "{started:?}");
+    assert!(started[2] - started[1] < Duration::from_millis(100), "{started:?}");
+    assert!(started[2] > started[1], "{started:?}");
+}
+
+#[test]
+fn when_every_target_failed_the_best_one_that_may_recover_is_retried() {
+    let house = house_with(|builder| builder.retry(RetryPolicy::default().max_attempts(5)));
+    house.a.then(ErrorKind::Authentication);
+    house.b.then(ErrorKind::Server).then(answer("from b, the second time"));
+    house.c.then(ErrorKind::QuotaExhausted);
+
+    let response = run(house.client.chat(("smart", "hi"))).unwrap();
+
+    assert_eq!(
+        trace(response.attempts()),
+        [
+            "a/m first authentication",
+            "b/m failover server",
+            "c/m failover quota_exhausted",
+            "b/m retry answered"
+        ]
+    );
+}
+
+#[test]
+fn retry_after_is_waited_for_when_short_and_given_up_when_long() {
+    let limited = |seconds| Error::new(ErrorKind::RateLimited, "slow down").with_retry_after(SECOND * seconds);
+    let short = house();
+    short.a.then(limited(1)).then(answer("later"));
+    let long = house();
+    long.a.then(limited(60));
+
+    let response = run(short.client.chat(("a/m", "hi"))).unwrap();
+    let error = run(long.client.chat(("a/m", "hi"))).unwrap_err();
+
+    assert!(response.attempts()[1].started_after >= SECOND);
+    assert!(response.attempts()[1].started_after <= SECOND * 2);
+    assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::RateLimited, 1));
+    assert_eq!(error.retry_after(), Some(SECOND * 60));
+    assert_eq!(long.clock.elapsed(), Duration::ZERO);
+}
+
+#[test]
+fn an_attempt_that_hangs_ends_at_its_own_limit_and_moves_on() {
+    let limits = Timeouts::default().answer(SECOND * 7);
+    let house = house_with(|builder| builder.timeouts(limits));
+    house.a.then(ScriptedStep::new().hang());
+    house.b.then(answer("from b"));
+
+    let response = run(house.client.chat(("smart", "hi"))).unwrap();
+
+    assert_eq!(trace(response.attempts()), ["a/m first timeout", "b/m failover answered"]);
+    assert_eq!(response.attempts()[0].elapsed, SECOND * 7);
+    assert_eq!(house.a.cancelled(), 1, "the hanging attempt is dropped");
+}
+
+#[test]
+fn the_total_time_is_one_budget_for_attempts_and_pauses() {
+    let house = house();
+    house.a.then(ScriptedStep::new().pause(SECOND).fail(ErrorKind::Server));
+    house.b.then(ScriptedStep::new().hang());
+
+    let request = ChatRequest::from(("smart", "hi")).timeout(SECOND * 2);
+    let error = run(house.client.chat(request)).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
+    assert_eq!(trace(error.attempts()), ["a/m first server", "b/m failover deadline_exceeded"]);
+    assert_eq!(house.clock.elapsed(), SECOND * 2);
+    assert!(house.c.calls().is_empty());
+}
+
+#[test]
+fn a_zero_budget_sends_nothing() {
+    let house = house();
+    house.a.always(|| answer("never"));
+
+    let error = run(house.client.chat(ChatRequest::from(("smart", "hi")).timeout(Duration::ZERO))).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
+    assert!(house.a.calls().is_empty());
+}
+
+#[test]
+fn a_target_that_refuses_before_sending_costs_no_attempt() {
+    let house = house_with(|builder| builder.retry(RetryPolicy::default().max_attempts(1)));
+    house.a.then(ErrorKind::Unsupported);
+    house.b.then(answer("from b"));
+
+    let response = run(house.client.chat(("smart", "hi"))).unwrap();
+
+    assert_eq!(response.provider(), "b");
+}
+
+#[test]
+fn dropping_the_future_cancels_the_attempt_and_is_recorded() {
+    let house = house();
+    house.a.then(ScriptedStep::new().hang());
+
+    run(async {
+        let call = house.client.chat(("smart", "hi"));
+        let mut call = std::pin::pin!(call);
+        assert!(futures::poll!(call.as_mut()).is_pending());
+    });
+
+    assert_eq!(house.a.cancelled(), 1);
+    assert_eq!(house.notes.lines(), ["first a/m", "a/m cancelled", "call cancelled after 1"]);
+}
+
+#[test]
+fn observers_see_every_attempt_and_one_end() {
+    let house = house();
+    house.a.then(ErrorKind::Server);
+    house.b.then(answer("from b"));
+
+    run(house.client.chat(("smart", "hi"))).unwrap();
+
+    assert_eq!(
+        house.notes.lines(),
+        ["first a/m", "a/m server", "failover b/m", "b/m answered", "call answered after 2"]
+    );
+}
+
+#[test]
+fn a_timeout_says_which_clock_ran_out() {
+    let house = house_with(|builder| builder.retry(RetryPolicy::default().max_attempts(1)));
+    house.a.then(ScriptedStep::new().hang()).then(ScriptedStep::new().hang());
+
+    let whole = run(house.client.chat(("a/m", "hi"))).unwrap_err();
+    let streamed = run(house.client.chat_stream(("a/m", "hi"))).unwrap_err();
+
+    assert_eq!(whole.timeout_phase(), Some(TimeoutPhase::Answer));
+    assert_eq!(streamed.timeout_phase(), Some(TimeoutPhase::FirstToken));
+    assert_eq!(house.clock.elapsed(), SECOND * (120 + 30));
+}
+
+#[test]
+fn a_thousand_calls_at_once_all_end_and_never_exceed_their_attempts() {
+    let house = house();
+    house.a.always(|| ErrorKind::Server);
+    house.b.always(|| answer("from b"));
+
+    let calls = (0..1000).map(|_| house.client.chat(("smart", "hi")));
+    let answers = run(futures::future::join_all(calls));
+
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.provider() == "b")));
+    assert_eq!((house.a.calls().len(), house.b.calls().len()), (1000, 1000));
+    assert_eq!((house.a.in_flight(), house.b.in_flight()), (0, 0));
+}

@@ -1,0 +1,59 @@
+//! What the test targets share.
+
+#![allow(dead_code, clippy::allow_attributes, clippy::unwrap_used, reason = "each target uses its part")]
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use polyroute::telemetry::{Event, Observer};
+use polyroute::testing::VirtualClock;
+use polyroute::types::{Attempt, AttemptReason, Outcome};
+use polyroute::{Client, ClientBuilder};
+
+/// Remembers everything it is told, as short lines.
+#[derive(Clone, Debug, Default)]
+pub struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    pub fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Notes {
+    fn observe(&self, event: &Event<'_>) {
+        let line = match event {
+            Event::AttemptStarted { target, reason } => format!("{} {target}", reason.as_str()),
+            Event::AttemptFinished(attempt) => format!("{} {}", attempt.target, attempt.outcome.as_str()),
+            Event::CallFinished(call) => format!("call {} after {}", call.outcome.as_str(), call.attempts.len()),
+            _ => "unknown".to_owned(),
+        };
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+/// A clock that jumps from timer to timer, on 2026-11-18.
+pub fn virtual_clock() -> VirtualClock {
+    VirtualClock::automatic(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000))
+}
+
+/// A builder in virtual time with repeatable chance.
+pub fn builder(clock: &VirtualClock) -> ClientBuilder {
+    Client::builder().clock(clock.clone()).seed(7)
+}
+
+/// The attempts as `target reason outcome`.
+pub fn trace(attempts: &[Attempt]) -> Vec<String> {
+    attempts
+        .iter()
+        .map(|attempt| format!("{} {} {}", attempt.target, attempt.reason.as_str(), attempt.outcome.as_str()))
+        .collect()
+}
+
+/// Runs on one thread, so that order is repeatable.
+pub fn run<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+pub const ANSWERED: Outcome = Outcome::Answered;
+pub const FAILOVER: AttemptReason = AttemptReason::Failover;
