@@ -4,7 +4,8 @@ use base64::Engine as _;
 use serde_json::value::RawValue;
 
 use super::notes::Notes;
-use super::wire::{Block, Content, Extras, Source, Speaker, Turn};
+use super::object::Extras;
+use super::wire::{Block, Content, Source, Speaker, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{
     Adaptation, ChatRequest, Document, Image, MediaSource, Message, Part, Role, ToolCall, ToolResult, Wire,

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use super::content::{Conversation, Files};
 use super::notes::Notes;
+use super::object::Extras;
 use super::thinking::Plan;
-use super::wire::{Body, Choice, Extras, OutputConfig, Thinking, ToolSpec};
+use super::tool::{Choice, ToolSpec};
+use super::wire::{Body, OutputConfig, Thinking};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{EncodeFor, Encoded, Path};
 use crate::types::{
@@ -91,7 +93,7 @@ fn plan(
     extra: &Extras<'_>,
     notes: &mut Notes,
 ) -> Result<Plan> {
-    let plan = Plan::of(request, target.hints, target.mode, notes)?;
+    let plan = Plan::of(request, target, notes)?;
     if extra.has("thinking") || !matches!(plan.thinking, Some(Thinking::Enabled { .. })) {
         return Ok(plan);
     }

@@ -9,8 +9,10 @@ mod decode;
 mod encode;
 mod fields;
 mod notes;
+mod object;
 mod stream;
 mod thinking;
+mod tool;
 mod usage;
 mod wire;
 

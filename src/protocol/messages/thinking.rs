@@ -3,7 +3,7 @@
 use super::notes::Notes;
 use super::wire::Thinking;
 use crate::error::Result;
-use crate::protocol::Mode;
+use crate::protocol::{EncodeFor, Mode};
 use crate::types::{Adaptation, ChatRequest, Effort, ModelHints, ReasoningOptions, Sampling};
 
 /// How long and how hard.
@@ -15,26 +15,22 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Decides for a model of `hints`.
+    /// Decides for `target`.
     ///
     /// Two generations of models want thinking spelled differently and refuse the other spelling with a 400: the older
     /// take a budget, those since Opus 4.7 an effort. The newer are exactly those that refuse sampling parameters:
     /// <https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking> (read 2026-11-23).
-    pub(super) fn of(
-        request: &ChatRequest,
-        hints: ModelHints,
-        mode: Mode,
-        notes: &mut Notes,
-    ) -> Result<Self> {
-        let max_tokens = request.max_output_tokens.unwrap_or_else(|| default_limit(hints, mode));
+    pub(super) fn of(request: &ChatRequest, target: EncodeFor<'_>, notes: &mut Notes) -> Result<Self> {
+        let max_tokens =
+            request.max_output_tokens.unwrap_or_else(|| default_limit(target.hints, target.mode));
         let plain = Self { max_tokens, thinking: None, effort: None };
         let Some(ReasoningOptions { effort, budget_tokens }) = request.reasoning else { return Ok(plain) };
         match (effort, budget_tokens) {
             (None, None) => Ok(plain),
             (Some(Effort::None), _) => Ok(Self { thinking: Some(Thinking::Disabled), ..plain }),
-            _ => match hints.sampling {
+            _ => match target.hints.sampling {
                 Sampling::Refused => plain.adaptive(effort, budget_tokens, notes),
-                Sampling::Accepted => plain.budgeted(effort, budget_tokens, request, hints, notes),
+                Sampling::Accepted => plain.budgeted(effort, budget_tokens, request, target, notes),
             },
         }
     }
@@ -66,15 +62,19 @@ impl Plan {
         effort: Option<Effort>,
         budget: Option<u64>,
         request: &ChatRequest,
-        hints: ModelHints,
+        target: EncodeFor<'_>,
         notes: &mut Notes,
     ) -> Result<Self> {
         let wanted = budget.unwrap_or_else(|| budget_of(effort));
         let mut granted = wanted.max(SMALLEST_BUDGET);
         let mut max_tokens = self.max_tokens;
         if request.max_output_tokens.is_none() {
-            let room = granted.saturating_add(ROOM_TO_ANSWER);
-            max_tokens = max_tokens.max(room.min(hints.max_output_tokens.unwrap_or(u64::MAX)));
+            let ceiling = match (budget, target.mode) {
+                (None, Mode::Whole) => LONGEST_WHOLE_ANSWER,
+                _ => u64::MAX,
+            };
+            let room = granted.saturating_add(ROOM_TO_ANSWER).min(ceiling);
+            max_tokens = max_tokens.max(room.min(target.hints.max_output_tokens.unwrap_or(u64::MAX)));
         }
         if max_tokens <= SMALLEST_BUDGET {
             notes.add(Adaptation::dropped(
@@ -83,8 +83,9 @@ impl Plan {
             ))?;
             return Ok(self);
         }
-        if granted >= max_tokens {
-            granted = (max_tokens / 2).max(SMALLEST_BUDGET);
+        let most = max_tokens.saturating_sub(ROOM_TO_ANSWER).max(max_tokens / 2).max(SMALLEST_BUDGET);
+        if budget.is_none() || granted >= max_tokens {
+            granted = granted.min(most);
         }
         if budget.is_some() && granted != wanted {
             notes.add(Adaptation::changed(
@@ -126,7 +127,7 @@ fn budget_of(effort: Option<Effort>) -> u64 {
 /// <https://platform.claude.com/docs/en/build-with-claude/extended-thinking> (read 2026-11-23).
 const SMALLEST_BUDGET: u64 = 1_024;
 
-/// What is left for the answer proper when only a budget was given.
+/// What is left for the answer proper, where the caller did not divide the two.
 const ROOM_TO_ANSWER: u64 = 4_096;
 
 /// What the vendor's own libraries let an unstreamed answer have, so that it ends within ten minutes at 128,000 tokens

@@ -62,21 +62,20 @@ impl Counts {
 
     /// In our terms; `None` when nothing was reported.
     pub(super) fn usage(&self) -> Option<Usage> {
-        self.reported.then(|| {
-            let mut usage = Usage::default();
-            usage.input_tokens = self.input.map(|input| {
+        self.reported.then(|| Usage {
+            input_tokens: self.input.map(|input| {
                 input
                     .saturating_add(self.cache_write.unwrap_or_default())
                     .saturating_add(self.cache_read.unwrap_or_default())
-            });
-            usage.output_tokens = self.output;
-            usage.cache_read_tokens = self.cache_read;
-            usage.cache_write_tokens = self.cache_write;
-            usage.cache_write_1h_tokens = self.cache_write_1h;
-            usage.reasoning_tokens = self.thinking;
-            usage.web_searches = self.searches;
-            usage.extra = self.extra.clone();
-            usage
+            }),
+            output_tokens: self.output,
+            cache_read_tokens: self.cache_read,
+            cache_write_tokens: self.cache_write,
+            cache_write_1h_tokens: self.cache_write_1h,
+            reasoning_tokens: self.thinking,
+            web_searches: self.searches,
+            extra: self.extra.clone(),
+            ..Usage::default()
         })
     }
 }

@@ -4,8 +4,10 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
 use super::fields::Fields;
+use super::object::{Extras, Object, Pairs};
+use super::tool::{Choice, ToolSpec};
 use crate::protocol::Mode;
-use crate::types::{Extra, Json, ParallelToolCalls, Tool, ToolOutcome, Wire};
+use crate::types::{Json, ToolOutcome};
 
 /// The body.
 pub(super) struct Body<'a> {
@@ -34,7 +36,7 @@ impl Serialize for Body<'_> {
         object.put("max_tokens", &self.max_tokens)?;
         match self.system.as_slice() {
             [] => {}
-            [Block { content: Content::Text(text), extra }] if extra.0.is_empty() => {
+            [Block { content: Content::Text(text), extra }] if extra.is_empty() => {
                 object.put("system", text)?
             }
             blocks => object.put("system", blocks)?,
@@ -191,69 +193,6 @@ impl Serialize for Source<'_> {
     }
 }
 
-/// One tool.
-pub(super) enum ToolSpec<'a> {
-    Builtin(&'a Json),
-    Function(&'a Tool, Extras<'a>),
-}
-
-impl Serialize for ToolSpec<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (tool, extra) = match self {
-            Self::Builtin(json) => return json.serialize(serializer),
-            Self::Function(tool, extra) => (tool, extra),
-        };
-        let mut object = Object::begin(serializer, extra)?;
-        object.put("name", &tool.name)?;
-        object.put_some("description", tool.description.as_ref())?;
-        // The schema's `type` is required, so "no arguments" has to be spelled out:
-        // https://platform.claude.com/docs/en/api/messages (read 2026-11-23).
-        match &tool.parameters {
-            Some(schema) if !is_empty_object(schema) => object.put("input_schema", schema)?,
-            _ => object.put("input_schema", &NoArguments)?,
-        }
-        object.put_some("strict", tool.strict.as_ref())?;
-        object.end()
-    }
-}
-
-struct NoArguments;
-
-impl Serialize for NoArguments {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("type", "object")?;
-        map.serialize_entry("properties", &Pairs([]))?;
-        map.end()
-    }
-}
-
-fn is_empty_object(json: &Json) -> bool {
-    let inner = json.as_str().trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    inner.is_some_and(|inner| inner.trim().is_empty())
-}
-
-/// Must a tool be called?
-pub(super) struct Choice<'a> {
-    pub(super) kind: &'static str,
-    pub(super) name: Option<&'a str>,
-    pub(super) parallel: Option<ParallelToolCalls>,
-}
-
-impl Serialize for Choice<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("type", self.kind)?;
-        if let Some(name) = self.name {
-            map.serialize_entry("name", name)?;
-        }
-        if self.parallel == Some(ParallelToolCalls::Forbidden) {
-            map.serialize_entry("disable_parallel_tool_use", &true)?;
-        }
-        map.end()
-    }
-}
-
 /// Whether to think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Thinking {
@@ -317,80 +256,5 @@ impl Serialize for Format<'_> {
         map.serialize_entry("type", "json_schema")?;
         map.serialize_entry("schema", self.0)?;
         map.end()
-    }
-}
-
-/// An object of texts.
-struct Pairs<'a, const N: usize>([(&'static str, &'a str); N]);
-
-impl<const N: usize> Serialize for Pairs<'_, N> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0)
-    }
-}
-
-/// The extra fields that go to one target.
-#[derive(Default)]
-pub(super) struct Extras<'a>(Vec<(&'a str, &'a Json)>);
-
-impl<'a> Extras<'a> {
-    /// Those of `extra` that go to `provider`; of two with one name, the later.
-    pub(super) fn of(extra: &'a Extra, provider: &'a str) -> Self {
-        let mut own = Self::default();
-        own.add(extra, provider);
-        own
-    }
-
-    /// Adds those of `extra`.
-    pub(super) fn add(&mut self, extra: &'a Extra, provider: &'a str) {
-        for (name, value) in extra.for_target(Wire::Messages, provider) {
-            self.0.retain(|(known, _)| *known != name);
-            self.0.push((name, value));
-        }
-    }
-
-    /// Takes the field of this name out.
-    pub(super) fn take(&mut self, name: &str) -> Option<&'a Json> {
-        let position = self.0.iter().position(|(own, _)| *own == name)?;
-        Some(self.0.remove(position).1)
-    }
-
-    /// Is there a field of this name?
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(own, _)| *own == name)
-    }
-}
-
-/// Writes an object; an extra field replaces ours of the same name.
-struct Object<'a, M> {
-    map: M,
-    extra: &'a Extras<'a>,
-}
-
-impl<'a, M: SerializeMap> Object<'a, M> {
-    fn begin<S: Serializer<SerializeMap = M>>(
-        serializer: S,
-        extra: &'a Extras<'a>,
-    ) -> Result<Self, S::Error> {
-        Ok(Self { map: serializer.serialize_map(None)?, extra })
-    }
-
-    fn put(&mut self, name: &'static str, value: &(impl Serialize + ?Sized)) -> Result<(), M::Error> {
-        if self.extra.has(name) { Ok(()) } else { self.map.serialize_entry(name, value) }
-    }
-
-    fn put_some(
-        &mut self,
-        name: &'static str,
-        value: Option<&(impl Serialize + ?Sized)>,
-    ) -> Result<(), M::Error> {
-        value.map_or(Ok(()), |value| self.put(name, value))
-    }
-
-    fn end(mut self) -> Result<M::Ok, M::Error> {
-        for (name, value) in &self.extra.0 {
-            self.map.serialize_entry(name, value)?;
-        }
-        self.map.end()
     }
 }

@@ -1,4 +1,4 @@
-//! Anthropic. What surprises is in [`docs.md`](https://github.com/polyroute/polyroute/blob/main/src/provider/vendor/anthropic/docs.md).
+//! Anthropic. What surprises about it is in `docs.md` beside this file.
 
 use crate::protocol::messages::Messages;
 use crate::provider::vendor::{KeyStyle, Vendor};
