@@ -3,6 +3,30 @@
 //! A vendor is a constant: where it is, how it wants its key, which formats it speaks, what its models cost. Adding one
 //! is a folder and two lines here.
 
+pub mod azure;
+pub mod azure_ai;
+pub mod bedrock;
+pub mod cohere;
+pub mod deepinfra;
+pub mod jina;
+pub mod meta;
+pub mod minimax;
+pub mod moonshot;
+pub mod nebius;
+pub mod ovhcloud;
+pub mod perplexity;
+pub mod qwen_cn;
+pub mod sambanova;
+pub mod scaleway;
+pub mod stackit;
+pub mod vertex;
+pub mod voyage;
+pub mod zai;
+pub mod zhipu;
+mod tables;
+
+pub use tables::catalogue_tables;
+
 use crate::protocol::{EmbedProtocol, Protocol};
 
 /// Everything there is to know about a vendor.

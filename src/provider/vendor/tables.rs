@@ -1,0 +1,48 @@
+//! The price tables of all vendors.
+
+use super::Vendor;
+use crate::catalog::Table;
+
+/// The built-in price tables, one per vendor, for [`Catalogue::from_tables`](crate::catalog::Catalogue::from_tables).
+pub fn catalogue_tables() -> Vec<Table> {
+    let listed = VENDORS.iter().map(|vendor| Table::new(vendor.name, vendor.aliases, vendor.models));
+    listed.chain(TABLES).collect()
+}
+
+const VENDORS: [&Vendor; 20] = [
+    &super::azure::BUILTIN,
+    &super::azure_ai::BUILTIN,
+    &super::bedrock::BUILTIN,
+    &super::cohere::BUILTIN,
+    &super::deepinfra::BUILTIN,
+    &super::jina::BUILTIN,
+    &super::meta::BUILTIN,
+    &super::minimax::BUILTIN,
+    &super::moonshot::BUILTIN,
+    &super::nebius::BUILTIN,
+    &super::ovhcloud::BUILTIN,
+    &super::perplexity::BUILTIN,
+    &super::qwen_cn::BUILTIN,
+    &super::sambanova::BUILTIN,
+    &super::scaleway::BUILTIN,
+    &super::stackit::BUILTIN,
+    &super::vertex::BUILTIN,
+    &super::voyage::BUILTIN,
+    &super::zai::BUILTIN,
+    &super::zhipu::BUILTIN,
+];
+
+const TABLES: [Table; 12] = [
+    Table::new("anthropic", &[], include_str!("anthropic/models.json")),
+    Table::new("cerebras", &[], include_str!("cerebras/models.json")),
+    Table::new("deepseek", &[], include_str!("deepseek/models.json")),
+    Table::new("fireworks", &[], include_str!("fireworks/models.json")),
+    Table::new("google", &["gemini"], include_str!("google/models.json")),
+    Table::new("groq", &[], include_str!("groq/models.json")),
+    Table::new("mistral", &[], include_str!("mistral/models.json")),
+    Table::new("openai", &[], include_str!("openai/models.json")),
+    Table::new("openrouter", &[], include_str!("openrouter/models.json")),
+    Table::new("qwen", &["dashscope"], include_str!("qwen/models.json")),
+    Table::new("together", &[], include_str!("together/models.json")),
+    Table::new("xai", &[], include_str!("xai/models.json")),
+];
