@@ -58,7 +58,8 @@ async fn ours(client: &Client, prompt: &str) {
 }
 
 async fn theirs(client: &reqwest::Client, url: &str, prompt: &str) {
-    let body = json!({"model": "gpt-4.1", "temperature": 0.5, "messages": [{"role": "user", "content": prompt}]});
+    let body =
+        json!({"model": "gpt-4.1", "temperature": 0.5, "messages": [{"role": "user", "content": prompt}]});
     let bytes = client
         .post(format!("{url}/chat/completions"))
         .bearer_auth("sk-bench")
@@ -131,7 +132,13 @@ fn cpu<F: Future<Output = ()>>(runtime: &Runtime, calls: usize, mut call: impl F
 }
 
 /// The median ratio of interleaved rounds, so that what disturbs one side disturbs the other.
-fn compare(name: &str, per: usize, limit: f64, mut ours: impl FnMut() -> f64, mut theirs: impl FnMut() -> f64) {
+fn compare(
+    name: &str,
+    per: usize,
+    limit: f64,
+    mut ours: impl FnMut() -> f64,
+    mut theirs: impl FnMut() -> f64,
+) {
     let rounds: Vec<(f64, f64)> = (0..15).map(|_| (ours(), theirs())).skip(2).collect();
     let ratio = median(rounds.iter().map(|(ours, theirs)| ours / theirs).collect());
     let of = |side: fn(&(f64, f64)) -> f64| median(rounds.iter().map(side).collect()) / per as f64 / 1000.0;
@@ -163,9 +170,11 @@ fn overhead(criterion: &mut Criterion) {
         || tracing::dispatcher::with_default(&spans, || cpu(&runtime, 2000, || ours(&client, &prompt))),
         || cpu(&runtime, 2000, || theirs(&plain, &url, &prompt)),
     );
-    criterion.bench_function("chat/polyroute", |bench| bench.iter(|| runtime.block_on(ours(&client, &prompt))));
     criterion
-        .bench_function("chat/reqwest", |bench| bench.iter(|| runtime.block_on(theirs(&plain, &url, &prompt))));
+        .bench_function("chat/polyroute", |bench| bench.iter(|| runtime.block_on(ours(&client, &prompt))));
+    criterion.bench_function("chat/reqwest", |bench| {
+        bench.iter(|| runtime.block_on(theirs(&plain, &url, &prompt)))
+    });
 
     let streamed = Server::start(stream(CHUNKS));
     let (url, client) = (streamed.url(), self::client(&streamed.url()));
@@ -176,8 +185,9 @@ fn overhead(criterion: &mut Criterion) {
         || tracing::dispatcher::with_default(&spans, || cpu(&runtime, 300, || our_stream(&client, &prompt))),
         || cpu(&runtime, 300, || their_stream(&plain, &url, &prompt)),
     );
-    criterion
-        .bench_function("stream/polyroute", |bench| bench.iter(|| runtime.block_on(our_stream(&client, &prompt))));
+    criterion.bench_function("stream/polyroute", |bench| {
+        bench.iter(|| runtime.block_on(our_stream(&client, &prompt)))
+    });
     criterion.bench_function("stream/reqwest", |bench| {
         bench.iter(|| runtime.block_on(their_stream(&plain, &url, &prompt)));
     });

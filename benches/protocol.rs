@@ -28,7 +28,10 @@ const ANSWERS: [(&str, &str); 3] = [
 
 fn protocol(criterion: &mut Criterion) {
     let prompt = support::prompt();
-    let request = ChatRequest::from(("x/m", prompt.as_str())).system("Be brief.").temperature(0.5).max_output_tokens(100);
+    let request = ChatRequest::from(("x/m", prompt.as_str()))
+        .system("Be brief.")
+        .temperature(0.5)
+        .max_output_tokens(100);
     for (name, answer) in ANSWERS {
         let chat = vendor::find(name).and_then(|vendor| vendor.chat).expect("it speaks chat");
         criterion.bench_function(&format!("{name}/encode 1 KB"), |bench| {

@@ -22,12 +22,14 @@ fn routing(criterion: &mut Criterion) {
             Some(Candidate::new(target, Some(model)))
         })
         .collect();
-    let mut facts = RequestFacts::new(500, SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_790_000_000));
+    let mut facts =
+        RequestFacts::new(500, SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_790_000_000));
     facts.needs = vec![Capability::Tools];
     for count in [10, 171, 1000] {
         // Real rows, spread over all vendors, that can serve the request: filtering then keeps them all.
         let able = filter(&facts, &all).candidates.into_owned();
-        let candidates: Vec<Candidate> = able.iter().step_by(able.len() / count).take(count).cloned().collect();
+        let candidates: Vec<Candidate> =
+            able.iter().step_by(able.len() / count).take(count).cloned().collect();
         assert_eq!(candidates.len(), count);
         for policy in [&Ordered::new() as &dyn RoutingPolicy, &Cheapest::new()] {
             criterion.bench_function(&format!("{} of {count}", policy.name()), |bench| {

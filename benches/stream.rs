@@ -48,7 +48,8 @@ fn stream(criterion: &mut Criterion) {
             stats.allocations as f64 / count as f64,
             stats.bytes_allocated as f64 / count as f64
         );
-        group.bench_function(format!("pieces of {piece}"), |bench| bench.iter(|| decode(chat, &bytes, piece)));
+        group
+            .bench_function(format!("pieces of {piece}"), |bench| bench.iter(|| decode(chat, &bytes, piece)));
     }
     group.finish();
 }

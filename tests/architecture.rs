@@ -24,8 +24,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "client",
         &[
-            "error", "types", "clock", "store", "transport", "catalog", "protocol", "provider", "routing", "resilience",
-            "account", "telemetry",
+            "error",
+            "types",
+            "clock",
+            "store",
+            "transport",
+            "catalog",
+            "protocol",
+            "provider",
+            "routing",
+            "resilience",
+            "account",
+            "telemetry",
         ],
     ),
     (
@@ -81,7 +91,10 @@ fn rooms_use_only_the_rooms_below_them() {
                     line[position + 7..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 if used.is_empty() {
                     violations.push(format!("{file}: grouped or empty use of crate:: in {line:?}"));
-                } else if used.starts_with(char::is_lowercase) && used != room && !may.contains(&used.as_str()) {
+                } else if used.starts_with(char::is_lowercase)
+                    && used != room
+                    && !may.contains(&used.as_str())
+                {
                     violations.push(format!("{file}: {room} may not use {used}"));
                 } else if used.starts_with(char::is_uppercase) {
                     violations.push(format!("{file}: {used} is used through the crate root"));
@@ -108,9 +121,9 @@ fn foreign_names_stay_in_their_one_file() {
 
     for (_, file, text) in source_files() {
         for (name, home) in homes {
-            let used = library_part(&text)
-                .lines()
-                .any(|line| !line.trim_start().starts_with("//") && line.replace("self::reqwest::", "").contains(name));
+            let used = library_part(&text).lines().any(|line| {
+                !line.trim_start().starts_with("//") && line.replace("self::reqwest::", "").contains(name)
+            });
             // The one public re-export of the transport names the file, not the library.
             let reexport = file == "transport/mod.rs" && name == "reqwest::";
             if used && file != home && !reexport {

@@ -118,7 +118,10 @@ fn one_target_is_retried_with_growing_pauses_until_the_attempts_are_used_up() {
 
     let error = run(house.client.chat(("a/m", "hi"))).unwrap_err();
 
-    assert_eq!(trace(error.attempts()), ["a/m first overloaded", "a/m retry overloaded", "a/m retry overloaded"]);
+    assert_eq!(
+        trace(error.attempts()),
+        ["a/m first overloaded", "a/m retry overloaded", "a/m retry overloaded"]
+    );
     let started: Vec<Duration> = error.attempts().iter().map(|attempt| attempt.started_after).collect();
     assert!(started[1] < Duration::from_millis(50), "{started:?}");
     assert!(started[2] - started[1] < Duration::from_millis(100), "{started:?}");
@@ -147,7 +150,8 @@ fn when_every_target_failed_the_best_one_that_may_recover_is_retried() {
 
 #[test]
 fn retry_after_is_waited_for_when_short_and_given_up_when_long() {
-    let limited = |seconds| Error::new(ErrorKind::RateLimited, "slow down").with_retry_after(SECOND * seconds);
+    let limited =
+        |seconds| Error::new(ErrorKind::RateLimited, "slow down").with_retry_after(SECOND * seconds);
     let short = house();
     short.a.then(limited(1)).then(answer("later"));
     let long = house();
@@ -197,7 +201,8 @@ fn a_zero_budget_sends_nothing() {
     let house = house();
     house.a.always(|| answer("never"));
 
-    let error = run(house.client.chat(ChatRequest::from(("smart", "hi")).timeout(Duration::ZERO))).unwrap_err();
+    let error =
+        run(house.client.chat(ChatRequest::from(("smart", "hi")).timeout(Duration::ZERO))).unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
     assert!(house.a.calls().is_empty());

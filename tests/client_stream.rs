@@ -137,7 +137,8 @@ fn the_total_time_ends_a_stream_too() {
     house.a.then(step.event(finish()));
 
     let request = ChatRequest::from(("a/m", "hi")).timeout(SECOND * 10);
-    let error = run(async { house.client.chat_stream(request).await.unwrap().into_response().await }).unwrap_err();
+    let error =
+        run(async { house.client.chat_stream(request).await.unwrap().into_response().await }).unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
     assert_eq!(house.clock.elapsed(), SECOND * 10);

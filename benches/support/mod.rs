@@ -61,7 +61,9 @@ pub fn stream(chunks: usize) -> Vec<Vec<u8>> {
     let mut pieces = vec![
         b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_vec(),
     ];
-    pieces.extend(events(chunks).into_iter().map(|event| format!("{:x}\r\n{event}\r\n", event.len()).into_bytes()));
+    pieces.extend(
+        events(chunks).into_iter().map(|event| format!("{:x}\r\n{event}\r\n", event.len()).into_bytes()),
+    );
     pieces.push(b"0\r\n\r\n".to_vec());
     pieces
 }

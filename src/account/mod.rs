@@ -1,1 +1,5 @@
-//! To come.
+//! What was spent.
+
+mod cost;
+
+pub use cost::{cost, reported};

@@ -1,1 +1,28 @@
-//! To come.
+//! Which models there are, what they can do and what they cost.
+//!
+//! [`Catalogue`] holds the built-in tables (facts as of the day in each), a file of your own and prices set in code;
+//! the higher of these layers wins. [`Catalogue::find`] never guesses: a model nobody listed has no price, and that is
+//! `None`, not zero. Money is decimal text parsed into integers; there is no float between a table and a cost.
+
+mod capability;
+mod catalogue;
+mod charge;
+mod date;
+mod decimal;
+mod litellm;
+mod load;
+mod lookup;
+mod model;
+mod notation;
+mod price;
+mod rate;
+mod row;
+
+pub use capability::{Capabilities, Capability, Support};
+pub use catalogue::{Catalogue, Found, Table};
+pub use charge::{Charge, Rates};
+pub use date::Date;
+pub use lookup::MatchedBy;
+pub use model::{Mode, Model};
+pub use price::{Price, RateCard};
+pub use rate::Rate;

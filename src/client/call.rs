@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::Span;
 
 use super::Inner;
-use super::candidates::{Planned, PlannedTarget};
+use super::candidates::{self, Planned, PlannedTarget};
 use crate::account;
 use crate::error::{Error, ErrorKind};
 use crate::resilience::Deadline;
@@ -134,10 +134,11 @@ impl RunningCall {
 
     fn price(&self, target: &PlannedTarget, consumed: &Consumed<'_>) -> Option<Cost> {
         let usage = consumed.usage?;
-        match target.model.as_ref().and_then(|model| model.price.as_ref()) {
-            Some(price) => account::cost(usage, price, self.inner.clock.wall(), consumed.service_tier),
-            None => account::reported_cost(usage),
-        }
+        target
+            .model
+            .as_ref()
+            .and_then(|model| candidates::price(model, usage, self.inner.clock.wall(), consumed.service_tier))
+            .or_else(|| account::reported(usage))
     }
 
     /// The call answered.

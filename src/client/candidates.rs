@@ -1,16 +1,19 @@
 //! The only place where providers and the catalogue meet: what a policy may know.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::Inner;
 use super::registry::{Meaning, Registered, Registry};
+use crate::account;
 use crate::catalog::{Capability, Catalogue, Model};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::Provider;
 use crate::routing::policy::Ordered;
 use crate::routing::{Candidate, Kept, RequestFacts, RoutingPolicy, filter};
 use crate::types::{
-    ChatRequest, Decision, EmbedRequest, MediaSource, ModelHints, Part, Ranked, ResponseFormat, Target,
+    ChatRequest, Cost, Decision, EmbedRequest, MediaSource, ModelHints, Part, Ranked, ResponseFormat, Target,
+    Usage,
 };
 
 /// A model that can be called, with what the catalogue knows of it.
@@ -96,6 +99,18 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
 pub(super) fn describe(inner: &Inner, target: &Target) -> Option<Arc<Model>> {
     let (_, registered) = inner.registry.provider(target.provider())?;
     inner.catalogue.find(&registered.priced_as, target.model())
+}
+
+/// What `usage` costs by the catalogue; `None` when the price or the service tier is unknown.
+pub(super) fn price(
+    model: &Model,
+    usage: &Usage,
+    at: SystemTime,
+    service_tier: Option<&str>,
+) -> Option<Cost> {
+    let mut cost = account::cost(usage, model.price.as_ref()?, at, service_tier)?;
+    cost.source = model.source.clone();
+    Some(cost)
 }
 
 /// The candidates of a route, looked up once.

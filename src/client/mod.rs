@@ -16,7 +16,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use builder::ClientBuilder;
 pub use candidates::CallableModel;
 
-use crate::account;
 use crate::catalog::Catalogue;
 use crate::clock::Clock;
 use crate::error::Result;
@@ -123,7 +122,7 @@ impl Client {
     /// What `usage` would cost at `target` now; `None` when the price is unknown.
     pub fn cost_of(&self, target: &Target, usage: &Usage) -> Option<Cost> {
         let model = candidates::describe(&self.inner, target)?;
-        account::cost(usage, model.price.as_ref()?, self.inner.clock.wall(), None)
+        candidates::price(&model, usage, self.inner.clock.wall(), None)
     }
 
     /// The prices and limits this client goes by.

@@ -25,7 +25,9 @@ impl Observer for Notes {
         let line = match event {
             Event::AttemptStarted { target, reason } => format!("{} {target}", reason.as_str()),
             Event::AttemptFinished(attempt) => format!("{} {}", attempt.target, attempt.outcome.as_str()),
-            Event::CallFinished(call) => format!("call {} after {}", call.outcome.as_str(), call.attempts.len()),
+            Event::CallFinished(call) => {
+                format!("call {} after {}", call.outcome.as_str(), call.attempts.len())
+            }
             _ => "unknown".to_owned(),
         };
         self.0.lock().unwrap().push(line);

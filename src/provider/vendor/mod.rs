@@ -3,9 +3,30 @@
 //! A vendor is a constant: where it is, how it wants its key, which formats it speaks, what its models cost. Adding one
 //! is a folder and two lines here.
 
-pub mod anthropic;
-pub mod google;
+mod anthropic;
+mod azure;
+mod azure_ai;
+mod bedrock;
+mod cohere;
+mod deepinfra;
+mod google;
+mod jina;
+mod meta;
+mod minimax;
+mod moonshot;
+mod nebius;
+mod ovhcloud;
+mod perplexity;
+mod qwen_cn;
+mod sambanova;
+mod scaleway;
+mod stackit;
+mod vertex;
+mod voyage;
+mod zai;
+mod zhipu;
 
+use crate::catalog::{Catalogue, Table};
 use crate::protocol::{EmbedProtocol, Protocol};
 
 /// Everything there is to know about a vendor.
@@ -48,7 +69,41 @@ pub enum KeyStyle {
     Header(&'static str),
 }
 
+/// Every vendor, in alphabetical order.
+pub const ALL: &[&Vendor] = &[
+    &anthropic::BUILTIN,
+    &azure::BUILTIN,
+    &azure_ai::BUILTIN,
+    &bedrock::BUILTIN,
+    &cohere::BUILTIN,
+    &deepinfra::BUILTIN,
+    &google::BUILTIN,
+    &jina::BUILTIN,
+    &meta::BUILTIN,
+    &minimax::BUILTIN,
+    &moonshot::BUILTIN,
+    &nebius::BUILTIN,
+    &ovhcloud::BUILTIN,
+    &perplexity::BUILTIN,
+    &qwen_cn::BUILTIN,
+    &sambanova::BUILTIN,
+    &scaleway::BUILTIN,
+    &stackit::BUILTIN,
+    &vertex::BUILTIN,
+    &voyage::BUILTIN,
+    &zai::BUILTIN,
+    &zhipu::BUILTIN,
+];
+
 /// The vendor of this name or alias.
 pub fn find(name: &str) -> Option<&'static Vendor> {
     ALL.iter().copied().find(|vendor| vendor.name == name || vendor.aliases.contains(&name))
+}
+
+/// The embedded models and prices of every vendor, each read when first asked for.
+pub fn catalogue() -> Catalogue {
+    let priced = ALL.iter().filter(|vendor| !vendor.models.is_empty());
+    let tables: Vec<Table> =
+        priced.map(|vendor| Table::new(vendor.name, vendor.aliases, vendor.models)).collect();
+    Catalogue::from_tables(&tables)
 }

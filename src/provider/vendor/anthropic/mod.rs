@@ -4,7 +4,7 @@ use crate::protocol::messages::Messages;
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Anthropic's own API: <https://platform.claude.com/docs/en/api/overview> (read 2026-11-23).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "anthropic",
     aliases: &[],
     title: "Anthropic",

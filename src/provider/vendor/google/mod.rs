@@ -4,7 +4,7 @@ use crate::protocol::generate_content::{GeminiEmbeddings, GenerateContent};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Google's Gemini API: <https://ai.google.dev/api> (read 2026-11-23). Vertex AI is another address with other keys.
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "google",
     aliases: &["gemini"],
     title: "Google Gemini API",

@@ -1,0 +1,180 @@
+//! Usage times price.
+
+use std::time::SystemTime;
+
+use crate::catalog::{Charge, Price, Rate, RateCard};
+use crate::types::{Cost, PriceSource, Usage, Usd};
+
+/// What `usage` costs at `price`, exact; each part is rounded half up to a picodollar and the total is their sum.
+///
+/// * `at`: when the request ran, for prices that change with the hour or the day.
+/// * `service_tier`: the provider's word for the service it ran on; `None` and its words for the standard service mean
+///   the standard price.
+///
+/// `None`, not zero, when it is unknown: the input or the output is not known, the price is not in dollars, has no rates
+/// for the service tier or for something that was used. Counts that contradict each other are cut down to the whole they
+/// are part of. The [`source`](Cost::source) is [`PriceSource::Application`] until the caller says otherwise.
+///
+/// ```
+/// use polyroute::catalog::Price;
+/// use polyroute::types::Usage;
+/// let price = Price::per_million("3", "15")?.cached_input("0.30")?;
+/// let mut usage = Usage::of(10_000, 1_000);
+/// usage.cache_read_tokens = Some(8_000);
+/// let cost = polyroute::account::cost(&usage, &price, std::time::UNIX_EPOCH, None);
+/// assert_eq!(cost.map(|cost| cost.total.to_string()).as_deref(), Some("$0.0234"));
+/// # Ok::<(), polyroute::Error>(())
+/// ```
+pub fn cost(usage: &Usage, price: &Price, at: SystemTime, service_tier: Option<&str>) -> Option<Cost> {
+    let tokens = Tokens::of(usage)?;
+    let card = price.card(tokens.all_input, at, service_tier)?;
+    // Priced by the page, the hour or the search only: tokens say nothing about the cost.
+    card.first(&[Charge::Input, Charge::Output, Charge::PerRequest])?;
+
+    let input = Sum::default()
+        .add(tokens.input, &card, &[Charge::Input])?
+        .add(tokens.audio_input, &card, &[Charge::AudioIn, Charge::Input])?
+        .add(tokens.image_input, &card, &[Charge::ImageIn, Charge::Input])?;
+    let cache_read = Sum::default()
+        .add(tokens.cache_read, &card, &[Charge::CachedInput, Charge::Input])?
+        .add(tokens.audio_cache_read, &card, &[Charge::CachedAudioIn, Charge::CachedInput, Charge::Input])?;
+    let default_write = [Charge::CacheWrite5m, Charge::CacheWrite30m, Charge::Input];
+    let cache_write = Sum::default().add(tokens.cache_write, &card, &default_write)?.add(
+        tokens.cache_write_1h,
+        &card,
+        &[Charge::CacheWrite1h, Charge::CacheWrite5m, Charge::CacheWrite30m, Charge::Input],
+    )?;
+    let output = Sum::default()
+        .add(tokens.output, &card, &[Charge::Output])?
+        .add(tokens.audio_output, &card, &[Charge::AudioOut, Charge::Output])?
+        .add(tokens.image_output, &card, &[Charge::ImageOut, Charge::Output])?;
+    let reasoning = Sum::default().add(tokens.reasoning, &card, &[Charge::Reasoning, Charge::Output])?;
+    let other = Sum::default()
+        .add_each(1, card.rate(Charge::PerRequest).unwrap_or_default(), ATTO_PER_PICO)
+        .add_thousands(usage.web_searches.unwrap_or(0), card.rate(Charge::WebSearchPer1k))?;
+
+    let mut cost = Cost::default();
+    cost.input = input.rounded();
+    cost.cache_read = cache_read.rounded();
+    cost.cache_write = cache_write.rounded();
+    cost.output = output.rounded();
+    cost.reasoning = reasoning.rounded();
+    cost.other = other.rounded();
+    cost.total = [cost.input, cost.cache_read, cost.cache_write, cost.output, cost.reasoning, cost.other]
+        .into_iter()
+        .sum();
+    Some(cost)
+}
+
+/// What the provider itself says the call cost, for models whose price is unknown; `None` when it does not say. All of
+/// it counts as [`other`](Cost::other).
+pub fn reported(usage: &Usage) -> Option<Cost> {
+    let total = usage.reported_cost.filter(|total| *total >= Usd::ZERO)?;
+    let mut cost = Cost::default();
+    cost.total = total;
+    cost.other = total;
+    cost.source = PriceSource::Provider;
+    Some(cost)
+}
+
+/// Every token in exactly one class.
+struct Tokens {
+    all_input: u64,
+    input: u64,
+    cache_read: u64,
+    audio_cache_read: u64,
+    cache_write: u64,
+    cache_write_1h: u64,
+    audio_input: u64,
+    image_input: u64,
+    output: u64,
+    reasoning: u64,
+    audio_output: u64,
+    image_output: u64,
+}
+
+impl Tokens {
+    fn of(usage: &Usage) -> Option<Self> {
+        let (all_input, all_output) = usage.input_tokens.zip(usage.output_tokens)?;
+        let count = Option::unwrap_or_default;
+        let audio_input = count(usage.audio_input_tokens);
+        let cached = count(usage.cache_read_tokens);
+        let audio_cached = count(usage.audio_cache_read_tokens).min(cached);
+        let hour = count(usage.cache_write_1h_tokens);
+
+        let mut rest = Whole(all_input);
+        let audio_cache_read = rest.take(audio_cached);
+        let cache_read = rest.take(cached - audio_cached);
+        let cache_write_1h = rest.take(hour);
+        let cache_write = rest.take(count(usage.cache_write_tokens).saturating_sub(hour));
+        let audio_input = rest.take(audio_input.saturating_sub(audio_cached));
+        let image_input = rest.take(count(usage.image_input_tokens));
+        let Whole(input) = rest;
+
+        let mut rest = Whole(all_output);
+        let reasoning = rest.take(count(usage.reasoning_tokens));
+        let audio_output = rest.take(count(usage.audio_output_tokens));
+        let image_output = rest.take(count(usage.image_output_tokens));
+        let Whole(output) = rest;
+
+        Some(Self {
+            all_input,
+            input,
+            cache_read,
+            audio_cache_read,
+            cache_write,
+            cache_write_1h,
+            audio_input,
+            image_input,
+            output,
+            reasoning,
+            audio_output,
+            image_output,
+        })
+    }
+}
+
+/// Tokens not yet in a class.
+struct Whole(u64);
+
+impl Whole {
+    fn take(&mut self, wanted: u64) -> u64 {
+        let taken = wanted.min(self.0);
+        self.0 -= taken;
+        taken
+    }
+}
+
+/// Attodollars, saturating.
+#[derive(Clone, Copy, Default)]
+struct Sum(u128);
+
+impl Sum {
+    /// Adds `tokens` at the first known rate among `charges`; `None` when there are some and none is known.
+    fn add(self, tokens: u64, card: &RateCard, charges: &[Charge]) -> Option<Self> {
+        if tokens == 0 {
+            return Some(self);
+        }
+        // Picodollars per million tokens are attodollars per token.
+        card.first(charges).map(|rate| self.add_each(tokens, rate, 1))
+    }
+
+    fn add_thousands(self, count: u64, rate: Option<Rate>) -> Option<Self> {
+        if count == 0 {
+            return Some(self);
+        }
+        rate.map(|rate| self.add_each(count, rate, ATTO_PER_PICO / 1_000))
+    }
+
+    fn add_each(self, count: u64, rate: Rate, atto: u128) -> Self {
+        let amount = u128::from(count).saturating_mul(u128::from(rate.pico())).saturating_mul(atto);
+        Self(self.0.saturating_add(amount))
+    }
+
+    fn rounded(self) -> Usd {
+        let pico = self.0.saturating_add(ATTO_PER_PICO / 2) / ATTO_PER_PICO;
+        Usd::from_pico(i128::try_from(pico).unwrap_or(i128::MAX))
+    }
+}
+
+const ATTO_PER_PICO: u128 = 1_000_000;

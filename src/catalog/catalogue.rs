@@ -1,0 +1,310 @@
+//! All models of all providers, in layers.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use super::lookup::{self, Shelf};
+use super::row::Listed;
+use super::{Charge, MatchedBy, Model, Price, Rate, litellm, load, row};
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::PriceSource;
+
+/// The models and prices of every provider. Cloning copies pointers.
+///
+/// A built-in table is parsed when one of its models is first asked for. Layers, highest first: prices set in code
+/// ([`with_price`](Self::with_price)), files merged at run time ([`merge_json`](Self::merge_json),
+/// [`merge_litellm`](Self::merge_litellm)), built-in tables.
+///
+/// ```
+/// use polyroute::catalog::{Catalogue, Price};
+/// let mut catalogue = Catalogue::empty().with_price("acme", "small", Price::per_million("0.10", "0.40")?);
+/// catalogue.merge_json(r#"{"models": [{"provider": "acme", "id": "big", "input": "2", "output": "8"}]}"#)?;
+/// assert!(catalogue.find("acme", "big").is_some());
+/// assert!(catalogue.find("acme", "bigger").is_none());
+/// # Ok::<(), polyroute::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Catalogue {
+    tables: Arc<[Embedded]>,
+    files: Arc<BTreeMap<Box<str>, Shelf>>,
+    code: Arc<BTreeMap<Box<str>, Shelf>>,
+}
+
+/// One provider's built-in table.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Table {
+    /// The provider's name.
+    pub provider: &'static str,
+    /// Other names it answers to.
+    pub aliases: &'static [&'static str],
+    /// Its models, in the schema described in `src/catalog/load.rs`.
+    pub json: &'static str,
+}
+
+/// A model, and how its name led to it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Found {
+    /// The model.
+    pub model: Arc<Model>,
+    /// How the name led to it.
+    pub by: MatchedBy,
+}
+
+struct Embedded {
+    table: Table,
+    shelf: OnceLock<Shelf>,
+}
+
+impl Catalogue {
+    /// No models at all.
+    pub fn empty() -> Self {
+        Self::from_tables(&[])
+    }
+
+    /// The models of these tables. Nothing is parsed yet.
+    pub fn from_tables(tables: &[Table]) -> Self {
+        Self {
+            tables: tables.iter().map(|table| Embedded { table: *table, shelf: OnceLock::new() }).collect(),
+            files: Arc::default(),
+            code: Arc::default(),
+        }
+    }
+
+    /// The model that `provider` serves under `model`; `None` when no layer lists it.
+    ///
+    /// Tried in this order: the id; an alias; either but for capitals and `.` `_` `-`; the name without its date,
+    /// `-latest`, `@default` or `-v1:0`; for a name without a date, its newest dated snapshot; the name without `us.`,
+    /// `eu.` and the like, which is [approximate](MatchedBy::is_approximate). Never a prefix, never a part.
+    pub fn find(&self, provider: &str, model: &str) -> Option<Arc<Model>> {
+        self.look_up(provider, model).map(|found| found.model)
+    }
+
+    /// As [`find`](Self::find), and how the name led to the model.
+    pub fn look_up(&self, provider: &str, model: &str) -> Option<Found> {
+        let provider = self.canonical(provider);
+        let none = Shelf::default();
+        let layers = [
+            self.code.get(provider).unwrap_or(&none),
+            self.files.get(provider).unwrap_or(&none),
+            self.table(provider).map_or(&none, Embedded::shelf),
+        ];
+        lookup::find(&layers, model).map(|(model, by)| Found { model, by })
+    }
+
+    /// Every model, by provider. Parses every table.
+    pub fn models(&self) -> Vec<(&str, Arc<Model>)> {
+        let providers: BTreeSet<&str> = self
+            .tables
+            .iter()
+            .map(|embedded| embedded.table.provider)
+            .chain(self.files.keys().map(|provider| &**provider))
+            .chain(self.code.keys().map(|provider| &**provider))
+            .collect();
+        providers
+            .into_iter()
+            .flat_map(|provider| self.models_of(provider).into_iter().map(move |model| (provider, model)))
+            .collect()
+    }
+
+    /// Every model of one provider.
+    pub fn models_of(&self, provider: &str) -> Vec<Arc<Model>> {
+        let provider = self.canonical(provider);
+        let layers =
+            [self.code.get(provider), self.files.get(provider), self.table(provider).map(Embedded::shelf)];
+        let mut seen = BTreeSet::new();
+        let mut models: Vec<_> = layers
+            .into_iter()
+            .flatten()
+            .flat_map(Shelf::models)
+            .filter(|model| seen.insert(model.id.clone()))
+            .cloned()
+            .collect();
+        models.sort_by(|one, other| one.id.cmp(&other.id));
+        models
+    }
+
+    /// Sets the price of `model` at `provider`, above every table and file. What else is known of the model stays.
+    ///
+    /// It holds for exactly this name and, where this is the model's id, for its aliases.
+    #[must_use]
+    pub fn with_price(mut self, provider: &str, model: &str, price: Price) -> Self {
+        let provider: Box<str> = self.canonical(provider).into();
+        let mut row = self.known(&provider, model);
+        row.price = Some(price);
+        row.source = PriceSource::Application;
+        self.code = Arc::new(shelved(&self.code, vec![(provider, row)]));
+        self
+    }
+
+    /// Merges a file of your own over the built-in tables, row by row; returns how many rows it had.
+    ///
+    /// ```json
+    /// { "models": [ {
+    ///     "provider": "openai", "id": "gpt-x", "aliases": ["gpt-x-2026-10-01"], "mode": "chat",
+    ///     "context_window": 400000, "max_input_tokens": 272000, "max_output_tokens": 128000,
+    ///     "capabilities": { "tools": true, "vision": false }, "deprecation_date": "2027-06-30",
+    ///     "currency": "USD", "input": "1.5", "output": "6", "cached_input": "0.15",
+    ///     "tiers": [ { "from_input_tokens": 200001, "input": "3", "output": "9" } ],
+    ///     "service_tiers": { "batch": { "input": "0.75", "output": "3" } },
+    ///     "schedule": [ { "days": [1, 2, 3, 4, 5], "utc": "01:00-04:00", "input": "3", "output": "12" } ],
+    ///     "upcoming": [ { "from": "2027-01-01", "input": "1", "output": "4" } ],
+    ///     "regional": [ { "scope": "eu-data-zone", "input": "1.65", "output": "6.6" } ],
+    ///     "region_multipliers": { "eu": "1.1" }
+    /// } ] }
+    /// ```
+    ///
+    /// Only `provider` and `id` are required; what is left out stays as it was. A row with any rate replaces the whole
+    /// price. Rates are dollars per unit of their [`Charge`], as strings or numbers; the keys are
+    /// [`Charge::as_str`] and [`Capability::as_str`](super::Capability::as_str).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] naming the row, when a key is unknown, a rate is negative or no decimal, or a rate
+    /// is a thousand times the one it replaces (per token instead of per million, or the reverse). Nothing is changed then; a
+    /// rate that is meant can be set with [`with_price`](Self::with_price).
+    pub fn merge_json(&mut self, json: &str) -> Result<usize> {
+        let rows = row::read(json)?;
+        self.merge(rows)
+    }
+
+    /// Merges LiteLLM's price map over the built-in tables, row by row; returns how many rows were used.
+    ///
+    /// Its per-token floats are read as the decimals they are written as. A cache write of 0 beside a paid input, an
+    /// `output` of 0 on embeddings and rows where everything is 0 count as not given; OVHcloud's and Scaleway's figures
+    /// are euros.
+    ///
+    /// # Errors
+    /// As [`merge_json`](Self::merge_json). Unknown keys are skipped.
+    pub fn merge_litellm(&mut self, json: &str) -> Result<usize> {
+        let rows = litellm::read(json)?;
+        self.merge(rows)
+    }
+
+    /// Parses every built-in table now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] naming the first that cannot be read; its models count as unknown.
+    pub fn check(&self) -> Result<()> {
+        for embedded in self.tables.iter() {
+            load::models(embedded.table.json).map_err(|error| {
+                let provider = embedded.table.provider;
+                Error::new(ErrorKind::Configuration, format!("{provider}: {}", error.message()))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, rows: Vec<Listed>) -> Result<usize> {
+        let count = rows.len();
+        let mut fresh: BTreeMap<(Box<str>, Cow<'static, str>), Model> = BTreeMap::new();
+        for listed in rows {
+            let provider: Box<str> = self.canonical(&listed.provider).into();
+            let id = listed.id.clone();
+            let known = match fresh.remove(&(provider.clone(), Cow::Owned(id.clone()))) {
+                Some(earlier) => earlier,
+                None => self.known(&provider, &id),
+            };
+            if let Some(charge) = thousandfold(known.price.as_ref(), listed.price.as_ref()) {
+                return Err(Error::new(
+                    ErrorKind::Configuration,
+                    format!("{}: {} is a thousand times what it was", listed.place, charge.as_str()),
+                ));
+            }
+            fresh.insert((provider, Cow::Owned(id)), listed.over(known));
+        }
+        let rows = fresh.into_iter().map(|((provider, _), model)| (provider, model)).collect();
+        self.files = Arc::new(shelved(&self.files, rows));
+        Ok(count)
+    }
+
+    /// What is known of exactly this name, to be written over.
+    fn known(&self, provider: &str, name: &str) -> Model {
+        let Some(found) = self.look_up(provider, name) else {
+            return Model::new(name.to_owned());
+        };
+        let mut model = (*found.model).clone();
+        match found.by {
+            MatchedBy::Id => {}
+            MatchedBy::Spelling if model.aliases.is_empty() => model.id = name.to_owned().into(),
+            MatchedBy::Alias | MatchedBy::Spelling => {
+                model.id = name.to_owned().into();
+                model.aliases = Box::default();
+            }
+            // Its limits may differ, and its price is not this one's.
+            MatchedBy::Snapshot | MatchedBy::Geography => return Model::new(name.to_owned()),
+        }
+        model
+    }
+
+    fn table(&self, provider: &str) -> Option<&Embedded> {
+        self.tables.iter().find(|embedded| embedded.table.provider == provider)
+    }
+
+    fn canonical<'a>(&'a self, provider: &'a str) -> &'a str {
+        let is_alias = |embedded: &&Embedded| embedded.table.aliases.contains(&provider);
+        match self.table(provider) {
+            Some(embedded) => embedded.table.provider,
+            None => self.tables.iter().find(is_alias).map_or(provider, |embedded| embedded.table.provider),
+        }
+    }
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl fmt::Debug for Catalogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let providers: Vec<_> = self.tables.iter().map(|embedded| embedded.table.provider).collect();
+        f.debug_struct("Catalogue").field("tables", &providers).finish_non_exhaustive()
+    }
+}
+
+impl Table {
+    /// The table of `provider`.
+    pub const fn new(provider: &'static str, aliases: &'static [&'static str], json: &'static str) -> Self {
+        Self { provider, aliases, json }
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({}, {} bytes)", self.provider, self.json.len())
+    }
+}
+
+impl Embedded {
+    fn shelf(&self) -> &Shelf {
+        // A table that cannot be read counts as empty; a test reads them all.
+        self.shelf.get_or_init(|| load::models(self.table.json).map(Shelf::new).unwrap_or_default())
+    }
+}
+
+/// `layer` with `rows` over it.
+fn shelved(layer: &BTreeMap<Box<str>, Shelf>, rows: Vec<(Box<str>, Model)>) -> BTreeMap<Box<str>, Shelf> {
+    let mut all: BTreeMap<Box<str>, BTreeMap<Cow<'static, str>, Model>> = BTreeMap::new();
+    let before = layer.iter().flat_map(|(provider, shelf)| {
+        shelf.models().iter().map(move |model| (provider.clone(), (**model).clone()))
+    });
+    for (provider, model) in before.chain(rows) {
+        all.entry(provider).or_default().insert(model.id.clone(), model);
+    }
+    all.into_iter().map(|(provider, models)| (provider, Shelf::new(models.into_values().collect()))).collect()
+}
+
+/// The charge whose standard rate is a thousand times its predecessor, if there is one.
+fn thousandfold(before: Option<&Price>, after: Option<&Price>) -> Option<Charge> {
+    let (before, after) = before.zip(after)?;
+    if before.currency() != after.currency() {
+        return None;
+    }
+    after.rates().iter().find_map(|(charge, rate)| {
+        let old = before.rate(charge).filter(|old| *old > Rate::ZERO)?;
+        (rate.pico() / 1_000 >= old.pico()).then_some(charge)
+    })
+}

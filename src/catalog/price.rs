@@ -1,0 +1,460 @@
+//! The price of one model: rates, and what changes them.
+
+use std::time::SystemTime;
+
+use super::date::Moment;
+use super::{Charge, Date, Rate, Rates};
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::Usd;
+
+/// What a model costs, and when that changes: with the length of the prompt, the hour, the day, the service tier and
+/// the region.
+///
+/// ```
+/// use polyroute::catalog::{Price, Rates};
+/// let price = Price::per_million("2.50", "10")?
+///     .cached_input("1.25")?
+///     .tier(200_001, Rates::per_million("5", "15")?)
+///     .service_tier("batch", Rates::per_million("1.25", "5")?);
+/// let cost = price.estimate(1_000, 100, std::time::UNIX_EPOCH);
+/// assert_eq!(cost.map(|usd| usd.to_string()).as_deref(), Some("$0.0035"));
+/// # Ok::<(), polyroute::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Price {
+    base: Rates,
+    /// Most models have none, and there are thousands of models.
+    variants: Option<Box<Variants>>,
+    /// `None` is US dollars.
+    currency: Option<Box<str>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Variants {
+    tiers: Vec<Tier>,
+    service_tiers: Vec<ServiceTier>,
+    schedule: Vec<Window>,
+    upcoming: Vec<Upcoming>,
+    regional: Vec<Regional>,
+}
+
+/// Rates of requests whose whole prompt has at least so many tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Tier {
+    from_input_tokens: u64,
+    rates: Rates,
+}
+
+/// Rates of requests that ran on a named service tier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ServiceTier {
+    name: Box<str>,
+    rates: Rates,
+    tiers: Vec<Tier>,
+}
+
+/// Rates of some hours of some days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Window {
+    hours: Hours,
+    rates: Rates,
+}
+
+/// Rates from a day on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Upcoming {
+    from: Date,
+    rates: Rates,
+    tiers: Vec<Tier>,
+}
+
+/// What a request pinned to a region pays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Regional {
+    scope: Box<str>,
+    rates: Rates,
+    /// The factor on every token rate, in millionths.
+    factor: Option<u32>,
+}
+
+/// Hours of the day on some days of the week, UTC. The first minute is in, the last is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hours {
+    /// Bit 1 is Monday, bit 7 is Sunday.
+    pub(super) days: u8,
+    pub(super) start: u16,
+    pub(super) end: u16,
+}
+
+/// The rates that apply to one request.
+#[derive(Clone, Debug)]
+pub struct RateCard {
+    rates: [Option<Rate>; Charge::COUNT],
+}
+
+impl Price {
+    /// The same rates for every request.
+    pub fn new(rates: Rates) -> Self {
+        Self { base: rates, ..Self::default() }
+    }
+
+    /// Prompt and generated tokens, in dollars per million.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when either is not a decimal or negative.
+    pub fn per_million(input: &str, output: &str) -> Result<Self> {
+        Rates::per_million(input, output).map(Self::new)
+    }
+
+    /// Sets what prompt tokens read from a cache cost, in dollars per million.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when `rate` is not a decimal or negative.
+    pub fn cached_input(self, rate: &str) -> Result<Self> {
+        self.with(Charge::CachedInput, rate)
+    }
+
+    /// Sets what `charge` costs, in dollars per its unit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when `rate` is not a decimal or negative.
+    pub fn with(mut self, charge: Charge, rate: &str) -> Result<Self> {
+        self.base = self.base.with(charge, rate)?;
+        Ok(self)
+    }
+
+    /// Adds rates that replace the ones above for the **whole** request once its prompt, cached tokens included, has
+    /// `from_input_tokens` tokens. What `rates` leaves out keeps its rate.
+    #[must_use]
+    pub fn tier(mut self, from_input_tokens: u64, rates: Rates) -> Self {
+        insert_tier(&mut self.variants_mut().tiers, from_input_tokens, rates);
+        self
+    }
+
+    /// Adds rates of requests that run on the provider's service tier `name`. What `rates` leaves out keeps its
+    /// standard rate; the tiers of [`tier`](Self::tier) do not apply.
+    #[must_use]
+    pub fn service_tier(mut self, name: &str, rates: Rates) -> Self {
+        self.change_service(name, |service| service.rates = rates);
+        self
+    }
+
+    /// Adds rates of long prompts on the service tier `name`.
+    #[must_use]
+    pub fn service_tier_tier(mut self, name: &str, from_input_tokens: u64, rates: Rates) -> Self {
+        self.change_service(name, |service| insert_tier(&mut service.tiers, from_input_tokens, rates));
+        self
+    }
+
+    /// Adds rates that apply from `day` (UTC) on. What `rates` leaves out keeps its rate; tiers end that day.
+    #[must_use]
+    pub fn upcoming(mut self, day: Date, rates: Rates) -> Self {
+        self.change_upcoming(day, |later| later.rates = rates);
+        self
+    }
+
+    /// Adds rates of long prompts from `day` (UTC) on.
+    #[must_use]
+    pub fn upcoming_tier(mut self, day: Date, from_input_tokens: u64, rates: Rates) -> Self {
+        self.change_upcoming(day, |later| insert_tier(&mut later.tiers, from_input_tokens, rates));
+        self
+    }
+
+    /// Adds rates of some hours, UTC. Inside them tiers do not apply.
+    ///
+    /// * `days`: 1 is Monday, 7 is Sunday; empty means every day.
+    /// * `utc`: `HH:MM-HH:MM`, the start included, the end excluded; may cross midnight and then belongs to the day it
+    ///   starts on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when `days` or `utc` is not of that form.
+    pub fn scheduled(mut self, days: &[u8], utc: &str, rates: Rates) -> Result<Self> {
+        let hours = Hours::new(days, utc)?;
+        self.variants_mut().schedule.push(Window { hours, rates });
+        Ok(self)
+    }
+
+    /// Adds rates of requests pinned to `scope`, such as `eu-data-zone`.
+    #[must_use]
+    pub fn regional(mut self, scope: &str, rates: Rates) -> Self {
+        self.change_region(scope, |region| region.rates = rates);
+        self
+    }
+
+    /// Adds a factor such as `1.1` on every token rate of requests pinned to `scope`; six digits after the point count.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when `factor` is not a decimal below 4,000 or negative.
+    pub fn region_factor(mut self, scope: &str, factor: &str) -> Result<Self> {
+        let rate: Rate = factor.parse()?;
+        let millionths = u32::try_from(rate.pico() / 1_000_000)
+            .map_err(|_| Error::new(ErrorKind::Configuration, "a region's factor is too large"))?;
+        self.change_region(scope, |region| region.factor = Some(millionths));
+        Ok(self)
+    }
+
+    /// Says that the rates are in `currency` (ISO 4217). Costs in anything but `USD` are unknown.
+    #[must_use]
+    pub fn in_currency(mut self, currency: &str) -> Self {
+        self.currency = (currency != "USD").then(|| currency.into());
+        self
+    }
+
+    /// The currency (ISO 4217).
+    pub fn currency(&self) -> &str {
+        self.currency.as_deref().unwrap_or("USD")
+    }
+
+    /// The standard rates, before anything that changes them.
+    pub fn rates(&self) -> &Rates {
+        &self.base
+    }
+
+    /// The standard rate of `charge`, before anything that changes it.
+    pub fn rate(&self, charge: Charge) -> Option<Rate> {
+        self.base.get(charge)
+    }
+
+    /// The service tiers with rates of their own.
+    pub fn service_tiers(&self) -> impl Iterator<Item = &str> {
+        self.variants.iter().flat_map(|variants| variants.service_tiers.iter().map(|tier| &*tier.name))
+    }
+
+    /// The regions with rates of their own.
+    pub fn regions(&self) -> impl Iterator<Item = &str> {
+        self.variants.iter().flat_map(|variants| variants.regional.iter().map(|region| &*region.scope))
+    }
+
+    /// The price of requests pinned to the region `scope`; `None` when none is listed for it.
+    ///
+    /// Where the region lists plain rates only, the rates of long prompts, hours, later days and service tiers are
+    /// raised in the same proportion.
+    pub fn pinned_to(&self, scope: &str) -> Option<Self> {
+        let region = self.variants.as_ref()?.regional.iter().find(|region| &*region.scope == scope)?;
+        let factor = u64::from(region.factor.unwrap_or(ONE));
+        let proportional = |rates: &Rates| {
+            rates.map(|charge, rate| {
+                let rate = match (region.rates.get(charge), self.base.get(charge)) {
+                    (Some(here), Some(elsewhere)) if elsewhere > Rate::ZERO => {
+                        rate.scaled(here.pico(), elsewhere.pico())
+                    }
+                    _ => rate,
+                };
+                if charge.is_per_token() { rate.scaled(factor, u64::from(ONE)) } else { rate }
+            })
+        };
+        let mut pinned = self.clone();
+        pinned.base = proportional(&self.base);
+        for (charge, rate) in region.rates.iter().filter(|(charge, _)| self.base.get(*charge).is_none()) {
+            let rate = if charge.is_per_token() { rate.scaled(factor, u64::from(ONE)) } else { rate };
+            pinned.base = pinned.base.with_rate(charge, rate);
+        }
+        if let Some(variants) = &mut pinned.variants {
+            variants.regional.clear();
+            variants.for_each_rates(|rates| *rates = proportional(rates));
+        }
+        Some(pinned)
+    }
+
+    /// About what a request costs, without caches, tools or a service tier; `None` when unknown.
+    pub fn estimate(&self, input_tokens: u64, output_tokens: u64, at: SystemTime) -> Option<Usd> {
+        let (input, output, request) = if self.variants.is_none() {
+            if self.currency.is_some() {
+                return None;
+            }
+            (self.rate(Charge::Input), self.rate(Charge::Output), self.rate(Charge::PerRequest))
+        } else {
+            let card = self.card(input_tokens, at, None)?;
+            (card.rate(Charge::Input), card.rate(Charge::Output), card.rate(Charge::PerRequest))
+        };
+        let atto = tokens_at(input, input_tokens)?.saturating_add(tokens_at(output, output_tokens)?);
+        if input.or(output).or(request).is_none() {
+            return None;
+        }
+        let pico = atto.saturating_add(HALF_PICO) / ATTO_PER_PICO + u128::from(request.map_or(0, Rate::pico));
+        Some(Usd::from_pico(i128::try_from(pico).unwrap_or(i128::MAX)))
+    }
+
+    /// The rates that apply to a request of `input_tokens` at the time `at`.
+    ///
+    /// `None` when the price is not in dollars, or has no rates for `service_tier`. The words with which providers
+    /// report their standard service (`default`, `standard`, `on_demand`, …) mean no tier.
+    pub fn card(&self, input_tokens: u64, at: SystemTime, service_tier: Option<&str>) -> Option<RateCard> {
+        if self.currency.is_some() {
+            return None;
+        }
+        let mut card = RateCard { rates: [None; Charge::COUNT] };
+        card.overlay(&self.base);
+        let service_tier = service_tier.and_then(named_service_tier);
+        let Some(variants) = self.variants.as_deref() else {
+            return if service_tier.is_none() { Some(card) } else { None };
+        };
+        let mut tiers: &[Tier] = &variants.tiers;
+        if !variants.upcoming.is_empty() || !variants.schedule.is_empty() {
+            let now = Moment::of(at);
+            for change in variants.upcoming.iter().filter(|change| change.from <= now.date) {
+                card.overlay(&change.rates);
+                tiers = &change.tiers;
+            }
+            if let Some(window) = variants.schedule.iter().find(|window| window.hours.hold(now)) {
+                card.overlay(&window.rates);
+                tiers = &[];
+            }
+        }
+        if let Some(name) = service_tier {
+            let service = variants.service_tiers.iter().find(|tier| tier.name.eq_ignore_ascii_case(name))?;
+            card.overlay(&service.rates);
+            tiers = &service.tiers;
+        }
+        for tier in tiers.iter().filter(|tier| input_tokens >= tier.from_input_tokens) {
+            card.overlay(&tier.rates);
+        }
+        Some(card)
+    }
+
+    /// Every rate is zero: more often a gap in a table than a gift.
+    pub(super) fn is_zero(&self) -> bool {
+        self.base.iter().all(|(_, rate)| rate == Rate::ZERO)
+    }
+
+    fn variants_mut(&mut self) -> &mut Variants {
+        self.variants.get_or_insert_default()
+    }
+
+    fn change_service(&mut self, name: &str, change: impl FnOnce(&mut ServiceTier)) {
+        let fresh = || ServiceTier { name: name.into(), rates: Rates::default(), tiers: Vec::new() };
+        upsert(&mut self.variants_mut().service_tiers, |tier| &*tier.name == name, fresh, change);
+    }
+
+    fn change_upcoming(&mut self, from: Date, change: impl FnOnce(&mut Upcoming)) {
+        let fresh = || Upcoming { from, rates: Rates::default(), tiers: Vec::new() };
+        let changes = &mut self.variants_mut().upcoming;
+        upsert(changes, |known| known.from == from, fresh, change);
+        changes.sort_by_key(|change| change.from);
+    }
+
+    fn change_region(&mut self, scope: &str, change: impl FnOnce(&mut Regional)) {
+        let fresh = || Regional { scope: scope.into(), rates: Rates::default(), factor: None };
+        upsert(&mut self.variants_mut().regional, |region| &*region.scope == scope, fresh, change);
+    }
+}
+
+impl Variants {
+    fn for_each_rates(&mut self, mut change: impl FnMut(&mut Rates)) {
+        let Self { tiers, service_tiers, schedule, upcoming, regional } = self;
+        tiers.iter_mut().for_each(|tier| change(&mut tier.rates));
+        for service in service_tiers {
+            change(&mut service.rates);
+            service.tiers.iter_mut().for_each(|tier| change(&mut tier.rates));
+        }
+        schedule.iter_mut().for_each(|window| change(&mut window.rates));
+        for later in upcoming {
+            change(&mut later.rates);
+            later.tiers.iter_mut().for_each(|tier| change(&mut tier.rates));
+        }
+        regional.iter_mut().for_each(|region| change(&mut region.rates));
+    }
+}
+
+impl RateCard {
+    /// What `charge` costs, where known.
+    pub fn rate(&self, charge: Charge) -> Option<Rate> {
+        self.rates.get(charge as usize).copied().flatten()
+    }
+
+    /// The first known rate among `charges`.
+    pub fn first(&self, charges: &[Charge]) -> Option<Rate> {
+        charges.iter().find_map(|charge| self.rate(*charge))
+    }
+
+    fn overlay(&mut self, rates: &Rates) {
+        for (charge, rate) in rates.iter() {
+            if let Some(place) = self.rates.get_mut(charge as usize) {
+                *place = Some(rate);
+            }
+        }
+    }
+}
+
+impl Hours {
+    pub(super) fn new(days: &[u8], utc: &str) -> Result<Self> {
+        let bad = || {
+            Error::new(ErrorKind::Configuration, "hours are written HH:MM-HH:MM, days are 1 (Monday) to 7")
+        };
+        let (start, end) = utc.split_once('-').ok_or_else(bad)?;
+        let (start, end) = super::date::minute(start).zip(super::date::minute(end)).ok_or_else(bad)?;
+        let mut bits = if days.is_empty() { EVERY_DAY } else { 0 };
+        for day in days {
+            if !(1..=7).contains(day) {
+                return Err(bad());
+            }
+            bits |= 1 << day;
+        }
+        if start == end || start == 1_440 {
+            return Err(bad());
+        }
+        Ok(Self { days: bits, start, end })
+    }
+
+    fn hold(self, now: Moment) -> bool {
+        let on = |day: u8| self.days & (1 << day) != 0;
+        let yesterday = if now.weekday == 1 { 7 } else { now.weekday - 1 };
+        if self.start < self.end {
+            on(now.weekday) && (self.start..self.end).contains(&now.minute)
+        } else {
+            (on(now.weekday) && now.minute >= self.start) || (on(yesterday) && now.minute < self.end)
+        }
+    }
+}
+
+/// `tokens` at `rate`, in attodollars; `None` when there are some and the rate is unknown.
+fn tokens_at(rate: Option<Rate>, tokens: u64) -> Option<u128> {
+    match rate {
+        Some(rate) => Some(u128::from(rate.pico()) * u128::from(tokens)),
+        None => (tokens == 0).then_some(0),
+    }
+}
+
+/// The tier that a provider's word names, or `None` for its standard service.
+fn named_service_tier(word: &str) -> Option<&str> {
+    // OpenAI says `default`, Anthropic `standard`, Groq `on_demand`, Vertex `ON_DEMAND` and `ON_DEMAND_FLEX`; `auto` is
+    // what one asks for, and means the standard price unless the answer names a tier (read 2026-11-23):
+    // https://platform.claude.com/docs/en/api/service-tiers
+    // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ServiceTier.html
+    if STANDARD.iter().any(|standard| word.eq_ignore_ascii_case(standard)) {
+        return None;
+    }
+    match word.get(..10).zip(word.get(10..)) {
+        Some((head, tier)) if head.eq_ignore_ascii_case("on_demand_") => Some(tier),
+        _ => Some(word),
+    }
+}
+
+fn insert_tier(tiers: &mut Vec<Tier>, from_input_tokens: u64, rates: Rates) {
+    tiers.retain(|tier| tier.from_input_tokens != from_input_tokens);
+    tiers.push(Tier { from_input_tokens, rates });
+    tiers.sort_by_key(|tier| tier.from_input_tokens);
+}
+
+fn upsert<T>(
+    items: &mut Vec<T>,
+    is: impl Fn(&T) -> bool,
+    fresh: impl FnOnce() -> T,
+    change: impl FnOnce(&mut T),
+) {
+    match items.iter_mut().find(|item| is(item)) {
+        Some(item) => change(item),
+        None => {
+            let mut item = fresh();
+            change(&mut item);
+            items.push(item);
+        }
+    }
+}
+
+const STANDARD: [&str; 8] =
+    ["", "auto", "default", "on-demand", "on_demand", "standard", "standard_only", "unspecified"];
+const EVERY_DAY: u8 = 0b1111_1110;
+const ONE: u32 = 1_000_000;
+const ATTO_PER_PICO: u128 = 1_000_000;
+const HALF_PICO: u128 = ATTO_PER_PICO / 2;

@@ -1,0 +1,17 @@
+//! Meta AI API: prices only. Register a provider of your own under this name to call it.
+
+use super::{KeyStyle, Vendor};
+
+pub(crate) const BUILTIN: Vendor = Vendor {
+    name: "meta",
+    aliases: &[],
+    title: "Meta AI API",
+    base_url: "https://api.meta.ai/v1",
+    base_url_env: None,
+    key_env: &["META_API_KEY"],
+    key: KeyStyle::Bearer,
+    headers: &[],
+    chat: None,
+    embed: None,
+    models: include_str!("models.json"),
+};

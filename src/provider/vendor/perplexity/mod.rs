@@ -1,0 +1,17 @@
+//! Perplexity: prices only. Register a provider of your own under this name to call it.
+
+use super::{KeyStyle, Vendor};
+
+pub(crate) const BUILTIN: Vendor = Vendor {
+    name: "perplexity",
+    aliases: &[],
+    title: "Perplexity",
+    base_url: "https://api.perplexity.ai/v1",
+    base_url_env: None,
+    key_env: &["PERPLEXITY_API_KEY"],
+    key: KeyStyle::Bearer,
+    headers: &[],
+    chat: None,
+    embed: None,
+    models: include_str!("models.json"),
+};

@@ -1,0 +1,20 @@
+//! Google Cloud Vertex AI: prices only. Register a provider of your own under this name to call it.
+//!
+//! The address depends on the account: `https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}`.
+//! It wants short-lived OAuth tokens, so no variable holds a key.
+
+use super::{KeyStyle, Vendor};
+
+pub(crate) const BUILTIN: Vendor = Vendor {
+    name: "vertex",
+    aliases: &["vertex_ai"],
+    title: "Google Cloud Vertex AI",
+    base_url: "",
+    base_url_env: None,
+    key_env: &[],
+    key: KeyStyle::Bearer,
+    headers: &[],
+    chat: None,
+    embed: None,
+    models: include_str!("models.json"),
+};
