@@ -3,6 +3,22 @@
 //! A vendor is a constant: where it is, how it wants its key, which formats it speaks, what its models cost. Adding one
 //! is a folder and two lines here.
 
+pub mod cerebras;
+pub mod compatible;
+pub mod deepseek;
+pub mod fireworks;
+pub mod groq;
+pub mod llamacpp;
+pub mod lmstudio;
+pub mod mistral;
+pub mod ollama;
+pub mod openai;
+pub mod openrouter;
+pub mod qwen;
+pub mod together;
+pub mod vllm;
+pub mod xai;
+
 use crate::protocol::{EmbedProtocol, Protocol};
 
 /// Everything there is to know about a vendor.
