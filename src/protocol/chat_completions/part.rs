@@ -29,26 +29,18 @@ pub(super) struct Object<'a, M> {
 }
 
 impl<M: SerializeMap> Object<'_, M> {
-    pub(super) fn put(
-        &mut self,
-        name: &str,
-        value: &(impl Serialize + ?Sized),
-    ) -> std::result::Result<(), M::Error> {
+    pub(super) fn put(&mut self, name: &str, value: &(impl Serialize + ?Sized)) -> Result<(), M::Error> {
         if self.extra.iter().any(|(own, _)| *own == name) {
             return Ok(());
         }
         self.map.serialize_entry(name, value)
     }
 
-    pub(super) fn put_some(
-        &mut self,
-        name: &str,
-        value: Option<impl Serialize>,
-    ) -> std::result::Result<(), M::Error> {
+    pub(super) fn put_some(&mut self, name: &str, value: Option<impl Serialize>) -> Result<(), M::Error> {
         value.map_or(Ok(()), |value| self.put(name, &value))
     }
 
-    pub(super) fn end(mut self) -> std::result::Result<M::Ok, M::Error> {
+    pub(super) fn end(mut self) -> Result<M::Ok, M::Error> {
         for (name, value) in self.extra {
             self.map.serialize_entry(name, value)?;
         }
@@ -64,7 +56,7 @@ pub(super) enum Place {
 }
 
 /// Refuses a block that cannot be written.
-pub(super) fn check(part: &Part, place: Place, dialect: &Dialect) -> std::result::Result<(), &'static str> {
+pub(super) fn check(part: &Part, place: Place, dialect: &Dialect) -> Result<(), &'static str> {
     let is_media = matches!(part, Part::Image(_) | Part::Document(_) | Part::Audio(_));
     if is_media && place == Place::ToolResult && dialect.lacks(Lacking::ToolMedia) {
         return Err("pictures, files or sound in tool results");
@@ -128,7 +120,7 @@ pub(super) struct Block<'a> {
 }
 
 impl Serialize for Block<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let none = Extra::new();
         let extra = match self.part {
             Part::Text(text) => &text.extra,
@@ -209,7 +201,7 @@ impl fmt::Display for Address<'_> {
 }
 
 impl Serialize for Address<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
@@ -217,7 +209,7 @@ impl Serialize for Address<'_> {
 struct File<'a>(&'a Document);
 
 impl Serialize for File<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         match &self.0.source {
             MediaSource::FileId(id) => {
@@ -247,7 +239,7 @@ fn default_name(source: &MediaSource) -> &'static str {
 struct InputAudio<'a>(&'a Audio);
 
 impl Serialize for InputAudio<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         if let MediaSource::Base64 { media_type, data } = &self.0.source {
             map.serialize_entry("data", data)?;

@@ -7,22 +7,37 @@ mod anthropic;
 mod azure;
 mod azure_ai;
 mod bedrock;
+mod cerebras;
 mod cohere;
+mod compatible;
 mod deepinfra;
+mod deepseek;
+mod fireworks;
 mod google;
+mod groq;
 mod jina;
+mod llamacpp;
+mod lmstudio;
 mod meta;
 mod minimax;
+mod mistral;
 mod moonshot;
 mod nebius;
+mod ollama;
+mod openai;
+mod openrouter;
 mod ovhcloud;
 mod perplexity;
+mod qwen;
 mod qwen_cn;
 mod sambanova;
 mod scaleway;
 mod stackit;
+mod together;
 mod vertex;
+mod vllm;
 mod voyage;
+mod xai;
 mod zai;
 mod zhipu;
 
@@ -75,22 +90,37 @@ pub const ALL: &[&Vendor] = &[
     &azure::BUILTIN,
     &azure_ai::BUILTIN,
     &bedrock::BUILTIN,
+    &cerebras::BUILTIN,
     &cohere::BUILTIN,
+    &compatible::BUILTIN,
     &deepinfra::BUILTIN,
+    &deepseek::BUILTIN,
+    &fireworks::BUILTIN,
     &google::BUILTIN,
+    &groq::BUILTIN,
     &jina::BUILTIN,
+    &llamacpp::BUILTIN,
+    &lmstudio::BUILTIN,
     &meta::BUILTIN,
     &minimax::BUILTIN,
+    &mistral::BUILTIN,
     &moonshot::BUILTIN,
     &nebius::BUILTIN,
+    &ollama::BUILTIN,
+    &openai::BUILTIN,
+    &openrouter::BUILTIN,
     &ovhcloud::BUILTIN,
     &perplexity::BUILTIN,
+    &qwen::BUILTIN,
     &qwen_cn::BUILTIN,
     &sambanova::BUILTIN,
     &scaleway::BUILTIN,
     &stackit::BUILTIN,
+    &together::BUILTIN,
     &vertex::BUILTIN,
+    &vllm::BUILTIN,
     &voyage::BUILTIN,
+    &xai::BUILTIN,
     &zai::BUILTIN,
     &zhipu::BUILTIN,
 ];

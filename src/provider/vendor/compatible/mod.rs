@@ -1,0 +1,24 @@
+//! OpenAI-compatible server. What surprises about it is in `docs.md` beside this file.
+
+use crate::protocol::chat_completions::{ChatCompletions, Dialect};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{KeyStyle, Vendor};
+
+/// Any server that imitates OpenAI's API: <https://developers.openai.com/api/docs/api-reference/chat/create> (read 2026-11-23).
+pub const BUILTIN: Vendor = Vendor {
+    name: "compatible",
+    aliases: &[],
+    title: "OpenAI-compatible server",
+    base_url: "",
+    base_url_env: None,
+    key_env: &[],
+    key: KeyStyle::OptionalBearer,
+    headers: &[],
+    chat: Some(&CHAT),
+    embed: Some(&EMBEDDINGS),
+    models: "",
+};
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect::PLAIN);
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

@@ -1,0 +1,31 @@
+//! Fireworks AI. What surprises about it is in `docs.md` beside this file.
+
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, StreamUsage};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{KeyStyle, Vendor};
+
+/// Fireworks AI's OpenAI-compatible API: <https://docs.fireworks.ai/api-reference/post-chatcompletions> (read 2026-11-23).
+pub const BUILTIN: Vendor = Vendor {
+    name: "fireworks",
+    aliases: &["fireworks_ai"],
+    title: "Fireworks AI",
+    base_url: "https://api.fireworks.ai/inference/v1",
+    base_url_env: None,
+    key_env: &["FIREWORKS_API_KEY"],
+    key: KeyStyle::Bearer,
+    headers: &[],
+    chat: Some(&CHAT),
+    embed: Some(&EMBEDDINGS),
+    models: include_str!("models.json"),
+};
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    reasoning: Reasoning::EffortOrBudget,
+    echo: Echo::Fields(&["reasoning_content"]),
+    stream_usage: StreamUsage::Always,
+    required_tool: Some("any"),
+    lacks: &[Lacking::Refusal, Lacking::ToolsWithFormat],
+    ..Dialect::PLAIN
+});
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

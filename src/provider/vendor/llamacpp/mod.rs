@@ -1,0 +1,25 @@
+//! llama.cpp. What surprises about it is in `docs.md` beside this file.
+
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Reasoning};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{KeyStyle, Vendor};
+
+/// llama.cpp's OpenAI-compatible API: <https://github.com/ggml-org/llama.cpp/tree/master/tools/server> (read 2026-11-23).
+pub const BUILTIN: Vendor = Vendor {
+    name: "llamacpp",
+    aliases: &["llama_cpp"],
+    title: "llama.cpp",
+    base_url: "http://localhost:8080/v1",
+    base_url_env: Some("LLAMA_BASE_URL"),
+    key_env: &["LLAMA_API_KEY"],
+    key: KeyStyle::OptionalBearer,
+    headers: &[],
+    chat: Some(&CHAT),
+    embed: Some(&EMBEDDINGS),
+    models: "",
+};
+
+static CHAT: ChatCompletions =
+    ChatCompletions::new(Dialect { reasoning: Reasoning::Template, ..Dialect::PLAIN });
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

@@ -1,0 +1,24 @@
+//! LM Studio. What surprises about it is in `docs.md` beside this file.
+
+use crate::protocol::chat_completions::{ChatCompletions, Dialect};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{KeyStyle, Vendor};
+
+/// LM Studio's OpenAI-compatible API: <https://lmstudio.ai/docs/developer/openai-compat> (read 2026-11-23).
+pub const BUILTIN: Vendor = Vendor {
+    name: "lmstudio",
+    aliases: &["lm_studio"],
+    title: "LM Studio",
+    base_url: "http://localhost:1234/v1",
+    base_url_env: Some("LM_STUDIO_API_BASE"),
+    key_env: &["LM_STUDIO_API_KEY"],
+    key: KeyStyle::OptionalBearer,
+    headers: &[],
+    chat: Some(&CHAT),
+    embed: Some(&EMBEDDINGS),
+    models: "",
+};
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect::PLAIN);
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

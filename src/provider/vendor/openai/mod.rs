@@ -1,0 +1,33 @@
+//! OpenAI. What surprises about it is in `docs.md` beside this file.
+
+use crate::protocol::chat_completions::{
+    ChatCompletions, Developer, Dialect, Echo, Lacking, Reasoning, TokenLimit,
+};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{KeyStyle, Vendor};
+
+/// OpenAI's OpenAI-compatible API: <https://developers.openai.com/api/docs/api-reference/chat/create> (read 2026-11-23).
+pub const BUILTIN: Vendor = Vendor {
+    name: "openai",
+    aliases: &[],
+    title: "OpenAI",
+    base_url: "https://api.openai.com/v1",
+    base_url_env: Some("OPENAI_BASE_URL"),
+    key_env: &["OPENAI_API_KEY"],
+    key: KeyStyle::Bearer,
+    headers: &[],
+    chat: Some(&CHAT),
+    embed: Some(&EMBEDDINGS),
+    models: include_str!("models.json"),
+};
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    token_limit: TokenLimit::MaxCompletionTokens,
+    reasoning: Reasoning::Effort,
+    echo: Echo::Never,
+    developer: Developer::Kept,
+    lacks: &[Lacking::TopK, Lacking::ToolMedia],
+    ..Dialect::PLAIN
+});
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

@@ -1,0 +1,33 @@
+//! OpenRouter. What surprises about it is in `docs.md` beside this file.
+
+use crate::protocol::chat_completions::{
+    ChatCompletions, Developer, Dialect, Documents, Echo, Reasoning, StreamUsage,
+};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{KeyStyle, Vendor};
+
+/// OpenRouter's OpenAI-compatible API: <https://openrouter.ai/docs/api-reference/overview> (read 2026-11-23).
+pub const BUILTIN: Vendor = Vendor {
+    name: "openrouter",
+    aliases: &[],
+    title: "OpenRouter",
+    base_url: "https://openrouter.ai/api/v1",
+    base_url_env: None,
+    key_env: &["OPENROUTER_API_KEY"],
+    key: KeyStyle::Bearer,
+    headers: &[],
+    chat: Some(&CHAT),
+    embed: Some(&EMBEDDINGS),
+    models: include_str!("models.json"),
+};
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    reasoning: Reasoning::Object,
+    echo: Echo::Fields(&["reasoning", "reasoning_content", "reasoning_details"]),
+    stream_usage: StreamUsage::Always,
+    developer: Developer::Kept,
+    documents: Documents::FileOrAddress,
+    ..Dialect::PLAIN
+});
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

@@ -1,0 +1,30 @@
+//! Alibaba Model Studio (Qwen). What surprises about it is in `docs.md` beside this file.
+
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{KeyStyle, Vendor};
+
+/// Alibaba Model Studio (Qwen)'s OpenAI-compatible API: <https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference> (read 2026-11-23).
+pub const BUILTIN: Vendor = Vendor {
+    name: "qwen",
+    aliases: &["dashscope"],
+    title: "Alibaba Model Studio (Qwen)",
+    base_url: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+    base_url_env: Some("DASHSCOPE_BASE_URL"),
+    key_env: &["DASHSCOPE_API_KEY"],
+    key: KeyStyle::Bearer,
+    headers: &[],
+    chat: Some(&CHAT),
+    embed: Some(&EMBEDDINGS),
+    models: include_str!("models.json"),
+};
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    reasoning: Reasoning::Switch,
+    echo: Echo::Fields(&["reasoning_content"]),
+    required_tool: None,
+    lacks: &[Lacking::Metadata, Lacking::ServiceTier, Lacking::User],
+    ..Dialect::PLAIN
+});
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

@@ -1,0 +1,28 @@
+//! vLLM. What surprises about it is in `docs.md` beside this file.
+
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, TokenLimit};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{KeyStyle, Vendor};
+
+/// vLLM's OpenAI-compatible API: <https://docs.vllm.ai/en/latest/serving/openai_compatible_server/> (read 2026-11-23).
+pub const BUILTIN: Vendor = Vendor {
+    name: "vllm",
+    aliases: &[],
+    title: "vLLM",
+    base_url: "http://localhost:8000/v1",
+    base_url_env: Some("VLLM_BASE_URL"),
+    key_env: &["VLLM_API_KEY"],
+    key: KeyStyle::OptionalBearer,
+    headers: &[],
+    chat: Some(&CHAT),
+    embed: Some(&EMBEDDINGS),
+    models: "",
+};
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    token_limit: TokenLimit::MaxCompletionTokens,
+    echo: Echo::Fields(&["reasoning", "reasoning_content", "reasoning_details"]),
+    ..Dialect::PLAIN
+});
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

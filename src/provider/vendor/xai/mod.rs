@@ -1,0 +1,27 @@
+//! xAI. What surprises about it is in `docs.md` beside this file.
+
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, TokenLimit};
+use crate::provider::vendor::{KeyStyle, Vendor};
+
+/// xAI's OpenAI-compatible API: <https://docs.x.ai/docs/api-reference> (read 2026-11-23).
+pub const BUILTIN: Vendor = Vendor {
+    name: "xai",
+    aliases: &[],
+    title: "xAI",
+    base_url: "https://api.x.ai/v1",
+    base_url_env: None,
+    key_env: &["XAI_API_KEY"],
+    key: KeyStyle::Bearer,
+    headers: &[],
+    chat: Some(&CHAT),
+    embed: None,
+    models: include_str!("models.json"),
+};
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    token_limit: TokenLimit::MaxCompletionTokens,
+    reasoning: Reasoning::Effort,
+    echo: Echo::Fields(&["reasoning_content"]),
+    lacks: &[Lacking::Metadata, Lacking::ToolMedia, Lacking::TopK],
+    ..Dialect::PLAIN
+});
