@@ -418,7 +418,10 @@ fn a_stream_without_a_finish_reason_is_truncated() {
     let with_usage = json!({"candidates": [{"content": {"parts": [{"text": "x"}]}}],
                             "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 1}});
 
-    for pieces in [vec![], vec![with_usage]] {
+    let half = json!({"candidates": [{"index": 0, "content": {"parts": [{"text": "x"}]}}, {"index": 1, "finishReason": "STOP"}],
+                      "usageMetadata": {"promptTokenCount": 9}});
+
+    for pieces in [vec![], vec![with_usage], vec![half]] {
         let (events, outcome) = events(&pieces);
 
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Truncated);
