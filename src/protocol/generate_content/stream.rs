@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::WIRE;
 use super::decode::{counts, json, owned, unnamed};
 use super::sink::{Choice, Sink};
-use super::wire::{Answer, Candidate, Count, PromptFeedback, Rest, Str, UsageMetadata, is_void, read};
+use super::wire::{Answer, Candidate, Count, PromptFeedback, Rest, Soft, Str, UsageMetadata, is_void, read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{ChatDecoder, WireFailure, unreadable};
 use crate::types::{Extra, FinishReason, Opaque, StreamEvent, StreamFinish};
@@ -75,12 +75,11 @@ impl Decoder {
         }
     }
 
-    fn read_usage(&mut self, raw: &RawValue, out: &mut VecDeque<StreamEvent>) {
-        let Some(mut metadata) = read::<UsageMetadata<'_>>(raw) else { return };
-        if let Some(tier) = metadata.service_tier.take()
-            && self.service_tier.as_deref() != Some(&*tier.0)
+    fn read_usage(&mut self, metadata: UsageMetadata<'_>, out: &mut VecDeque<StreamEvent>) {
+        if let Some(Str(tier)) = metadata.service_tier.and_then(read)
+            && self.service_tier.as_deref() != Some(&*tier)
         {
-            self.service_tier = Some(tier.0.into_owned());
+            self.service_tier = Some(tier.into_owned());
         }
         if let Some(mut usage) = counts(&metadata) {
             usage.extra = unnamed(metadata.rest);
@@ -173,8 +172,8 @@ impl ChatDecoder for Decoder {
             self.read_prompt_feedback(raw);
         }
         self.keep(answer.rest);
-        if let Some(raw) = answer.usage {
-            self.read_usage(raw, out);
+        if let Some(Soft(Some(metadata))) = answer.usage {
+            self.read_usage(metadata, out);
         }
         Ok(())
     }

@@ -190,7 +190,7 @@ fn counts_that_are_no_counts_are_unknown() {
         assert_eq!((usage.input_tokens, usage.output_tokens), (input, output), "{metadata}");
         assert_eq!(reply.message.text(), "x");
     }
-    for nothing in ["{}", "null", "[]", "9", r#"{"trafficType":"ON_DEMAND"}"#] {
+    for nothing in ["{}", "null", "[[{}]]", "9", "-1.5", "true", "\"x\"", r#"{"trafficType":"ON_DEMAND"}"#] {
         let body = format!("{{{parts},\"usageMetadata\":{nothing}}}");
         assert_eq!(GenerateContent.decode_chat(body.as_bytes()).unwrap().usage, None, "{nothing}");
     }
