@@ -3,18 +3,16 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
-use super::stream::SIGNATURE;
+use super::media::media;
+use super::part::{Data, OutPart, Raw, Response, object};
+use super::sink::SIGNATURE;
 use super::wire::fields;
 use super::{WIRE, call_id, thinking};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::EncodeFor;
-use crate::types::{
-    Extra, Json, MediaSource, Message, Part, Reasoning, Role, ToolCall, ToolOutcome, ToolResult,
-};
+use crate::types::{Extra, Message, Part, Reasoning, Role, ToolCall, ToolResult};
 
 /// One turn.
 #[derive(Serialize)]
@@ -214,196 +212,6 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// One part, with the fields that stand beside its content.
-struct OutPart<'a> {
-    data: Data<'a>,
-    extra: Vec<(Cow<'a, str>, Raw<'a>)>,
-}
-
-enum Data<'a> {
-    Text(&'a str),
-    Thought(&'a str),
-    Inline { media_type: &'a str, data: &'a str },
-    File { uri: Cow<'a, str> },
-    Call { id: Option<&'a str>, name: &'a str, args: &'a RawValue },
-    Response { id: Option<&'a str>, name: &'a str, response: Response<'a>, blobs: Vec<OutPart<'a>> },
-    Verbatim(&'a Json),
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Raw<'a> {
-    Json(&'a Json),
-    Text(&'a RawValue),
-    Word(&'static str),
-}
-
-impl<'a> OutPart<'a> {
-    fn verbatim(json: &'a Json) -> Self {
-        Self { data: Data::Verbatim(json), extra: Vec::new() }
-    }
-
-    fn is_signed(&self) -> bool {
-        self.extra.iter().any(|(name, _)| name == SIGNATURE)
-    }
-}
-
-impl Serialize for OutPart<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        if let Data::Verbatim(json) = &self.data {
-            return json.serialize(serializer);
-        }
-        let mut map = serializer.serialize_map(None)?;
-        let own: &[&str] = match &self.data {
-            Data::Text(text) => {
-                map.serialize_entry("text", text)?;
-                &["text"]
-            }
-            Data::Thought(text) => {
-                map.serialize_entry("text", text)?;
-                map.serialize_entry("thought", &true)?;
-                &["text", "thought"]
-            }
-            Data::Inline { media_type, data } => {
-                map.serialize_entry("inlineData", &Blob { mime_type: media_type, data })?;
-                &["inlineData"]
-            }
-            Data::File { uri } => {
-                map.serialize_entry("fileData", &File { mime_type: guess_type(uri), file_uri: uri })?;
-                &["fileData"]
-            }
-            Data::Call { id, name, args } => {
-                map.serialize_entry("functionCall", &Call { id: *id, name, args })?;
-                &["functionCall"]
-            }
-            Data::Response { id, name, response, blobs } => {
-                map.serialize_entry("functionResponse", &Answer { id: *id, name, response, parts: blobs })?;
-                &["functionResponse"]
-            }
-            Data::Verbatim(_) => &[],
-        };
-        for (place, (name, value)) in self.extra.iter().enumerate() {
-            let again = self.extra.iter().take(place).any(|(earlier, _)| earlier == name);
-            if !again && !own.contains(&&**name) {
-                map.serialize_entry(name, value)?;
-            }
-        }
-        map.end()
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Blob<'a> {
-    mime_type: &'a str,
-    data: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct File<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mime_type: Option<&'static str>,
-    file_uri: &'a str,
-}
-
-#[derive(Serialize)]
-struct Call<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    name: &'a str,
-    args: &'a RawValue,
-}
-
-#[derive(Serialize)]
-struct Answer<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    name: &'a str,
-    response: &'a Response<'a>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    parts: &'a [OutPart<'a>],
-}
-
-/// What a function returned. The vendor takes a JSON object and nothing else.
-struct Response<'a> {
-    outcome: ToolOutcome,
-    text: Cow<'a, str>,
-}
-
-impl<'a> Response<'a> {
-    fn new(outcome: ToolOutcome, content: &'a [Part]) -> Self {
-        let mut texts = content.iter().filter_map(Part::as_text);
-        let text = match (texts.next(), texts.next()) {
-            (None, _) => Cow::Borrowed(""),
-            (Some(only), None) => Cow::Borrowed(only),
-            (Some(first), Some(second)) => Cow::Owned([first, second].into_iter().chain(texts).collect()),
-        };
-        Self { outcome, text }
-    }
-}
-
-impl Serialize for Response<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let object = object(&self.text);
-        // `output` and `error` would be the vendor's words too, but only `error` means something to the model:
-        // https://ai.google.dev/api/caching#FunctionResponse (read 2026-11-23).
-        let name = match (self.outcome, object) {
-            (ToolOutcome::Success, Some(object)) => return object.serialize(serializer),
-            (ToolOutcome::Success, None) => "result",
-            (ToolOutcome::Failure, _) => "error",
-        };
-        let mut map = serializer.serialize_map(Some(1))?;
-        match object {
-            Some(object) => map.serialize_entry(name, object)?,
-            None => map.serialize_entry(name, &self.text)?,
-        }
-        map.end()
-    }
-}
-
-/// What the vendor can fetch: its own Files API, Cloud Storage, YouTube and any public or signed address:
-/// <https://ai.google.dev/gemini-api/docs/file-input-methods> (read 2026-11-23).
-fn media(source: &MediaSource) -> Result<Data<'_>> {
-    match source {
-        MediaSource::Base64 { media_type, data } => Ok(Data::Inline { media_type, data }),
-        MediaSource::FileId(id) if id.contains("://") => Ok(Data::File { uri: Cow::Borrowed(id) }),
-        MediaSource::FileId(id) => {
-            let name = id.strip_prefix("files/").unwrap_or(id);
-            Ok(Data::File { uri: Cow::Owned(format!("{FILES}{name}")) })
-        }
-        MediaSource::Url(url) => {
-            let scheme = url.split(':').next().unwrap_or_default().to_ascii_lowercase();
-            match scheme.as_str() {
-                "http" | "https" | "gs" => Ok(Data::File { uri: Cow::Borrowed(url) }),
-                "data" => {
-                    data_url(url).ok_or_else(|| invalid("a data: address is not base64 with a media type"))
-                }
-                _ => Err(unsupported("the provider fetches http, https and gs addresses only")),
-            }
-        }
-    }
-}
-
-/// `data:image/png;base64,…`.
-fn data_url(url: &str) -> Option<Data<'_>> {
-    let (head, data) = url.get(5..)?.split_once(',')?;
-    let media_type = head.strip_suffix(";base64")?.split(';').next()?;
-    media_type.contains('/').then_some(Data::Inline { media_type, data })
-}
-
-/// By the ending of the path; the provider finds out itself where there is none.
-fn guess_type(uri: &str) -> Option<&'static str> {
-    let path = uri.split(['?', '#']).next()?;
-    let ending = path.rsplit('/').next()?.rsplit_once('.')?.1.to_ascii_lowercase();
-    TYPES.iter().find(|(known, _)| *known == ending).map(|(_, media_type)| *media_type)
-}
-
-fn object(text: &str) -> Option<&RawValue> {
-    let raw: &RawValue = serde_json::from_str(text).ok()?;
-    raw.get().starts_with('{').then_some(raw)
-}
-
 fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidRequest, message)
 }
@@ -411,29 +219,3 @@ fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
 fn unsupported(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Unsupported, message)
 }
-
-/// A file's id is the end of its address: <https://ai.google.dev/api/files> (read 2026-11-23).
-const FILES: &str = "https://generativelanguage.googleapis.com/v1beta/files/";
-
-/// Types the vendor documents for fetched files, by ending.
-const TYPES: &[(&str, &str)] = &[
-    ("aac", "audio/aac"),
-    ("csv", "text/csv"),
-    ("flac", "audio/flac"),
-    ("gif", "image/gif"),
-    ("heic", "image/heic"),
-    ("heif", "image/heif"),
-    ("html", "text/html"),
-    ("jpeg", "image/jpeg"),
-    ("jpg", "image/jpeg"),
-    ("mov", "video/quicktime"),
-    ("mp3", "audio/mpeg"),
-    ("mp4", "video/mp4"),
-    ("ogg", "audio/ogg"),
-    ("pdf", "application/pdf"),
-    ("png", "image/png"),
-    ("txt", "text/plain"),
-    ("wav", "audio/wav"),
-    ("webm", "video/webm"),
-    ("webp", "image/webp"),
-];

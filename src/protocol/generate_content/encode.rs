@@ -4,11 +4,10 @@ use std::borrow::Cow;
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 
 use super::content::{Content, Conversation};
+use super::merge::merge;
 use super::thinking::ThinkingConfig;
-use super::wire::{Rest, fields};
 use super::{WIRE, model_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{EncodeFor, Encoded, Mode};
@@ -217,7 +216,7 @@ impl Serialize for Function<'_> {
             map.serialize_entry("description", description)?;
         }
         // `parameters` takes a subset of OpenAPI; this one takes JSON Schema as it is:
-        // https://ai.google.dev/api/caching#FunctionDeclaration (read 2026-11-23).
+        // https://docs.cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/FunctionDeclaration (read 2026-11-23).
         if let Some(parameters) = parameters {
             map.serialize_entry("parametersJsonSchema", parameters)?;
         }
@@ -289,12 +288,12 @@ fn left_out(request: &ChatRequest, notes: &mut Notes) -> Result<()> {
     });
     let one_call = request.parallel_tool_calls == Some(ParallelToolCalls::Forbidden);
     // Labels exist on Vertex AI only; there they can be sent as an extra field:
-    // https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/add-labels-to-api-calls (read 2026-11-23).
+    // https://docs.cloud.google.com/nodejs/docs/reference/vertexai/latest/vertexai/generatecontentrequest (read 2026-11-23).
     for (asked, field, detail) in [
         (one_call, "parallel_tool_calls", "the format cannot forbid several calls"),
         (request.user.is_some(), "user", "the format has no field for the end user"),
         (!request.metadata.is_empty(), "metadata", "the format has no field for labels"),
-        (looks_closely, "image.detail", "the format sets the resolution for all media together"),
+        (looks_closely, "image.detail", "it can be sent as an extra field of the part, mediaResolution"),
     ] {
         if asked {
             notes.dropped(field, detail)?;
@@ -323,58 +322,6 @@ impl Notes {
                 self.list.push(note);
                 Ok(())
             }
-        }
-    }
-}
-
-/// `own` with the fields of `theirs`; objects one level down are merged as well. Order and spelling are kept.
-fn merge(own: &Json, theirs: &Json) -> Result<Json> {
-    let refused =
-        || Error::new(ErrorKind::InvalidRequest, "an extra generationConfig or toolConfig is no JSON object");
-    let mut merged: Vec<(Cow<'_, str>, Level<'_>)> = fields(own.as_str())
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(name, raw)| (name, Level::Raw(raw)))
-        .collect();
-    for (name, theirs) in fields(theirs.as_str()).ok_or_else(refused)? {
-        let Some((_, known)) = merged.iter_mut().find(|(known, _)| *known == name) else {
-            merged.push((name, Level::Raw(theirs)));
-            continue;
-        };
-        *known = match (&*known, fields(theirs.get())) {
-            // A schema is one thing; two halves of two schemas are none.
-            (Level::Raw(own), Some(inner)) if name != "responseJsonSchema" => match fields(own.get()) {
-                Some(own) => Level::Object(overlaid(own, inner)),
-                None => Level::Raw(theirs),
-            },
-            _ => Level::Raw(theirs),
-        };
-    }
-    Json::from_value(&Level::Top(merged))
-}
-
-fn overlaid<'a>(mut own: Rest<'a>, theirs: Rest<'a>) -> Rest<'a> {
-    for (name, value) in theirs {
-        match own.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
-            None => own.push((name, value)),
-        }
-    }
-    own
-}
-
-enum Level<'a> {
-    Raw(&'a RawValue),
-    Object(Rest<'a>),
-    Top(Vec<(Cow<'a, str>, Self)>),
-}
-
-impl Serialize for Level<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        match self {
-            Self::Raw(raw) => raw.serialize(serializer),
-            Self::Object(fields) => serializer.collect_map(fields.iter().map(|(name, value)| (name, value))),
-            Self::Top(fields) => serializer.collect_map(fields.iter().map(|(name, value)| (name, value))),
         }
     }
 }

@@ -9,16 +9,12 @@ use std::fmt;
 use serde_json::value::RawValue;
 
 use super::WIRE;
-use super::decode::{Called, counts, finish_reason, json, owned, unnamed};
-use super::wire::{
-    Answer, Candidate, Count, InlineData, Part as WirePart, PromptFeedback, Str, UsageMetadata,
-};
-use super::wire::{is_void, read};
+use super::decode::{counts, json, owned, unnamed};
+use super::sink::{Choice, Sink};
+use super::wire::{Answer, Candidate, Count, PromptFeedback, Rest, Soft, Str, UsageMetadata, is_void, read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{ChatDecoder, WireFailure, unreadable};
-use crate::types::{
-    Audio, Document, Extra, FinishReason, Image, MediaSource, Opaque, Part, StreamEvent, StreamFinish,
-};
+use crate::types::{Extra, FinishReason, Opaque, StreamEvent, StreamFinish};
 
 /// Reads one answer, streamed or whole.
 #[derive(Default)]
@@ -36,12 +32,6 @@ pub(super) struct Decoder {
 struct Started {
     id: Option<String>,
     model: Option<String>,
-}
-
-struct Choice {
-    number: u32,
-    calls: usize,
-    finish: Option<String>,
 }
 
 impl Decoder {
@@ -85,12 +75,11 @@ impl Decoder {
         }
     }
 
-    fn read_usage(&mut self, raw: &RawValue, out: &mut VecDeque<StreamEvent>) {
-        let Some(mut metadata) = read::<UsageMetadata<'_>>(raw) else { return };
-        if let Some(tier) = metadata.service_tier.take()
-            && self.service_tier.as_deref() != Some(&*tier.0)
+    fn read_usage(&mut self, metadata: UsageMetadata<'_>, out: &mut VecDeque<StreamEvent>) {
+        if let Some(Str(tier)) = metadata.service_tier.and_then(read)
+            && self.service_tier.as_deref() != Some(&*tier)
         {
-            self.service_tier = Some(tier.0.into_owned());
+            self.service_tier = Some(tier.into_owned());
         }
         if let Some(mut usage) = counts(&metadata) {
             usage.extra = unnamed(metadata.rest);
@@ -155,7 +144,7 @@ impl Decoder {
     }
 
     /// Later pieces repeat or complete earlier ones, and the last may be empty.
-    fn keep(&mut self, fields: super::wire::Rest<'_>) {
+    fn keep(&mut self, fields: Rest<'_>) {
         for (name, value) in fields {
             if !is_void(value) {
                 self.extra.insert(WIRE, &*name, json(value));
@@ -183,15 +172,15 @@ impl ChatDecoder for Decoder {
             self.read_prompt_feedback(raw);
         }
         self.keep(answer.rest);
-        if let Some(raw) = answer.usage {
-            self.read_usage(raw, out);
+        if let Some(Soft(Some(metadata))) = answer.usage {
+            self.read_usage(metadata, out);
         }
         Ok(())
     }
 
     fn end(&mut self, out: &mut VecDeque<StreamEvent>) -> Result<()> {
-        let complete = self.blocked.is_some() || self.choices.iter().any(|choice| choice.finish.is_some());
-        if !complete && !self.finished {
+        let ended = self.has_answered() && self.choices.iter().all(|choice| choice.finish.is_some());
+        if !ended && self.blocked.is_none() && !self.finished {
             return Err(Error::new(ErrorKind::Truncated, "the stream ended without a finish reason"));
         }
         self.finish(out);
@@ -211,143 +200,6 @@ impl fmt::Debug for Decoder {
             .finish_non_exhaustive()
     }
 }
-
-impl Choice {
-    fn reason(&self) -> Option<FinishReason> {
-        let called = if self.calls > 0 { Called::Functions } else { Called::Nothing };
-        self.finish.as_deref().map(|word| finish_reason(word, called))
-    }
-}
-
-/// Where the events of one choice go.
-struct Sink<'a> {
-    choice: &'a mut Choice,
-    /// The id of the answer.
-    answer: Option<&'a str>,
-    out: &'a mut VecDeque<StreamEvent>,
-}
-
-impl Sink<'_> {
-    fn send(&mut self, event: StreamEvent) {
-        self.out.push_back(match self.choice.number {
-            0 => event,
-            choice => StreamEvent::Alternative { choice, event: Box::new(event) },
-        });
-    }
-
-    fn part(&mut self, raw: &RawValue) {
-        match read(raw) {
-            Some(WirePart { text: Some(Str(text)), thought: Some(true), call: None, inline: None, rest }) => {
-                self.thought(text.into_owned(), unnamed(rest));
-            }
-            Some(WirePart { text: Some(Str(text)), thought: _, call: None, inline: None, rest }) => {
-                self.text(text.into_owned(), unnamed(rest));
-            }
-            Some(WirePart { text: None, thought: _, call: Some(call), inline: None, rest })
-                if call.name.is_some() && (call.args.is_some() || call.rest.is_empty()) =>
-            {
-                let name = owned(call.name).unwrap_or_default();
-                let arguments = call.args.filter(|args| args.get() != "null").map_or("{}", RawValue::get);
-                let id = owned(call.id).filter(|id| !id.is_empty());
-                self.call(id, name, arguments, unnamed(rest));
-            }
-            // A picture inside a thought is a sketch, not the answer.
-            Some(WirePart {
-                text: None,
-                thought: None | Some(false),
-                call: None,
-                inline: Some(inline),
-                rest,
-            }) if inline.media_type.is_some() && inline.data.is_some() => {
-                self.send(StreamEvent::Part(media(inline, unnamed(rest))));
-            }
-            _ if is_void(raw) => {}
-            // Carried back as it came.
-            _ => self.send(StreamEvent::Part(Part::Opaque(Opaque::new(WIRE, json(raw))))),
-        }
-    }
-
-    /// A signature often comes alone, on an empty text after the last piece; it then belongs to the text before it, which
-    /// is where an unstreamed answer has it: <https://ai.google.dev/gemini-api/docs/thought-signatures> (read 2026-11-23).
-    fn text(&mut self, text: String, extra: Extra) {
-        if text.is_empty() && extra.is_empty() {
-            return;
-        }
-        self.send(StreamEvent::Text(text));
-        self.close(extra);
-    }
-
-    fn thought(&mut self, text: String, extra: Extra) {
-        let mut rest = Extra::new();
-        let mut state = None;
-        for (scope, name, value) in extra.iter() {
-            if name == SIGNATURE {
-                let signature = format!("{{\"{SIGNATURE}\":{}}}", value.as_str());
-                state = crate::types::Json::from_text(signature).ok().map(|json| Opaque::new(WIRE, json));
-            } else {
-                rest.insert(scope.clone(), name, value.clone());
-            }
-        }
-        let signed = state.is_some();
-        if !text.is_empty() {
-            self.send(StreamEvent::Reasoning(text));
-        }
-        if let Some(state) = state {
-            self.send(StreamEvent::ReasoningState(state));
-        }
-        if !rest.is_empty() {
-            self.send(StreamEvent::PartExtra(rest));
-        }
-        if signed {
-            self.send(StreamEvent::PartEnd);
-        }
-    }
-
-    fn call(&mut self, id: Option<String>, name: String, arguments: &str, extra: Extra) {
-        let index = self.choice.calls;
-        self.choice.calls += 1;
-        let id = id.unwrap_or_else(|| super::call_id::made_up(self.choice.number, index, self.answer));
-        self.send(StreamEvent::ToolCallStart { index, id, name });
-        self.send(StreamEvent::ToolCallArguments { index, delta: arguments.to_owned() });
-        if !extra.is_empty() {
-            self.send(StreamEvent::PartExtra(extra));
-        }
-    }
-
-    fn close(&mut self, extra: Extra) {
-        if !extra.is_empty() {
-            self.send(StreamEvent::PartExtra(extra));
-            self.send(StreamEvent::PartEnd);
-        }
-    }
-}
-
-fn media(inline: InlineData<'_>, extra: Extra) -> Part {
-    let media_type = owned(inline.media_type).unwrap_or_default();
-    let data = owned(inline.data).unwrap_or_default();
-    let kind = media_type.split('/').next().unwrap_or_default().to_ascii_lowercase();
-    let source = MediaSource::Base64 { media_type, data };
-    match kind.as_str() {
-        "image" => {
-            let mut image = Image::new(source);
-            image.extra = extra;
-            Part::Image(image)
-        }
-        "audio" => {
-            let mut audio = Audio::new(source);
-            audio.extra = extra;
-            Part::Audio(audio)
-        }
-        _ => {
-            let mut document = Document::new(source);
-            document.extra = extra;
-            Part::Document(document)
-        }
-    }
-}
-
-/// The field that carries encrypted reasoning.
-pub(super) const SIGNATURE: &str = "thoughtSignature";
 
 /// More choices than any vendor offers.
 const MAX_CHOICES: u32 = 128;

@@ -190,7 +190,7 @@ fn counts_that_are_no_counts_are_unknown() {
         assert_eq!((usage.input_tokens, usage.output_tokens), (input, output), "{metadata}");
         assert_eq!(reply.message.text(), "x");
     }
-    for nothing in ["{}", "null", "[]", "9", r#"{"trafficType":"ON_DEMAND"}"#] {
+    for nothing in ["{}", "null", "[[{}]]", "9", "-1.5", "true", "\"x\"", r#"{"trafficType":"ON_DEMAND"}"#] {
         let body = format!("{{{parts},\"usageMetadata\":{nothing}}}");
         assert_eq!(GenerateContent.decode_chat(body.as_bytes()).unwrap().usage, None, "{nothing}");
     }
@@ -418,7 +418,10 @@ fn a_stream_without_a_finish_reason_is_truncated() {
     let with_usage = json!({"candidates": [{"content": {"parts": [{"text": "x"}]}}],
                             "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 1}});
 
-    for pieces in [vec![], vec![with_usage]] {
+    let half = json!({"candidates": [{"index": 0, "content": {"parts": [{"text": "x"}]}}, {"index": 1, "finishReason": "STOP"}],
+                      "usageMetadata": {"promptTokenCount": 9}});
+
+    for pieces in [vec![], vec![with_usage], vec![half]] {
         let (events, outcome) = events(&pieces);
 
         assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Truncated);

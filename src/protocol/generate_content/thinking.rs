@@ -130,7 +130,7 @@ fn level(
 /// Decided by name, and only for names whose documentation is known.
 ///
 /// Ranges and levels: <https://ai.google.dev/gemini-api/docs/thinking> and
-/// <https://docs.cloud.google.com/vertex-ai/generative-ai/docs/thinking> (read 2026-11-23). `low` and `high` are the
+/// <https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/thinking> (read 2026-11-23). `low` and `high` are the
 /// only levels every model of generation 3 has: 3 Pro lacks `medium`, no Pro and no Flash after 3.6 has `minimal`.
 fn dial(model: &str) -> Dial {
     let has = |word: &str| model.contains(word);
@@ -193,7 +193,7 @@ mod tests {
             ("gemini-3.7-flash", E::Minimal, (None, Some("low"), true)),
             ("gemini-3-pro-preview", E::Medium, (None, Some("high"), true)),
             ("gemini-3.1-pro-preview", E::Medium, (None, Some("medium"), false)),
-            ("gemini-4-pro", E::XHigh, (None, Some("high"), true)),
+            ("gemini-4-argon", E::XHigh, (None, Some("high"), true)),
             ("gemini-flash-latest", E::High, (None, Some("high"), false)),
         ] {
             assert_eq!(sent(model, effort), expected, "{model} {effort:?}");

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Fields without a name here, in the order they came.
@@ -47,12 +49,45 @@ macro_rules! mirror {
     };
 }
 
+/// The methods of a visitor that finds no object and no array.
+macro_rules! nothing_else {
+    ($nothing:expr) => {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("any value")
+        }
+
+        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+            Ok($nothing)
+        }
+
+        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+            Ok($nothing)
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+            Ok($nothing)
+        }
+
+        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+            Ok($nothing)
+        }
+
+        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+            Ok($nothing)
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok($nothing)
+        }
+    };
+}
+
 mirror! {
     /// `GenerateContentResponse`, whole or one piece of a stream.
     Answer<'a> {
         candidates: Few<Candidate<'a>> = "candidates",
         prompt_feedback: &'a RawValue = "promptFeedback",
-        usage: &'a RawValue = "usageMetadata",
+        usage: Soft<UsageMetadata<'a>> = "usageMetadata",
         model: Str<'a> = "modelVersion",
         id: Str<'a> = "responseId",
         error: &'a RawValue = "error",
@@ -117,13 +152,13 @@ mirror! {
         tool_details: Details = "toolUsePromptTokensDetails",
         cache_details: Details = "cacheTokensDetails",
         candidates_details: Details = "candidatesTokensDetails",
-        service_tier: Str<'a> = "serviceTier",
+        service_tier: &'a RawValue = "serviceTier",
     }
 }
 
 mirror! {
     ModalityCount<'a> {
-        modality: Str<'a> = "modality",
+        modality: &'a RawValue = "modality",
         count: Count = "tokenCount",
     }
 }
@@ -152,21 +187,66 @@ pub(super) struct Details {
     pub(super) image: Option<u64>,
 }
 
+impl Details {
+    fn add(&mut self, modality: &str, tokens: u64) {
+        let sum = match modality {
+            "\"AUDIO\"" => &mut self.audio,
+            "\"IMAGE\"" => &mut self.image,
+            _ => return,
+        };
+        *sum = Some(sum.unwrap_or(0).saturating_add(tokens));
+    }
+}
+
 impl<'de> Deserialize<'de> for Details {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        let mut details = Self::default();
-        for ModalityCount { modality, count, .. } in read::<Few<_>>(raw).into_iter().flat_map(Few::into_iter)
-        {
-            let Some(Count(Some(count))) = count else { continue };
-            let sum = match modality.as_ref().map(|modality| &*modality.0) {
-                Some("AUDIO") => &mut details.audio,
-                Some("IMAGE") => &mut details.image,
-                _ => continue,
-            };
-            *sum = Some(sum.unwrap_or(0).saturating_add(count));
+        struct Counts;
+        impl<'de> Visitor<'de> for Counts {
+            type Value = Details;
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Details, A::Error> {
+                let mut details = Details::default();
+                while let Some(Soft(count)) = seq.next_element::<Soft<ModalityCount<'_>>>()? {
+                    let Some(ModalityCount { modality, count, .. }) = count else { continue };
+                    if let (Some(modality), Some(Count(Some(tokens)))) = (modality, count) {
+                        details.add(modality.get(), tokens);
+                    }
+                }
+                Ok(details)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Details, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Details::default())
+            }
+
+            nothing_else!(Details::default());
         }
-        Ok(details)
+        deserializer.deserialize_any(Counts)
+    }
+}
+
+/// An object; nothing when something else stands there. Unlike raw JSON it needs no memory of its own.
+pub(super) struct Soft<T>(pub(super) Option<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Soft<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+            type Value = Soft<T>;
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Soft<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(|value| Soft(Some(value)))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Soft<T>, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Soft(None))
+            }
+
+            nothing_else!(Soft(None));
+        }
+        deserializer.deserialize_any(Object(PhantomData))
     }
 }
 
@@ -184,7 +264,7 @@ impl<T> Few<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Elements<T>(std::marker::PhantomData<T>);
+        struct Elements<T>(PhantomData<T>);
         impl<'de, T: Deserialize<'de>> Visitor<'de> for Elements<T> {
             type Value = Few<T>;
 
@@ -201,7 +281,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
                 Ok(Few { first, more })
             }
         }
-        deserializer.deserialize_seq(Elements(std::marker::PhantomData))
+        deserializer.deserialize_seq(Elements(PhantomData))
     }
 }
 
