@@ -295,10 +295,10 @@ impl ScriptedStep {
         self
     }
 
-    /// Then does what `step` says; an [`Error`] or an [`ErrorKind`] fails.
+    /// Then fails, with an [`Error`] or an [`ErrorKind`]; any other step is played as it is.
     #[must_use]
-    pub fn then(mut self, step: impl Into<Self>) -> Self {
-        self.beats.extend(step.into().beats);
+    pub fn fail(mut self, error: impl Into<Self>) -> Self {
+        self.beats.extend(error.into().beats);
         self
     }
 
