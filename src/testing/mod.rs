@@ -2,7 +2,9 @@
 //! formats. Behind the feature `testing`.
 
 mod clock;
+mod sandbox;
 mod scripted;
 
 pub use clock::VirtualClock;
+pub use sandbox::{Fault, Garbage, Raw, Received, Sandbox, SandboxVendor, Step};
 pub use scripted::{ScriptedCall, ScriptedProvider, ScriptedQuestion, ScriptedStep};

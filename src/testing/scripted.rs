@@ -182,7 +182,7 @@ impl Provider for ScriptedProvider {
             match beat {
                 Beat::Pause(duration) => self.clock.sleep(duration).await,
                 Beat::Hang => std::future::pending().await,
-                Beat::Vectors(reply) => answer = Ok(reply),
+                Beat::Vectors(reply) => answer = Ok(*reply),
                 Beat::Fail(error) => answer = Err(error),
                 Beat::Event(_) | Beat::Reply(_) => {}
             }
@@ -260,7 +260,7 @@ enum Beat {
     Hang,
     Event(StreamEvent),
     Reply(Box<Reply>),
-    Vectors(EmbedReply),
+    Vectors(Box<EmbedReply>),
     Fail(Error),
 }
 
@@ -295,12 +295,11 @@ impl ScriptedStep {
         self
     }
 
-    /// Then fails.
+    /// Then fails, with an [`Error`] or an [`ErrorKind`]; any other step is played as it is.
     #[must_use]
-    pub fn fail(self, error: impl Into<ScriptedStep>) -> Self {
-        let mut step = self;
-        step.beats.extend(error.into().beats);
-        step
+    pub fn fail(mut self, error: impl Into<Self>) -> Self {
+        self.beats.extend(error.into().beats);
+        self
     }
 
     /// Then never does anything again.
@@ -323,7 +322,7 @@ impl From<Reply> for ScriptedStep {
 
 impl From<EmbedReply> for ScriptedStep {
     fn from(reply: EmbedReply) -> Self {
-        Self::new().beat(Beat::Vectors(reply))
+        Self::new().beat(Beat::Vectors(Box::new(reply)))
     }
 }
 
@@ -354,7 +353,6 @@ pub struct ScriptedCall {
 /// What a [`ScriptedProvider`] was asked.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a record in a test")]
 pub enum ScriptedQuestion {
     /// For a whole answer.
     Chat(ChatRequest),

@@ -40,7 +40,7 @@ pub(crate) fn compare_error(error: &Error, expect: &Value) -> Result<(), String>
     if !kinds.contains(&error.kind()) {
         return differs("class", error.kind(), kinds);
     }
-    let says = |message| error.provider_message().is_some_and(|own| own.contains(message));
+    let says = |message: &str| error.provider_message().is_some_and(|own| own.contains(message));
     if let Some(message) = fault["message"].as_str().filter(|message| !says(message)) {
         return differs("message", error.provider_message(), message);
     }
