@@ -158,7 +158,8 @@ mod tests {
     #[test]
     fn every_capability_has_its_own_letter_and_key() {
         for (position, (capability, letter, key)) in NAMES.into_iter().enumerate() {
-            let (small, capital) = (char::from(letter).to_string(), char::from(letter).to_uppercase().to_string());
+            let (small, capital) =
+                (char::from(letter).to_string(), char::from(letter).to_uppercase().to_string());
             assert_eq!(capability as usize, position);
             assert_eq!((Capability::from_key(key), capability.as_str()), (Some(capability), key));
             assert_eq!(Capabilities::from_letters(&small).supports(capability), Support::Yes);

@@ -42,8 +42,7 @@ impl fmt::Display for Date {
         let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
         let day = day - (365 * year + year / 4 - year / 100);
         let month = (5 * day + 2) / 153;
-        let (day, month) =
-            (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+        let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
         let year = year + era * 400 + i64::from(month <= 2);
         write!(f, "{year:04}-{month:02}-{day:02}")
     }
@@ -135,7 +134,16 @@ mod tests {
 
     #[test]
     fn what_is_not_a_day_is_refused() {
-        for bad in ["", "2026-2-1", "2026-02-29", "2026-13-01", "2026-00-10", "20260101", "2026-01-01T", "+026-01-01"] {
+        for bad in [
+            "",
+            "2026-2-1",
+            "2026-02-29",
+            "2026-13-01",
+            "2026-00-10",
+            "20260101",
+            "2026-01-01T",
+            "+026-01-01",
+        ] {
             assert!(bad.parse::<Date>().is_err(), "{bad:?}");
         }
     }

@@ -12,7 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Reads the whole map. Rows that are documentation, commitments or of no provider are left out.
 pub(super) fn read(json: &str) -> Result<Vec<Listed>> {
-    let map: BTreeMap<String, Box<RawValue>> = serde_json::from_str(json).map_err(|error| unreadable(&error))?;
+    let map: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_str(json).map_err(|error| unreadable(&error))?;
     let mut entries = Vec::with_capacity(map.len());
     for (key, raw) in &map {
         if NOT_MODELS.contains(&key.as_str()) {
@@ -71,7 +72,11 @@ fn entry(key: &str, raw: &RawValue, place: &str) -> Result<Option<Entry>> {
         context_window: tokens(&mut fields, "max_input_tokens"),
         max_output_tokens: tokens(&mut fields, "max_output_tokens"),
         // Some rows hold a sentence here.
-        deprecation: fields.read::<String>("deprecation_date").ok().flatten().and_then(|day| day.parse().ok()),
+        deprecation: fields
+            .read::<String>("deprecation_date")
+            .ok()
+            .flatten()
+            .and_then(|day| day.parse().ok()),
         ..Listed::default()
     };
     for (key, raw) in fields.iter() {
@@ -93,7 +98,8 @@ fn price(fields: &mut Fields<'_>, provider: &str, mode: Option<Mode>) -> Result<
         let from = range.first().and_then(|from| Decimal::parse(from.get())).and_then(Decimal::to_whole);
         let from = from.ok_or_else(|| bad("a tier has no range"))?;
         let within = self::quotes(step.iter(), provider)?;
-        quotes.extend(within.into_iter().map(|quote| Quote { from: (from > 0).then_some(from + 1), ..quote }));
+        quotes
+            .extend(within.into_iter().map(|quote| Quote { from: (from > 0).then_some(from + 1), ..quote }));
     }
     drop_fillers(&mut quotes, mode);
     let mut price = Price::new(pick(&quotes, None, None));
@@ -114,10 +120,7 @@ fn price(fields: &mut Fields<'_>, provider: &str, mode: Option<Mode>) -> Result<
     Ok(Some(if EURO.contains(&provider) { price.in_currency("EUR") } else { price }))
 }
 
-fn quotes<'a>(
-    fields: impl Iterator<Item = (&'a str, &'a RawValue)>,
-    provider: &str,
-) -> Result<Vec<Quote>> {
+fn quotes<'a>(fields: impl Iterator<Item = (&'a str, &'a RawValue)>, provider: &str) -> Result<Vec<Quote>> {
     let mut quotes = Vec::new();
     for (key, raw) in fields {
         if key == "search_context_cost_per_query" {
@@ -159,7 +162,8 @@ fn split_threshold<'a>(key: &'a str, provider: &str) -> (&'a str, Option<u64>) {
 
 /// What a key is about: the charge, and what its figure must be multiplied by, as a power of ten and a factor.
 fn charge(stem: &str, provider: &str) -> Option<(Charge, i32, u32)> {
-    let default_write = if matches!(provider, "openai" | "azure") { Charge::CacheWrite30m } else { Charge::CacheWrite5m };
+    let default_write =
+        if matches!(provider, "openai" | "azure") { Charge::CacheWrite30m } else { Charge::CacheWrite5m };
     let per_million = |charge| Some((charge, 6, 1));
     match stem {
         "input_cost_per_token" => per_million(Charge::Input),
@@ -210,7 +214,8 @@ fn conditions(quotes: &[Quote]) -> Vec<(Option<&'static str>, Option<u64>)> {
 }
 
 fn multiplied(mut price: Price, fields: &mut Fields<'_>) -> Result<Price> {
-    let mut specific = fields.take("provider_specific_entry").map(Fields::of).transpose()?.unwrap_or_default();
+    let mut specific =
+        fields.take("provider_specific_entry").map(Fields::of).transpose()?.unwrap_or_default();
     let factors = [
         ("eu", fields.take("regional_processing_uplift_multiplier_eu")),
         ("us", fields.take("regional_processing_uplift_multiplier_us").or_else(|| specific.take("us"))),
@@ -224,9 +229,9 @@ fn multiplied(mut price: Price, fields: &mut Fields<'_>) -> Result<Price> {
     }
     if let Some(raw) = specific.take("fast") {
         let factor = scaled(raw, 0, 1).ok_or_else(|| not_a_rate("the fast multiplier"))?;
-        let rates = price.rates().map(|charge, rate| {
-            if charge.is_per_token() { rate.scaled(factor.pico(), PICO) } else { rate }
-        });
+        let rates = price
+            .rates()
+            .map(|charge, rate| if charge.is_per_token() { rate.scaled(factor.pico(), PICO) } else { rate });
         price = price.service_tier("fast", rates);
     }
     Ok(price)
@@ -343,7 +348,11 @@ fn support(raw: &RawValue) -> Option<Support> {
 
 /// A limit; what is not a whole number counts as not given.
 fn tokens(fields: &mut Fields<'_>, key: &str) -> Option<u64> {
-    fields.take(key).and_then(|raw| Decimal::parse(raw.get())).and_then(Decimal::to_whole).filter(|count| *count > 0)
+    fields
+        .take(key)
+        .and_then(|raw| Decimal::parse(raw.get()))
+        .and_then(Decimal::to_whole)
+        .filter(|count| *count > 0)
 }
 
 /// The figure times `factor × 10^places`, to ten significant digits: the rest is noise of their floats.
@@ -430,15 +439,24 @@ mod tests {
             r#"{"litellm_provider": "openai", "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06,
                 "cache_creation_input_token_cost": 0.0, "cache_read_input_token_cost": 0}"#,
         );
-        assert_eq!((rate(&chat, Charge::CacheWrite30m), rate(&chat, Charge::CachedInput)), (None, Some("0".into())));
+        assert_eq!(
+            (rate(&chat, Charge::CacheWrite30m), rate(&chat, Charge::CachedInput)),
+            (None, Some("0".into()))
+        );
 
         let embedding = only(
             "embed-x",
             r#"{"litellm_provider": "openai", "mode": "embedding", "input_cost_per_token": 1e-07, "output_cost_per_token": 0.0}"#,
         );
-        assert_eq!((rate(&embedding, Charge::Input), rate(&embedding, Charge::Output)), (Some("0.1".into()), None));
+        assert_eq!(
+            (rate(&embedding, Charge::Input), rate(&embedding, Charge::Output)),
+            (Some("0.1".into()), None)
+        );
 
-        let free = only("x", r#"{"litellm_provider": "groq", "input_cost_per_token": 0, "output_cost_per_token": 0.0}"#);
+        let free = only(
+            "x",
+            r#"{"litellm_provider": "groq", "input_cost_per_token": 0, "output_cost_per_token": 0.0}"#,
+        );
         assert_eq!(free.price, None);
     }
 
@@ -470,12 +488,16 @@ mod tests {
         let row = |id: &str, input: &str| {
             format!(r#""{id}": {{"litellm_provider": "bedrock_converse", "input_cost_per_token": {input}}}"#)
         };
-        let json = [row("m.x", "3e-06"), row("global.m.x", "3e-06"), row("us.m.x", "3.3e-06"), row("m.y", "1e-06")];
+        let json =
+            [row("m.x", "3e-06"), row("global.m.x", "3e-06"), row("us.m.x", "3.3e-06"), row("m.y", "1e-06")];
 
         let rows = read(&format!("{{{}}}", json.join(","))).unwrap();
 
         let input = |id: &str| rows.iter().find(|row| row.id == id).and_then(|row| rate(row, Charge::Input));
-        assert_eq!((input("m.x"), input("global.m.x"), input("m.y")), (Some("3.3".into()), Some("3".into()), Some("1".into())));
+        assert_eq!(
+            (input("m.x"), input("global.m.x"), input("m.y")),
+            (Some("3.3".into()), Some("3".into()), Some("1".into()))
+        );
     }
 
     #[test]
@@ -486,7 +508,8 @@ mod tests {
                 {"range": [0, 32000.0], "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06},
                 {"range": [32000.0, 128000.0], "input_cost_per_token": 2e-06, "output_cost_per_token": 3e-06}]}"#,
         );
-        let expected = Price::per_million("1", "2").unwrap().tier(32_001, Rates::per_million("2", "3").unwrap());
+        let expected =
+            Price::per_million("1", "2").unwrap().tier(32_001, Rates::per_million("2", "3").unwrap());
         assert_eq!((ranges.provider.as_str(), ranges.price), ("qwen", Some(expected)));
 
         let xai = only(
@@ -500,7 +523,9 @@ mod tests {
     #[test]
     fn cheaper_hours_are_kept_unless_they_have_conditions_nobody_knows() {
         let with = |block: &str| {
-            let body = format!(r#"{{"litellm_provider": "x", "input_cost_per_token": 4e-06, "off_peak_pricing": {block}}}"#);
+            let body = format!(
+                r#"{{"litellm_provider": "x", "input_cost_per_token": 4e-06, "off_peak_pricing": {block}}}"#
+            );
             only("x/m", &body).price.unwrap()
         };
         let rates = |input: &str| Rates::default().with(Charge::Input, input).unwrap();
@@ -515,7 +540,8 @@ mod tests {
     #[test]
     fn a_bad_row_is_named() {
         for bad in ["-1e-06", "\"free\"", "1e30"] {
-            let json = format!(r#"{{"acme/m": {{"litellm_provider": "acme", "input_cost_per_token": {bad}}}}}"#);
+            let json =
+                format!(r#"{{"acme/m": {{"litellm_provider": "acme", "input_cost_per_token": {bad}}}}}"#);
             let error = read(&json).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Configuration);
             assert!(error.message().starts_with("row acme/m: input_cost_per_token"), "{error}");

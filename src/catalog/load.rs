@@ -50,7 +50,10 @@ use crate::types::PriceSource;
 pub(super) fn models(json: &'static str) -> Result<Vec<Model>> {
     let table: TableFile<'static> = serde_json::from_str(json).map_err(|error| unreadable(&error))?;
     if table.schema != 1 {
-        return Err(Error::new(ErrorKind::Configuration, "the table has a schema this version does not know"));
+        return Err(Error::new(
+            ErrorKind::Configuration,
+            "the table has a schema this version does not know",
+        ));
     }
     table.models.into_iter().map(|row| model(row, table.as_of)).collect()
 }

@@ -90,9 +90,10 @@ impl Shelf {
             .take_while(|entry| entry.hash == hash)
             .filter_map(|entry| {
                 let model = self.models.get(usize::try_from(entry.row).ok()?)?;
-                let text = entry.name.checked_sub(1).map_or(Some(&model.id), |alias| {
-                    model.aliases.get(usize::try_from(alias).ok()?)
-                })?;
+                let text = entry
+                    .name
+                    .checked_sub(1)
+                    .map_or(Some(&model.id), |alias| model.aliases.get(usize::try_from(alias).ok()?))?;
                 let text = text.get(..usize::try_from(entry.length).ok()?)?;
                 same_spelling(text, name).then_some((entry, text, model))
             });
@@ -185,10 +186,12 @@ fn peel(name: &str) -> Option<(&str, Suffix)> {
         }
     }
     for length in [8, 10] {
-        let Some((head, tail)) = name.len().checked_sub(length).and_then(|at| name.split_at_checked(at)) else {
+        let Some((head, tail)) = name.len().checked_sub(length).and_then(|at| name.split_at_checked(at))
+        else {
             continue;
         };
-        let Some(short) = head.strip_suffix('-').or_else(|| head.strip_suffix('@').filter(|_| length == 8)) else {
+        let Some(short) = head.strip_suffix('-').or_else(|| head.strip_suffix('@').filter(|_| length == 8))
+        else {
             continue;
         };
         if let Some(day) = day(tail) {
@@ -332,7 +335,8 @@ mod tests {
 
     #[test]
     fn a_better_match_in_a_lower_layer_wins_over_a_worse_one_above() {
-        let (above, below) = (shelf(&[("gpt-4o", &[])]), shelf(&[("gpt-4o", &[]), ("gpt-4o-2024-05-13", &[])]));
+        let (above, below) =
+            (shelf(&[("gpt-4o", &[])]), shelf(&[("gpt-4o", &[]), ("gpt-4o-2024-05-13", &[])]));
 
         let found = find(&[&above, &below], "gpt-4o-2024-05-13").unwrap();
 

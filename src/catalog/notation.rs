@@ -92,7 +92,17 @@ mod tests {
 
     #[test]
     fn a_section_that_is_not_in_the_notation_is_an_error() {
-        for bad in ["2.5", "i", "i-1", "?1", "i1 | >x i1", "i1 | i2", "i1 | 9/01:00-02:00 i1", "i1 | from:x i1", "i1 | in:eu *x"] {
+        for bad in [
+            "2.5",
+            "i",
+            "i-1",
+            "?1",
+            "i1 | >x i1",
+            "i1 | i2",
+            "i1 | 9/01:00-02:00 i1",
+            "i1 | from:x i1",
+            "i1 | in:eu *x",
+        ] {
             assert!(price(bad).is_err(), "{bad}");
         }
     }

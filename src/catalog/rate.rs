@@ -69,7 +69,10 @@ impl fmt::Display for Rate {
 }
 
 fn not_a_rate() -> Error {
-    Error::new(ErrorKind::Configuration, "a rate is a decimal such as 0.15, not negative, with at most 12 digits after the point")
+    Error::new(
+        ErrorKind::Configuration,
+        "a rate is a decimal such as 0.15, not negative, with at most 12 digits after the point",
+    )
 }
 
 const PICO: u64 = 1_000_000_000_000;
@@ -88,8 +91,22 @@ mod tests {
     #[test]
     fn what_is_not_a_rate_is_refused() {
         for bad in [
-            "", ".", "1.", ".5", "+1", "-1", "-0.1", "NaN", "inf", "1e3", "1,5", "1 ", "0x1", "0.0000000000001",
-            "18446744.073709551616", "99999999999999999999999999999999999999999999",
+            "",
+            ".",
+            "1.",
+            ".5",
+            "+1",
+            "-1",
+            "-0.1",
+            "NaN",
+            "inf",
+            "1e3",
+            "1,5",
+            "1 ",
+            "0x1",
+            "0.0000000000001",
+            "18446744.073709551616",
+            "99999999999999999999999999999999999999999999",
         ] {
             assert_eq!(bad.parse::<Rate>().unwrap_err().kind(), ErrorKind::Configuration, "{bad:?}");
         }

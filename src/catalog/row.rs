@@ -44,7 +44,9 @@ impl Listed {
         model.capabilities = self
             .capabilities
             .into_iter()
-            .fold(model.capabilities, |known: Capabilities, (capability, support)| known.with(capability, support));
+            .fold(model.capabilities, |known: Capabilities, (capability, support)| {
+                known.with(capability, support)
+            });
         model.deprecation = self.deprecation.or(model.deprecation);
         if self.price.is_some() {
             model.price = self.price;
@@ -211,7 +213,9 @@ fn price(fields: &mut Fields<'_>) -> Result<Option<Price>> {
         price = price.regional(&scope, region.rates()?);
         region.finish()?;
     }
-    for (scope, raw) in fields.read::<BTreeMap<String, Box<RawValue>>>("region_multipliers")?.unwrap_or_default() {
+    for (scope, raw) in
+        fields.read::<BTreeMap<String, Box<RawValue>>>("region_multipliers")?.unwrap_or_default()
+    {
         let factor = rate(&raw).ok_or_else(|| not_a_rate("region_multipliers"))?;
         price = price.region_factor(&scope, &factor.to_string())?;
     }

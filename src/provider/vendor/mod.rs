@@ -19,11 +19,11 @@ pub mod qwen_cn;
 pub mod sambanova;
 pub mod scaleway;
 pub mod stackit;
+mod tables;
 pub mod vertex;
 pub mod voyage;
 pub mod zai;
 pub mod zhipu;
-mod tables;
 
 pub use tables::catalogue_tables;
 

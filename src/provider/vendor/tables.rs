@@ -46,3 +46,40 @@ const TABLES: [Table; 12] = [
     Table::new("together", &[], include_str!("together/models.json")),
     Table::new("xai", &[], include_str!("xai/models.json")),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalogue;
+
+    #[test]
+    fn every_table_can_be_read() {
+        let catalogue = Catalogue::from_tables(&catalogue_tables());
+
+        catalogue.check().unwrap();
+
+        assert!(catalogue.models().len() > 2_000);
+        for table in catalogue_tables() {
+            assert!(!catalogue.models_of(table.provider).is_empty(), "{table:?}");
+        }
+    }
+
+    #[test]
+    fn every_name_in_a_table_leads_to_its_own_row() {
+        let catalogue = Catalogue::from_tables(&catalogue_tables());
+
+        for (provider, model) in catalogue.models() {
+            for name in std::iter::once(&model.id).chain(model.aliases.iter()) {
+                let found = catalogue.find(provider, name).unwrap();
+                assert_eq!((&found.id, &found.price), (&model.id, &model.price), "{provider}/{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_tables_are_small() {
+        let bytes: usize = catalogue_tables().iter().map(|table| table.json.len()).sum();
+
+        assert!(bytes <= 280_000, "{bytes} bytes");
+    }
+}
