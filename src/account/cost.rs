@@ -53,13 +53,15 @@ pub fn cost(usage: &Usage, price: &Price, at: SystemTime, service_tier: Option<&
         .add_each(1, card.rate(Charge::PerRequest).unwrap_or_default(), ATTO_PER_PICO)
         .add_thousands(usage.web_searches.unwrap_or(0), card.rate(Charge::WebSearchPer1k))?;
 
-    let mut cost = Cost::default();
-    cost.input = input.rounded();
-    cost.cache_read = cache_read.rounded();
-    cost.cache_write = cache_write.rounded();
-    cost.output = output.rounded();
-    cost.reasoning = reasoning.rounded();
-    cost.other = other.rounded();
+    let mut cost = Cost {
+        input: input.rounded(),
+        cache_read: cache_read.rounded(),
+        cache_write: cache_write.rounded(),
+        output: output.rounded(),
+        reasoning: reasoning.rounded(),
+        other: other.rounded(),
+        ..Cost::default()
+    };
     cost.total = [cost.input, cost.cache_read, cost.cache_write, cost.output, cost.reasoning, cost.other]
         .into_iter()
         .sum();
@@ -70,11 +72,7 @@ pub fn cost(usage: &Usage, price: &Price, at: SystemTime, service_tier: Option<&
 /// it counts as [`other`](Cost::other).
 pub fn reported(usage: &Usage) -> Option<Cost> {
     let total = usage.reported_cost.filter(|total| *total >= Usd::ZERO)?;
-    let mut cost = Cost::default();
-    cost.total = total;
-    cost.other = total;
-    cost.source = PriceSource::Provider;
-    Some(cost)
+    Some(Cost { total, other: total, source: PriceSource::Provider, ..Cost::default() })
 }
 
 /// Every token in exactly one class.

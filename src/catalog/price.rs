@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
+use super::card::{RateCard, named_service_tier};
 use super::date::Moment;
+use super::hours::Hours;
 use super::{Charge, Date, Rate, Rates};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::Usd;
@@ -75,21 +77,6 @@ struct Regional {
     rates: Rates,
     /// The factor on every token rate, in millionths.
     factor: Option<u32>,
-}
-
-/// Hours of the day on some days of the week, UTC. The first minute is in, the last is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Hours {
-    /// Bit 1 is Monday, bit 7 is Sunday.
-    pub(super) days: u8,
-    pub(super) start: u16,
-    pub(super) end: u16,
-}
-
-/// The rates that apply to one request.
-#[derive(Clone, Debug)]
-pub struct RateCard {
-    rates: [Option<Rate>; Charge::COUNT],
 }
 
 impl Price {
@@ -268,9 +255,7 @@ impl Price {
             (card.rate(Charge::Input), card.rate(Charge::Output), card.rate(Charge::PerRequest))
         };
         let atto = tokens_at(input, input_tokens)?.saturating_add(tokens_at(output, output_tokens)?);
-        if input.or(output).or(request).is_none() {
-            return None;
-        }
+        input.or(output).or(request)?;
         let pico = atto.saturating_add(HALF_PICO) / ATTO_PER_PICO + u128::from(request.map_or(0, Rate::pico));
         Some(Usd::from_pico(i128::try_from(pico).unwrap_or(i128::MAX)))
     }
@@ -283,7 +268,7 @@ impl Price {
         if self.currency.is_some() {
             return None;
         }
-        let mut card = RateCard { rates: [None; Charge::COUNT] };
+        let mut card = RateCard::empty();
         card.overlay(&self.base);
         let service_tier = service_tier.and_then(named_service_tier);
         let Some(variants) = self.variants.as_deref() else {
@@ -356,77 +341,11 @@ impl Variants {
     }
 }
 
-impl RateCard {
-    /// What `charge` costs, where known.
-    pub fn rate(&self, charge: Charge) -> Option<Rate> {
-        self.rates.get(charge as usize).copied().flatten()
-    }
-
-    /// The first known rate among `charges`.
-    pub fn first(&self, charges: &[Charge]) -> Option<Rate> {
-        charges.iter().find_map(|charge| self.rate(*charge))
-    }
-
-    fn overlay(&mut self, rates: &Rates) {
-        for (charge, rate) in rates.iter() {
-            if let Some(place) = self.rates.get_mut(charge as usize) {
-                *place = Some(rate);
-            }
-        }
-    }
-}
-
-impl Hours {
-    pub(super) fn new(days: &[u8], utc: &str) -> Result<Self> {
-        let bad = || {
-            Error::new(ErrorKind::Configuration, "hours are written HH:MM-HH:MM, days are 1 (Monday) to 7")
-        };
-        let (start, end) = utc.split_once('-').ok_or_else(bad)?;
-        let (start, end) = super::date::minute(start).zip(super::date::minute(end)).ok_or_else(bad)?;
-        let mut bits = if days.is_empty() { EVERY_DAY } else { 0 };
-        for day in days {
-            if !(1..=7).contains(day) {
-                return Err(bad());
-            }
-            bits |= 1 << day;
-        }
-        if start == end || start == 1_440 {
-            return Err(bad());
-        }
-        Ok(Self { days: bits, start, end })
-    }
-
-    fn hold(self, now: Moment) -> bool {
-        let on = |day: u8| self.days & (1 << day) != 0;
-        let yesterday = if now.weekday == 1 { 7 } else { now.weekday - 1 };
-        if self.start < self.end {
-            on(now.weekday) && (self.start..self.end).contains(&now.minute)
-        } else {
-            (on(now.weekday) && now.minute >= self.start) || (on(yesterday) && now.minute < self.end)
-        }
-    }
-}
-
 /// `tokens` at `rate`, in attodollars; `None` when there are some and the rate is unknown.
 fn tokens_at(rate: Option<Rate>, tokens: u64) -> Option<u128> {
     match rate {
         Some(rate) => Some(u128::from(rate.pico()) * u128::from(tokens)),
         None => (tokens == 0).then_some(0),
-    }
-}
-
-/// The tier that a provider's word names, or `None` for its standard service.
-fn named_service_tier(word: &str) -> Option<&str> {
-    // OpenAI says `default`, Anthropic `standard`, Groq `on_demand`, Vertex `ON_DEMAND` and `ON_DEMAND_FLEX`; `auto` is
-    // what one asks for, and means the standard price unless the answer names a tier (read 2026-11-23):
-    // https://platform.claude.com/docs/en/api/service-tiers
-    // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ServiceTier.html
-    if STANDARD.iter().any(|standard| word.eq_ignore_ascii_case(standard)) {
-        return None;
-    }
-    match word.get(..10).zip(word.get(10..)) {
-        Some((head, tier)) if head.eq_ignore_ascii_case("on_demand_") => Some(tier),
-        _ => Some(word),
     }
 }
 
@@ -452,9 +371,6 @@ fn upsert<T>(
     }
 }
 
-const STANDARD: [&str; 8] =
-    ["", "auto", "default", "on-demand", "on_demand", "standard", "standard_only", "unspecified"];
-const EVERY_DAY: u8 = 0b1111_1110;
 const ONE: u32 = 1_000_000;
 const ATTO_PER_PICO: u128 = 1_000_000;
 const HALF_PICO: u128 = ATTO_PER_PICO / 2;
