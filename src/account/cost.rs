@@ -53,13 +53,15 @@ pub fn cost(usage: &Usage, price: &Price, at: SystemTime, service_tier: Option<&
         .add_each(1, card.rate(Charge::PerRequest).unwrap_or_default(), ATTO_PER_PICO)
         .add_thousands(usage.web_searches.unwrap_or(0), card.rate(Charge::WebSearchPer1k))?;
 
-    let mut cost = Cost::default();
-    cost.input = input.rounded();
-    cost.cache_read = cache_read.rounded();
-    cost.cache_write = cache_write.rounded();
-    cost.output = output.rounded();
-    cost.reasoning = reasoning.rounded();
-    cost.other = other.rounded();
+    let mut cost = Cost {
+        input: input.rounded(),
+        cache_read: cache_read.rounded(),
+        cache_write: cache_write.rounded(),
+        output: output.rounded(),
+        reasoning: reasoning.rounded(),
+        other: other.rounded(),
+        ..Cost::default()
+    };
     cost.total = [cost.input, cost.cache_read, cost.cache_write, cost.output, cost.reasoning, cost.other]
         .into_iter()
         .sum();
@@ -70,11 +72,7 @@ pub fn cost(usage: &Usage, price: &Price, at: SystemTime, service_tier: Option<&
 /// it counts as [`other`](Cost::other).
 pub fn reported(usage: &Usage) -> Option<Cost> {
     let total = usage.reported_cost.filter(|total| *total >= Usd::ZERO)?;
-    let mut cost = Cost::default();
-    cost.total = total;
-    cost.other = total;
-    cost.source = PriceSource::Provider;
-    Some(cost)
+    Some(Cost { total, other: total, source: PriceSource::Provider, ..Cost::default() })
 }
 
 /// Every token in exactly one class.
@@ -178,3 +176,177 @@ impl Sum {
 }
 
 const ATTO_PER_PICO: u128 = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::catalog::Rates;
+
+    fn price(rates: &[(Charge, &str)]) -> Price {
+        Price::new(
+            rates.iter().fold(Rates::default(), |known, (charge, rate)| known.with(*charge, rate).unwrap()),
+        )
+    }
+
+    /// Millionths of a dollar, so that a rate per million is the cost of one token.
+    fn micro(usd: Usd) -> i128 {
+        usd.pico() / 1_000_000
+    }
+
+    fn of(usage: &Usage, price: &Price) -> Option<Cost> {
+        cost(usage, price, UNIX_EPOCH, None)
+    }
+
+    #[test]
+    fn every_class_falls_back_as_far_as_its_own_rule_says() {
+        let mut usage = Usage::of(1_111_111, 111);
+        usage.cache_read_tokens = Some(11);
+        usage.audio_cache_read_tokens = Some(1);
+        usage.cache_write_tokens = Some(1_100);
+        usage.cache_write_1h_tokens = Some(1_000);
+        usage.audio_input_tokens = Some(10_001);
+        usage.image_input_tokens = Some(100_000);
+        usage.reasoning_tokens = Some(1);
+        usage.audio_output_tokens = Some(10);
+        let base = [(Charge::Input, "2"), (Charge::Output, "3")];
+        for (extra, [input, read, write, output, reasoning]) in [
+            (&[][..], [2 * 1_110_000, 22, 2_200, 330, 3]),
+            (&[(Charge::CachedInput, "1")], [2 * 1_110_000, 11, 2_200, 330, 3]),
+            (&[(Charge::CachedAudioIn, "5")], [2 * 1_110_000, 25, 2_200, 330, 3]),
+            (&[(Charge::CacheWrite5m, "4")], [2 * 1_110_000, 22, 4_400, 330, 3]),
+            (&[(Charge::CacheWrite30m, "4")], [2 * 1_110_000, 22, 4_400, 330, 3]),
+            (&[(Charge::CacheWrite1h, "6")], [2 * 1_110_000, 22, 6_200, 330, 3]),
+            (&[(Charge::AudioIn, "7")], [2 * 1_100_000 + 70_000, 22, 2_200, 330, 3]),
+            (&[(Charge::ImageIn, "7")], [2 * 1_010_000 + 700_000, 22, 2_200, 330, 3]),
+            (&[(Charge::AudioOut, "9")], [2 * 1_110_000, 22, 2_200, 390, 3]),
+            (&[(Charge::Reasoning, "9")], [2 * 1_110_000, 22, 2_200, 330, 9]),
+        ] {
+            let price = price(&[&base[..], extra].concat());
+
+            let cost = of(&usage, &price).unwrap();
+
+            let parts = [cost.input, cost.cache_read, cost.cache_write, cost.output, cost.reasoning];
+            assert_eq!(parts.map(micro), [input, read, write, output, reasoning], "{extra:?}");
+            assert_eq!(cost.total, parts.into_iter().sum());
+        }
+    }
+
+    #[test]
+    fn what_has_no_price_is_unknown_not_free() {
+        let both = price(&[(Charge::Input, "1"), (Charge::Output, "1")]);
+        let input_only = price(&[(Charge::Input, "1")]);
+        let mut searched = Usage::of(1, 1);
+        searched.web_searches = Some(1);
+        let mut half = Usage::of(1, 1);
+        half.output_tokens = None;
+
+        assert_eq!(of(&half, &both), None);
+        assert_eq!(of(&Usage::default(), &both), None);
+        assert_eq!(of(&searched, &both), None);
+        assert_eq!(of(&Usage::of(1, 1), &input_only), None);
+        assert_eq!(of(&Usage::of(0, 0), &price(&[(Charge::Per1kPages, "1")])), None);
+        assert_eq!(of(&Usage::of(1, 1), &both.clone().in_currency("EUR")), None);
+        assert_eq!(cost(&Usage::of(1, 1), &both, UNIX_EPOCH, Some("batch")), None);
+        assert_eq!(of(&Usage::of(1, 0), &input_only).map(|cost| micro(cost.total)), Some(1));
+        assert_eq!(of(&Usage::of(0, 0), &both).map(|cost| micro(cost.total)), Some(0));
+    }
+
+    #[test]
+    fn requests_and_searches_are_charged_besides_tokens() {
+        let price = price(&[
+            (Charge::Input, "1"),
+            (Charge::Output, "1"),
+            (Charge::PerRequest, "0.005"),
+            (Charge::WebSearchPer1k, "10"),
+        ]);
+        let mut usage = Usage::of(1, 1);
+        usage.web_searches = Some(3);
+
+        let cost = of(&usage, &price).unwrap();
+
+        assert_eq!((micro(cost.other), micro(cost.total)), (35_000, 35_002));
+    }
+
+    #[test]
+    fn the_tier_is_chosen_by_the_whole_prompt() {
+        let price = price(&[(Charge::Input, "2"), (Charge::Output, "2"), (Charge::CachedInput, "1")])
+            .tier(100, Rates::per_million("4", "4").unwrap());
+        let mut usage = Usage::of(100, 1);
+        usage.cache_read_tokens = Some(99);
+
+        let cost = of(&usage, &price).unwrap();
+
+        assert_eq!([cost.input, cost.cache_read, cost.output].map(micro), [4, 99, 4]);
+        usage.input_tokens = Some(99);
+        assert_eq!(of(&usage, &price).map(|cost| micro(cost.total)), Some(101));
+    }
+
+    #[test]
+    fn counts_that_cannot_be_are_cut_down_to_the_whole() {
+        let price = price(&[
+            (Charge::Input, "2"),
+            (Charge::Output, "3"),
+            (Charge::CachedInput, "1"),
+            (Charge::CacheWrite5m, "4"),
+        ]);
+        let mut usage = Usage::of(10, 10);
+        usage.cache_read_tokens = Some(7);
+        usage.cache_write_tokens = Some(u64::MAX);
+        usage.cache_write_1h_tokens = Some(1);
+        usage.audio_input_tokens = Some(u64::MAX);
+        usage.audio_cache_read_tokens = Some(u64::MAX);
+        usage.reasoning_tokens = Some(u64::MAX);
+        usage.audio_output_tokens = Some(u64::MAX);
+
+        let cost = of(&usage, &price).unwrap();
+
+        let parts = [cost.input, cost.cache_read, cost.cache_write, cost.output, cost.reasoning];
+        assert_eq!(parts.map(micro), [0, 7, 12, 0, 30]);
+    }
+
+    #[test]
+    fn the_largest_numbers_do_not_overflow() {
+        let dearest = "18446744.073709551615";
+        let price = price(&[
+            (Charge::Input, dearest),
+            (Charge::Output, dearest),
+            (Charge::PerRequest, dearest),
+            (Charge::WebSearchPer1k, dearest),
+        ]);
+        let mut usage = Usage::of(u64::MAX, u64::MAX);
+        usage.audio_input_tokens = Some(u64::MAX);
+        usage.web_searches = Some(u64::MAX);
+        usage.reasoning_tokens = Some(u64::MAX / 2);
+
+        let cost = of(&usage, &price).unwrap();
+
+        assert!(cost.total > Usd::ZERO && cost.total >= cost.input && cost.other > Usd::ZERO);
+    }
+
+    #[test]
+    fn parts_are_rounded_half_up_to_a_picodollar() {
+        let price = price(&[(Charge::Input, "0.0000005"), (Charge::Output, "0.00000049")]);
+
+        let cost = of(&Usage::of(1, 1), &price).unwrap();
+
+        assert_eq!((cost.input.pico(), cost.output.pico(), cost.total.pico()), (1, 0, 1));
+    }
+
+    #[test]
+    fn what_the_provider_charged_is_marked_as_its_word() {
+        let mut usage = Usage::of(1, 1);
+        assert_eq!(reported(&usage), None);
+        usage.reported_cost = Some(Usd::from_pico(-1));
+        assert_eq!(reported(&usage), None);
+        usage.reported_cost = Some(Usd::from_pico(5));
+
+        let cost = reported(&usage).unwrap();
+
+        assert_eq!(
+            (cost.total, cost.other, cost.source),
+            (Usd::from_pico(5), Usd::from_pico(5), PriceSource::Provider)
+        );
+    }
+}

@@ -308,3 +308,202 @@ fn thousandfold(before: Option<&Price>, after: Option<&Price>) -> Option<Charge>
         (rate.pico() / 1_000 >= old.pico()).then_some(charge)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Capability, Support};
+
+    const JSON: &str = r#"{"schema":1,"as_of":"2026-11-22","provider":"acme","models":[
+        ["small","i1 o2 c0.5","stV",1000,100,"",900,"2027-01-01",["small-2026-01-01"]],
+        ["large","i10 o20 | @batch i5 o10"],
+        ["unpriced"]
+    ]}"#;
+
+    fn catalogue() -> Catalogue {
+        Catalogue::from_tables(&[
+            Table::new("acme", &["acme_corp"], JSON),
+            Table::new("broken", &[], r#"{"schema":1,"as_of":"2026-11-22","models":[["x","?"]]}"#),
+        ])
+    }
+
+    fn input(catalogue: &Catalogue, provider: &str, model: &str) -> Option<String> {
+        catalogue.find(provider, model)?.price.as_ref()?.rate(Charge::Input).map(|rate| rate.to_string())
+    }
+
+    #[test]
+    fn a_row_of_a_table_is_read_with_its_defaults() {
+        let catalogue = catalogue();
+
+        let small = catalogue.find("acme_corp", "small-2026-01-01").unwrap();
+        assert_eq!(small.id, "small");
+        assert_eq!((small.context_window, small.max_output_tokens), (Some(1_000), Some(100)));
+        assert_eq!((small.max_input_tokens, small.input_limit()), (Some(900), Some(900)));
+        assert_eq!(small.supports(Capability::Tools), Support::Yes);
+        assert_eq!(small.supports(Capability::Vision), Support::No);
+        assert_eq!(small.supports(Capability::Pdf), Support::Unknown);
+        assert_eq!(small.deprecation.map(|day| day.to_string()).as_deref(), Some("2027-01-01"));
+        assert_eq!(small.source, PriceSource::Catalogue("2026-11-22".into()));
+        let large = catalogue.find("acme", "large").unwrap();
+        assert_eq!((large.context_window, large.deprecation), (None, None));
+        assert_eq!(catalogue.find("acme", "unpriced").unwrap().price, None);
+        assert!(catalogue.find("nobody", "small").is_none());
+    }
+
+    #[test]
+    fn a_broken_table_is_empty_and_says_so() {
+        let catalogue = catalogue();
+
+        assert!(catalogue.find("broken", "x").is_none());
+        assert!(catalogue.check().unwrap_err().message().starts_with("broken: "));
+        for json in ["", "[]", "{", r#"{"schema":2,"as_of":"","models":[]}"#] {
+            let catalogue = Catalogue::from_tables(&[Table::new("p", &[], json)]);
+            assert_eq!(catalogue.check().unwrap_err().kind(), ErrorKind::Configuration);
+            assert!(catalogue.models().is_empty());
+        }
+    }
+
+    #[test]
+    fn code_is_above_files_and_files_are_above_tables() {
+        let mut catalogue = catalogue();
+        let before = catalogue.clone();
+
+        let json = r#"{"as_of": "2026-12-01", "models": [
+            {"provider": "acme_corp", "id": "small", "input": "3", "output": 4.5},
+            {"provider": "acme", "id": "large", "capabilities": {"vision": true}},
+            {"provider": "own", "id": "m", "input": "0"}]}"#;
+        assert_eq!(catalogue.merge_json(json).unwrap(), 3);
+        let catalogue = catalogue.with_price("acme", "large", Price::per_million("7", "7").unwrap());
+
+        assert_eq!(input(&catalogue, "acme", "small").as_deref(), Some("3"));
+        assert_eq!(input(&catalogue, "acme", "small-2026-01-01").as_deref(), Some("3"));
+        let small = catalogue.find("acme", "small").unwrap();
+        assert_eq!((small.context_window, &small.source), (Some(1_000), &PriceSource::Application));
+        assert_eq!(small.price.as_ref().unwrap().rate(Charge::CachedInput), None);
+        assert_eq!(input(&catalogue, "acme", "large").as_deref(), Some("7"));
+        assert_eq!(catalogue.find("acme", "large").unwrap().supports(Capability::Vision), Support::Yes);
+        assert_eq!(input(&catalogue, "own", "m").as_deref(), Some("0"));
+        assert_eq!(input(&before, "acme", "small").as_deref(), Some("1"));
+        let listed: Vec<_> =
+            catalogue.models().iter().map(|(provider, model)| format!("{provider}/{}", model.id)).collect();
+        assert_eq!(listed, ["acme/large", "acme/small", "acme/unpriced", "own/m"]);
+    }
+
+    #[test]
+    fn a_price_set_for_an_alias_or_a_snapshot_holds_for_that_name_only() {
+        let seven = || Price::per_million("7", "7").unwrap();
+        let catalogue = catalogue().with_price("acme", "small-2026-01-01", seven()).with_price(
+            "acme",
+            "large-2026-05-05",
+            seven(),
+        );
+
+        assert_eq!(input(&catalogue, "acme", "small-2026-01-01").as_deref(), Some("7"));
+        assert_eq!(input(&catalogue, "acme", "small").as_deref(), Some("1"));
+        assert_eq!(input(&catalogue, "acme", "large-2026-05-05").as_deref(), Some("7"));
+        assert_eq!(input(&catalogue, "acme", "large").as_deref(), Some("10"));
+    }
+
+    #[test]
+    fn a_bad_file_changes_nothing_and_names_the_row() {
+        let good = r#"{"provider": "acme", "id": "small", "input": "2", "output": "2"}"#;
+        for (bad, message) in [
+            (r#"{"provider": "acme", "id": "x", "input": "-1"}"#, "row 2 (acme/x): input"),
+            (r#"{"provider": "acme", "id": "x", "input": -0.5}"#, "row 2 (acme/x): input"),
+            (r#"{"provider": "acme", "id": "x", "input": "NaN"}"#, "row 2 (acme/x): input"),
+            (r#"{"provider": "acme", "id": "x", "input": "1e3"}"#, "row 2 (acme/x): input"),
+            (r#"{"provider": "acme", "id": "x", "input": 1e300}"#, "row 2 (acme/x): input"),
+            (r#"{"provider": "acme", "id": "x", "input": true}"#, "row 2 (acme/x): input"),
+            (
+                r#"{"provider": "acme", "id": "x", "imput": "1"}"#,
+                "row 2 (acme/x): unknown key \"imput\"; known are",
+            ),
+            (r#"{"provider": "acme", "input": "1"}"#, "row 2: id is missing"),
+            (
+                r#"{"provider": "acme", "id": "x", "tiers": [{"input": "1"}], "input": "1"}"#,
+                "row 2 (acme/x): a tier",
+            ),
+            (
+                r#"{"provider": "acme", "id": "x", "tiers": [{"from_input_tokens": 5, "input": "1"}]}"#,
+                "row 2 (acme/x): there are",
+            ),
+            (r#"{"provider": "acme", "id": "x", "context_window": -5}"#, "row 2 (acme/x): context_window"),
+            (
+                r#"{"provider": "acme", "id": "x", "capabilities": {"fly": true}}"#,
+                "row 2 (acme/x): unknown capability",
+            ),
+            (r#"{"provider": "acme", "id": "x", "deprecation_date": "soon"}"#, "row 2 (acme/x): a day"),
+            (
+                r#"{"provider": "acme", "id": "large", "input": "10000", "output": "20"}"#,
+                "row 2 (acme/large): input is a thousand",
+            ),
+            ("[]", "row 2: it is not an object"),
+        ] {
+            let mut catalogue = catalogue();
+
+            let error = catalogue.merge_json(&format!(r#"{{"models": [{good}, {bad}]}}"#)).unwrap_err();
+
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            assert!(error.message().starts_with(message), "{bad}: {error}");
+            assert_eq!(input(&catalogue, "acme", "small").as_deref(), Some("1"));
+        }
+        assert!(catalogue().merge_json("SECRET").is_err_and(|error| !error.to_string().contains("SECRET")));
+        assert!(catalogue().merge_json(r#"{"rows": []}"#).is_err());
+    }
+
+    #[test]
+    fn the_documented_file_is_read_whole() {
+        let mut catalogue = Catalogue::empty();
+        catalogue
+            .merge_json(
+                r#"{ "models": [ {
+                    "provider": "openai", "id": "gpt-x", "aliases": ["gpt-x-2026-10-01"], "mode": "chat",
+                    "context_window": 400000, "max_input_tokens": 272000, "max_output_tokens": 128000,
+                    "capabilities": { "tools": true, "vision": false }, "deprecation_date": "2027-06-30",
+                    "currency": "USD", "input": "1.5", "output": "6", "cached_input": "0.15",
+                    "tiers": [ { "from_input_tokens": 200001, "input": "3", "output": "9" } ],
+                    "service_tiers": { "batch": { "input": "0.75", "output": "3" } },
+                    "schedule": [ { "days": [1, 2, 3, 4, 5], "utc": "01:00-04:00", "input": "3", "output": "12" } ],
+                    "upcoming": [ { "from": "2027-01-01", "input": "1", "output": "4" } ],
+                    "regional": [ { "scope": "eu-data-zone", "input": "1.65", "output": "6.6" } ],
+                    "region_multipliers": { "eu": "1.1" }
+                } ] }"#,
+            )
+            .unwrap();
+
+        let of = |input: &str, output: &str| crate::catalog::Rates::per_million(input, output).unwrap();
+        let expected = Price::new(of("1.5", "6"))
+            .cached_input("0.15")
+            .map(|price| price.tier(200_001, of("3", "9")).service_tier("batch", of("0.75", "3")))
+            .and_then(|price| price.scheduled(&[1, 2, 3, 4, 5], "01:00-04:00", of("3", "12")))
+            .map(|price| price.upcoming("2027-01-01".parse().unwrap(), of("1", "4")))
+            .map(|price| price.regional("eu-data-zone", of("1.65", "6.6")))
+            .and_then(|price| price.region_factor("eu", "1.1"));
+        let model = catalogue.find("openai", "gpt-x-2026-10-01").unwrap();
+        assert_eq!(model.price, Some(expected.unwrap()));
+        assert_eq!(model.input_limit(), Some(272_000));
+    }
+
+    #[test]
+    fn two_rows_of_one_file_about_one_model_add_up() {
+        let mut catalogue = catalogue();
+
+        let json = r#"{"models": [{"provider": "acme", "id": "small", "context_window": 5},
+                                  {"provider": "acme", "id": "small", "max_output_tokens": 6}]}"#;
+        catalogue.merge_json(json).unwrap();
+
+        let small = catalogue.find("acme", "small").unwrap();
+        assert_eq!((small.context_window, small.max_output_tokens), (Some(5), Some(6)));
+    }
+
+    #[test]
+    fn it_is_shared_between_threads() {
+        let catalogue = catalogue();
+
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| assert_eq!(input(&catalogue, "acme", "small").as_deref(), Some("1")));
+            }
+        });
+    }
+}

@@ -270,10 +270,11 @@ fn raise_bare_bedrock_ids(rows: &mut [Entry]) {
     for entry in rows.iter_mut().filter(|entry| entry.listed.provider == "bedrock") {
         let id = &entry.listed.id;
         let (global, regional) = (prices.get(&format!("global.{id}")), prices.get(&format!("us.{id}")));
-        if let (Some(bare), Some(global), Some(regional)) = (&entry.listed.price, global, regional) {
-            if bare.rates() == global.rates() && regional.rate(Charge::Input) > bare.rate(Charge::Input) {
-                entry.listed.price = Some(regional.clone());
-            }
+        if let (Some(bare), Some(global), Some(regional)) = (&entry.listed.price, global, regional)
+            && bare.rates() == global.rates()
+            && regional.rate(Charge::Input) > bare.rate(Charge::Input)
+        {
+            entry.listed.price = Some(regional.clone());
         }
     }
 }
@@ -300,10 +301,10 @@ fn provider(theirs: &str) -> &str {
 /// What goes into the request, and the region the row is about; `None` for capacity that is rented by the month.
 fn id_and_region<'a>(key: &'a str, theirs: &str, ours: &str) -> Option<(&'a str, Option<String>)> {
     let mut id = key;
-    if let Some((head, rest)) = key.split_once('/') {
-        if head == theirs || provider(head) == ours {
-            id = rest;
-        }
+    if let Some((head, rest)) = key.split_once('/')
+        && (head == theirs || provider(head) == ours)
+    {
+        id = rest;
     }
     if key.contains("-month-commitment/") {
         return None;

@@ -5,10 +5,12 @@
 //! `None`, not zero. Money is decimal text parsed into integers; there is no float between a table and a cost.
 
 mod capability;
+mod card;
 mod catalogue;
 mod charge;
 mod date;
 mod decimal;
+mod hours;
 mod litellm;
 mod load;
 mod lookup;
@@ -19,10 +21,11 @@ mod rate;
 mod row;
 
 pub use capability::{Capabilities, Capability, Support};
+pub use card::RateCard;
 pub use catalogue::{Catalogue, Found, Table};
 pub use charge::{Charge, Rates};
 pub use date::Date;
 pub use lookup::MatchedBy;
 pub use model::{Mode, Model};
-pub use price::{Price, RateCard};
+pub use price::Price;
 pub use rate::Rate;

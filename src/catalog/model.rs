@@ -60,13 +60,13 @@ impl Model {
 
     /// What an encoder must know of it.
     pub fn hints(&self) -> ModelHints {
-        let mut hints = ModelHints::default();
-        hints.max_output_tokens = self.max_output_tokens;
-        hints.sampling = match self.supports(Capability::SamplingParams) {
-            Support::No => Sampling::Refused,
-            Support::Yes | Support::Unknown => Sampling::Accepted,
-        };
-        hints
+        ModelHints {
+            max_output_tokens: self.max_output_tokens,
+            sampling: match self.supports(Capability::SamplingParams) {
+                Support::No => Sampling::Refused,
+                Support::Yes | Support::Unknown => Sampling::Accepted,
+            },
+        }
     }
 }
 

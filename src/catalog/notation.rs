@@ -8,10 +8,11 @@ pub(super) fn price(text: &str) -> Result<Price> {
     let mut sections = text.split(" | ");
     let mut base = sections.next().unwrap_or_default();
     let mut currency = None;
-    if let Some((first, rest)) = base.split_once(' ') {
-        if first.len() == 3 && first.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            (currency, base) = (Some(first), rest);
-        }
+    if let Some((first, rest)) = base.split_once(' ')
+        && first.len() == 3
+        && first.bytes().all(|byte| byte.is_ascii_uppercase())
+    {
+        (currency, base) = (Some(first), rest);
     }
     let price = sections.try_fold(Price::new(rates(base)?), section)?;
     Ok(match currency {

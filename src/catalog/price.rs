@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
+use super::card::{RateCard, named_service_tier};
 use super::date::Moment;
+use super::hours::Hours;
 use super::{Charge, Date, Rate, Rates};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::Usd;
@@ -75,21 +77,6 @@ struct Regional {
     rates: Rates,
     /// The factor on every token rate, in millionths.
     factor: Option<u32>,
-}
-
-/// Hours of the day on some days of the week, UTC. The first minute is in, the last is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Hours {
-    /// Bit 1 is Monday, bit 7 is Sunday.
-    pub(super) days: u8,
-    pub(super) start: u16,
-    pub(super) end: u16,
-}
-
-/// The rates that apply to one request.
-#[derive(Clone, Debug)]
-pub struct RateCard {
-    rates: [Option<Rate>; Charge::COUNT],
 }
 
 impl Price {
@@ -268,9 +255,7 @@ impl Price {
             (card.rate(Charge::Input), card.rate(Charge::Output), card.rate(Charge::PerRequest))
         };
         let atto = tokens_at(input, input_tokens)?.saturating_add(tokens_at(output, output_tokens)?);
-        if input.or(output).or(request).is_none() {
-            return None;
-        }
+        input.or(output).or(request)?;
         let pico = atto.saturating_add(HALF_PICO) / ATTO_PER_PICO + u128::from(request.map_or(0, Rate::pico));
         Some(Usd::from_pico(i128::try_from(pico).unwrap_or(i128::MAX)))
     }
@@ -283,7 +268,7 @@ impl Price {
         if self.currency.is_some() {
             return None;
         }
-        let mut card = RateCard { rates: [None; Charge::COUNT] };
+        let mut card = RateCard::empty();
         card.overlay(&self.base);
         let service_tier = service_tier.and_then(named_service_tier);
         let Some(variants) = self.variants.as_deref() else {
@@ -356,77 +341,11 @@ impl Variants {
     }
 }
 
-impl RateCard {
-    /// What `charge` costs, where known.
-    pub fn rate(&self, charge: Charge) -> Option<Rate> {
-        self.rates.get(charge as usize).copied().flatten()
-    }
-
-    /// The first known rate among `charges`.
-    pub fn first(&self, charges: &[Charge]) -> Option<Rate> {
-        charges.iter().find_map(|charge| self.rate(*charge))
-    }
-
-    fn overlay(&mut self, rates: &Rates) {
-        for (charge, rate) in rates.iter() {
-            if let Some(place) = self.rates.get_mut(charge as usize) {
-                *place = Some(rate);
-            }
-        }
-    }
-}
-
-impl Hours {
-    pub(super) fn new(days: &[u8], utc: &str) -> Result<Self> {
-        let bad = || {
-            Error::new(ErrorKind::Configuration, "hours are written HH:MM-HH:MM, days are 1 (Monday) to 7")
-        };
-        let (start, end) = utc.split_once('-').ok_or_else(bad)?;
-        let (start, end) = super::date::minute(start).zip(super::date::minute(end)).ok_or_else(bad)?;
-        let mut bits = if days.is_empty() { EVERY_DAY } else { 0 };
-        for day in days {
-            if !(1..=7).contains(day) {
-                return Err(bad());
-            }
-            bits |= 1 << day;
-        }
-        if start == end || start == 1_440 {
-            return Err(bad());
-        }
-        Ok(Self { days: bits, start, end })
-    }
-
-    fn hold(self, now: Moment) -> bool {
-        let on = |day: u8| self.days & (1 << day) != 0;
-        let yesterday = if now.weekday == 1 { 7 } else { now.weekday - 1 };
-        if self.start < self.end {
-            on(now.weekday) && (self.start..self.end).contains(&now.minute)
-        } else {
-            (on(now.weekday) && now.minute >= self.start) || (on(yesterday) && now.minute < self.end)
-        }
-    }
-}
-
 /// `tokens` at `rate`, in attodollars; `None` when there are some and the rate is unknown.
 fn tokens_at(rate: Option<Rate>, tokens: u64) -> Option<u128> {
     match rate {
         Some(rate) => Some(u128::from(rate.pico()) * u128::from(tokens)),
         None => (tokens == 0).then_some(0),
-    }
-}
-
-/// The tier that a provider's word names, or `None` for its standard service.
-fn named_service_tier(word: &str) -> Option<&str> {
-    // OpenAI says `default`, Anthropic `standard`, Groq `on_demand`, Vertex `ON_DEMAND` and `ON_DEMAND_FLEX`; `auto` is
-    // what one asks for, and means the standard price unless the answer names a tier (read 2026-11-23):
-    // https://platform.claude.com/docs/en/api/service-tiers
-    // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ServiceTier.html
-    if STANDARD.iter().any(|standard| word.eq_ignore_ascii_case(standard)) {
-        return None;
-    }
-    match word.get(..10).zip(word.get(10..)) {
-        Some((head, tier)) if head.eq_ignore_ascii_case("on_demand_") => Some(tier),
-        _ => Some(word),
     }
 }
 
@@ -452,9 +371,169 @@ fn upsert<T>(
     }
 }
 
-const STANDARD: [&str; 8] =
-    ["", "auto", "default", "on-demand", "on_demand", "standard", "standard_only", "unspecified"];
-const EVERY_DAY: u8 = 0b1111_1110;
 const ONE: u32 = 1_000_000;
 const ATTO_PER_PICO: u128 = 1_000_000;
 const HALF_PICO: u128 = ATTO_PER_PICO / 2;
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    /// 2026-11-18 is a Wednesday.
+    fn wednesday(hour: u64, minute: u64) -> SystemTime {
+        day("2026-11-18").start() + Duration::from_secs(hour * 3_600 + minute * 60)
+    }
+
+    fn day(text: &str) -> Date {
+        text.parse().unwrap()
+    }
+
+    fn of(input: &str, output: &str) -> Rates {
+        Rates::per_million(input, output).unwrap()
+    }
+
+    fn input(price: &Price, tokens: u64, at: SystemTime, tier: Option<&str>) -> Option<String> {
+        price.card(tokens, at, tier)?.rate(Charge::Input).map(|rate| rate.to_string())
+    }
+
+    #[test]
+    fn a_tier_begins_with_the_token_it_names() {
+        let price = Price::new(of("1", "1")).tier(128_001, of("3", "3")).tier(32_001, of("2", "2"));
+
+        for (tokens, rate) in
+            [(0, "1"), (32_000, "1"), (32_001, "2"), (128_000, "2"), (128_001, "3"), (u64::MAX, "3")]
+        {
+            assert_eq!(input(&price, tokens, UNIX_EPOCH, None).as_deref(), Some(rate), "{tokens}");
+        }
+    }
+
+    #[test]
+    fn a_window_holds_its_first_minute_and_not_its_last() {
+        let price = Price::new(of("1", "1"))
+            .tier(1_000, of("5", "5"))
+            .scheduled(&[1, 2, 3, 4, 5], "01:00-04:00", of("2", "2"))
+            .unwrap();
+
+        for (at, rate) in [
+            (wednesday(0, 59), "5"),
+            (wednesday(1, 0), "2"),
+            (wednesday(3, 59), "2"),
+            (wednesday(4, 0), "5"),
+            (wednesday(3 * 24 + 1, 0), "5"),
+            (wednesday(5 * 24 + 1, 0), "2"),
+        ] {
+            assert_eq!(input(&price, 2_000, at, None).as_deref(), Some(rate), "{at:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_across_midnight_belongs_to_the_day_it_starts_on() {
+        let price = Price::new(of("1", "1")).scheduled(&[3], "22:00-02:00", of("2", "2")).unwrap();
+
+        for (at, rate) in [
+            (wednesday(1, 0), "1"),
+            (wednesday(22, 0), "2"),
+            (wednesday(25, 59), "2"),
+            (wednesday(26, 0), "1"),
+            (wednesday(46, 0), "1"),
+        ] {
+            assert_eq!(input(&price, 1, at, None).as_deref(), Some(rate), "{at:?}");
+        }
+        for (days, utc) in
+            [(&[8][..], "01:00-02:00"), (&[], "01:00-01:00"), (&[], "1-2"), (&[], "24:00-01:00")]
+        {
+            assert!(Price::default().scheduled(days, utc, Rates::default()).is_err(), "{days:?} {utc}");
+        }
+    }
+
+    #[test]
+    fn later_prices_replace_earlier_ones_on_their_day_and_end_the_tiers() {
+        let price = Price::new(of("1", "1"))
+            .tier(10, of("9", "9"))
+            .upcoming(day("2027-06-01"), of("3", "3"))
+            .upcoming_tier(day("2027-06-01"), 10, of("4", "4"))
+            .upcoming(day("2027-01-01"), Rates::default().with(Charge::Input, "2").unwrap());
+
+        for (at, tokens, rate) in [
+            ("2026-12-31", 1, "1"),
+            ("2026-12-31", 10, "9"),
+            ("2027-01-01", 10, "2"),
+            ("2027-06-01", 1, "3"),
+            ("2028-01-01", 10, "4"),
+        ] {
+            assert_eq!(input(&price, tokens, day(at).start(), None).as_deref(), Some(rate), "{at} {tokens}");
+        }
+        let last_second = day("2027-01-01").start() - Duration::from_secs(1);
+        assert_eq!(input(&price, 1, last_second, None).as_deref(), Some("1"));
+        let january = price.card(1, day("2027-01-01").start(), None).unwrap();
+        assert_eq!(january.rate(Charge::Output), Some("1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_service_tier_has_its_own_tiers_or_none_and_is_never_guessed() {
+        let price = Price::new(of("2", "2"))
+            .tier(10, of("4", "4"))
+            .service_tier("flex", of("1", "1"))
+            .service_tier_tier("flex", 20, of("1.5", "1.5"))
+            .service_tier("priority", Rates::default().with(Charge::Input, "8").unwrap());
+
+        for (word, tokens, rate) in [
+            (Some("flex"), 10, Some("1")),
+            (Some("flex"), 20, Some("1.5")),
+            (Some("FLEX"), 1, Some("1")),
+            (Some("ON_DEMAND_FLEX"), 1, Some("1")),
+            (Some("priority"), 10, Some("8")),
+            (Some("scale"), 1, None),
+            (Some("batch"), 1, None),
+            (Some("default"), 10, Some("4")),
+            (Some("standard"), 1, Some("2")),
+            (Some("on_demand"), 1, Some("2")),
+            (Some("ON_DEMAND"), 1, Some("2")),
+            (Some("auto"), 1, Some("2")),
+            (Some(""), 1, Some("2")),
+            (None, 10, Some("4")),
+        ] {
+            assert_eq!(input(&price, tokens, UNIX_EPOCH, word).as_deref(), rate, "{word:?} {tokens}");
+        }
+        assert_eq!(input(&Price::new(of("1", "1")), 1, UNIX_EPOCH, Some("priority")), None);
+        let priority = price.card(1, UNIX_EPOCH, Some("priority")).unwrap();
+        assert_eq!(priority.rate(Charge::Output), Some("2".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_region_raises_every_token_rate() {
+        let price = Price::new(of("2.5", "15"))
+            .with(Charge::WebSearchPer1k, "10")
+            .unwrap()
+            .tier(10, of("5", "22.5"))
+            .regional("us-data-zone", of("2.75", "16.5"))
+            .region_factor("eu", "1.1")
+            .unwrap();
+
+        for scope in ["us-data-zone", "eu"] {
+            let pinned = price.pinned_to(scope).unwrap();
+            assert_eq!(input(&pinned, 1, UNIX_EPOCH, None).as_deref(), Some("2.75"), "{scope}");
+            assert_eq!(input(&pinned, 10, UNIX_EPOCH, None).as_deref(), Some("5.5"), "{scope}");
+            assert_eq!(pinned.rate(Charge::WebSearchPer1k), Some("10".parse().unwrap()));
+        }
+        assert_eq!(price.pinned_to("mars"), None);
+    }
+
+    #[test]
+    fn an_estimate_is_exact_for_what_it_knows_and_unknown_otherwise() {
+        let price = Price::new(of("0.15", "0.6")).tier(200_000, of("0.3", "1.2"));
+        let of_tokens =
+            |price: &Price, input, output| price.estimate(input, output, UNIX_EPOCH).map(Usd::pico);
+
+        assert_eq!(of_tokens(&price, 1_000, 100), Some(210_000_000));
+        assert_eq!(of_tokens(&price, 200_000, 0), Some(60_000_000_000));
+        assert_eq!(of_tokens(&price.in_currency("EUR"), 1, 1), None);
+        assert_eq!(of_tokens(&Price::default(), 0, 0), None);
+        let embedding = Price::new(Rates::default().with(Charge::Input, "0.02").unwrap());
+        assert_eq!((of_tokens(&embedding, 1, 0), of_tokens(&embedding, 1, 1)), (Some(20_000), None));
+        let dearest = Price::new(of("18446744.073709551615", "18446744.073709551615"));
+        assert!(of_tokens(&dearest, u64::MAX, u64::MAX).is_some_and(|pico| pico > 0));
+    }
+}

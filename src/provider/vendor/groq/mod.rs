@@ -4,7 +4,7 @@ use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking,
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Groq's OpenAI-compatible API: <https://console.groq.com/docs/openai> (read 2026-11-23).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "groq",
     aliases: &[],
     title: "Groq",

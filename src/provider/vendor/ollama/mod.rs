@@ -5,7 +5,7 @@ use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Ollama's OpenAI-compatible API: <https://docs.ollama.com/api/openai-compatibility> (read 2026-11-23).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "ollama",
     aliases: &[],
     title: "Ollama",
