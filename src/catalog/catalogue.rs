@@ -167,20 +167,29 @@ impl Catalogue {
     /// rate that is meant can be set with [`with_price`](Self::with_price).
     pub fn merge_json(&mut self, json: &str) -> Result<usize> {
         let rows = row::read(json)?;
-        self.merge(rows)
+        for listed in &rows {
+            if let Some(charge) = self.suspicious(listed) {
+                return Err(Error::new(
+                    ErrorKind::Configuration,
+                    format!("{}: {} is a thousand times what it was", listed.place, charge.as_str()),
+                ));
+            }
+        }
+        Ok(self.merge(rows))
     }
 
     /// Merges LiteLLM's price map over the built-in tables, row by row; returns how many rows were used.
     ///
     /// Its per-token floats are read as the decimals they are written as. A cache write of 0 beside a paid input, an
     /// `output` of 0 on embeddings and rows where everything is 0 count as not given; OVHcloud's and Scaleway's figures
-    /// are euros.
+    /// are euros. A row with a rate a thousand times the one it would replace is a slip of theirs and is not used.
     ///
     /// # Errors
-    /// As [`merge_json`](Self::merge_json). Unknown keys are skipped.
+    /// [`ErrorKind::Configuration`] naming the row, when a rate is negative or no number. Nothing is changed then.
     pub fn merge_litellm(&mut self, json: &str) -> Result<usize> {
-        let rows = litellm::read(json)?;
-        self.merge(rows)
+        let mut rows = litellm::read(json)?;
+        rows.retain(|listed| self.suspicious(listed).is_none());
+        Ok(self.merge(rows))
     }
 
     /// Parses every built-in table now.
@@ -197,27 +206,29 @@ impl Catalogue {
         Ok(())
     }
 
-    fn merge(&mut self, rows: Vec<Listed>) -> Result<usize> {
+    fn merge(&mut self, rows: Vec<Listed>) -> usize {
         let count = rows.len();
-        let mut fresh: BTreeMap<(Box<str>, Cow<'static, str>), Model> = BTreeMap::new();
+        let mut fresh: BTreeMap<(Box<str>, String), Model> = BTreeMap::new();
         for listed in rows {
             let provider: Box<str> = self.canonical(&listed.provider).into();
-            let id = listed.id.clone();
-            let known = match fresh.remove(&(provider.clone(), Cow::Owned(id.clone()))) {
-                Some(earlier) => earlier,
-                None => self.known(&provider, &id),
-            };
-            if let Some(charge) = thousandfold(known.price.as_ref(), listed.price.as_ref()) {
-                return Err(Error::new(
-                    ErrorKind::Configuration,
-                    format!("{}: {} is a thousand times what it was", listed.place, charge.as_str()),
-                ));
-            }
-            fresh.insert((provider, Cow::Owned(id)), listed.over(known));
+            let key = (provider, listed.id.clone());
+            let known = fresh.remove(&key).unwrap_or_else(|| self.known(&key.0, &key.1));
+            fresh.insert(key, listed.over(known));
         }
         let rows = fresh.into_iter().map(|((provider, _), model)| (provider, model)).collect();
         self.files = Arc::new(shelved(&self.files, rows));
-        Ok(count)
+        count
+    }
+
+    /// The charge whose standard rate is a thousand times the one it would replace, if there is one.
+    fn suspicious(&self, listed: &Listed) -> Option<Charge> {
+        let after = listed.price.as_ref()?;
+        let known = self.known(&listed.provider, &listed.id);
+        let before = known.price.as_ref().filter(|before| before.currency() == after.currency())?;
+        after.rates().iter().find_map(|(charge, rate)| {
+            let old = before.rate(charge).filter(|old| *old > Rate::ZERO)?;
+            (rate.pico() / 1_000 >= old.pico()).then_some(charge)
+        })
     }
 
     /// What is known of exactly this name, to be written over.
@@ -295,18 +306,6 @@ fn shelved(layer: &BTreeMap<Box<str>, Shelf>, rows: Vec<(Box<str>, Model)>) -> B
         all.entry(provider).or_default().insert(model.id.clone(), model);
     }
     all.into_iter().map(|(provider, models)| (provider, Shelf::new(models.into_values().collect()))).collect()
-}
-
-/// The charge whose standard rate is a thousand times its predecessor, if there is one.
-fn thousandfold(before: Option<&Price>, after: Option<&Price>) -> Option<Charge> {
-    let (before, after) = before.zip(after)?;
-    if before.currency() != after.currency() {
-        return None;
-    }
-    after.rates().iter().find_map(|(charge, rate)| {
-        let old = before.rate(charge).filter(|old| *old > Rate::ZERO)?;
-        (rate.pico() / 1_000 >= old.pico()).then_some(charge)
-    })
 }
 
 #[cfg(test)]
@@ -494,6 +493,27 @@ mod tests {
 
         let small = catalogue.find("acme", "small").unwrap();
         assert_eq!((small.context_window, small.max_output_tokens), (Some(5), Some(6)));
+    }
+
+    #[test]
+    fn a_foreign_price_map_is_merged_without_its_slips() {
+        let mut catalogue = catalogue();
+
+        let json = r#"{"acme/small": {"litellm_provider": "acme", "input_cost_per_token": 1.5e-06, "max_input_tokens": 2000},
+                       "acme/large": {"litellm_provider": "acme", "input_cost_per_token": 0.01},
+                       "acme/unpriced": {"litellm_provider": "acme", "input_cost_per_token": 0.0, "mode": "search"},
+                       "sample_spec": {}}"#;
+        assert_eq!(catalogue.merge_litellm(json).unwrap(), 2);
+
+        assert_eq!(input(&catalogue, "acme", "small").as_deref(), Some("1.5"));
+        assert_eq!(catalogue.find("acme", "small").unwrap().context_window, Some(2_000));
+        assert_eq!(input(&catalogue, "acme", "large").as_deref(), Some("10"));
+        assert_eq!(catalogue.find("acme", "unpriced").unwrap().price, None);
+        assert!(
+            catalogue
+                .merge_litellm(r#"{"m": {"litellm_provider": "acme", "input_cost_per_token": -1}}"#)
+                .is_err()
+        );
     }
 
     #[test]

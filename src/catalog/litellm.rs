@@ -68,7 +68,7 @@ fn entry(key: &str, raw: &RawValue, place: &str) -> Result<Option<Entry>> {
         provider: provider.to_owned(),
         id: id.to_owned(),
         place: place.to_owned(),
-        mode: mode.filter(|mode| *mode != Mode::Other),
+        mode,
         context_window: tokens(&mut fields, "max_input_tokens"),
         max_output_tokens: tokens(&mut fields, "max_output_tokens"),
         // Some rows hold a sentence here.
@@ -125,7 +125,11 @@ fn quotes<'a>(fields: impl Iterator<Item = (&'a str, &'a RawValue)>, provider: &
     for (key, raw) in fields {
         if key == "search_context_cost_per_query" {
             let mut sizes = Fields::of(raw)?;
-            if let Some(raw) = sizes.take("search_context_size_medium") {
+            if let Some(raw) = sizes
+                .take("search_context_size_medium")
+                .or_else(|| sizes.take("search_context_size_high"))
+                .or_else(|| sizes.take("search_context_size_low"))
+            {
                 let rate = scaled(raw, 3, 1).ok_or_else(|| not_a_rate(key))?;
                 quotes.push(Quote { charge: Charge::WebSearchPer1k, rate, from: None, service: None });
             }
