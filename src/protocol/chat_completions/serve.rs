@@ -88,6 +88,7 @@ struct Rest {
     top_logprobs: Option<u8>,
     effort: Option<Effort>,
     reasoning: Option<ReasoningOptions>,
+    has_other_spelling: bool,
 }
 
 impl Rest {
@@ -109,22 +110,14 @@ impl Rest {
             "top_logprobs" => self.top_logprobs = self.typed(name, value, quiet(value)),
             "reasoning_effort" => self.effort = self.typed(name, value, quiet(value)),
             // These stay as well: they go back to their own service word for word, and other formats get the gist.
-            "reasoning" => {
-                self.reasoning = reasoning_object(value);
-                self.keep(name, value);
-            }
-            "thinking" => {
-                self.reasoning = thinking_object(value);
-                self.keep(name, value);
-            }
-            "enable_thinking" => {
-                if quiet::<bool>(value) == Some(false) {
-                    self.reasoning = Some(Effort::None.into());
-                }
-                self.keep(name, value);
-            }
-            "thinking_budget" => {
-                self.reasoning = count(value).map(ReasoningOptions::budget);
+            "reasoning" | "thinking" | "enable_thinking" | "thinking_budget" => {
+                self.has_other_spelling = true;
+                self.reasoning = self.reasoning.or(match name {
+                    "reasoning" => reasoning_object(value),
+                    "thinking" => thinking_object(value),
+                    "thinking_budget" => count(value).map(ReasoningOptions::budget),
+                    _ => quiet::<bool>(value).filter(|is_on| !is_on).map(|_| Effort::None.into()),
+                });
                 self.keep(name, value);
             }
             _ => self.keep(name, value),
@@ -154,7 +147,9 @@ impl Rest {
 
     fn read_reasoning(&mut self, request: &mut ChatRequest) {
         request.reasoning = self.effort.map(ReasoningOptions::from).or(self.reasoning);
-        if let (Some(effort), Some(_)) = (self.effort, self.reasoning) {
+        if let Some(effort) = self.effort
+            && self.has_other_spelling
+        {
             // Beside another spelling the word must stay, or one of the two would be lost.
             self.extra.insert(Wire::ChatCompletions, "reasoning_effort", serde_json::json!(effort.as_str()));
         }
