@@ -13,6 +13,7 @@ mod part;
 mod serve;
 mod serve_message;
 mod stream;
+mod template;
 #[cfg(test)]
 mod tests;
 mod usage;

@@ -1,6 +1,8 @@
 //! Reading a streamed answer.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use serde_json::value::RawValue;
 
@@ -9,7 +11,8 @@ use crate::protocol::{ChatDecoder, WireFailure, unreadable};
 use crate::types::{Extra, Json, StreamEvent, StreamFinish, Wire};
 
 use super::answer::Answers;
-use super::wire::{BORING, Chunk, ChunkChoice, Fields};
+use super::template::Template;
+use super::wire::{BORING, Chunk, ChunkChoice, Content, Fields};
 use super::{decode, usage};
 
 /// Reads the chunks of one answer.
@@ -21,6 +24,8 @@ pub(super) struct Decoder {
     service_tier: Option<String>,
     answers: Answers,
     extra: Extra,
+    /// The last chunk, if it said nothing but some text.
+    template: Option<Template>,
     is_done: bool,
 }
 
@@ -30,6 +35,11 @@ impl ChatDecoder for Decoder {
         if self.is_done || data.is_empty() {
             return Ok(());
         }
+        if let Some(text) = self.template.as_ref().and_then(|template| template.text_of(data)) {
+            out.push_back(StreamEvent::Text(text.to_owned()));
+            return Ok(());
+        }
+        self.template = None;
         if data == b"[DONE]" {
             return self.finish(out);
         }
@@ -43,7 +53,13 @@ impl ChatDecoder for Decoder {
         if is_error {
             return Err(WireFailure::parse(data).into_error(200));
         }
-        self.read(chunk, data, out)
+        let text = plain_text(&chunk, data).filter(|_| self.has_chunk);
+        let events = out.len();
+        self.read(chunk, data, out)?;
+        if out.len() == events + 1 {
+            self.template = text.and_then(|text| Template::learn(data, text));
+        }
+        Ok(())
     }
 
     fn end(&mut self, out: &mut VecDeque<StreamEvent>) -> Result<()> {
@@ -61,6 +77,25 @@ impl ChatDecoder for Decoder {
 
     fn is_done(&self) -> bool {
         self.is_done
+    }
+}
+
+/// Where the text of a chunk stands that says nothing else. It is neither first nor last, and brings no new field.
+fn plain_text(chunk: &Chunk<'_>, data: &[u8]) -> Option<Range<usize>> {
+    let [choice] = chunk.choices.0.as_slice() else { return None };
+    let is_plain = choice.index.0.unwrap_or(0) == 0
+        && choice.finish_reason.0.is_none()
+        && choice.logprobs.is_none_or(|logprobs| logprobs.get() == "null")
+        && choice.rest.is_empty()
+        && choice.delta.rest.is_empty()
+        && chunk.usage.is_none()
+        && chunk.x_groq.is_none();
+    match &choice.delta.content {
+        Content::Text(Cow::Borrowed(text)) if is_plain => {
+            let start = text.as_ptr().addr().checked_sub(data.as_ptr().addr())?;
+            Some(start..start + text.len())
+        }
+        _ => None,
     }
 }
 
