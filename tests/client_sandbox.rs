@@ -1,6 +1,6 @@
 //! The client against vendors that judge what it sends, and that break in every way they can.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::expect_used, reason = "a test may panic")]
 
 use std::time::{Duration, Instant};
 
