@@ -21,6 +21,8 @@ pub(crate) struct Case {
     pub(crate) path: String,
     /// The answer's status.
     pub(crate) status: u16,
+    /// The answer's headers.
+    pub(crate) headers: Vec<(String, String)>,
     /// The answer's body, byte for byte.
     pub(crate) body: Vec<u8>,
     /// What a correct client makes of it.
@@ -40,6 +42,7 @@ impl Case {
             (None, None) => return Err("the response has no body".into()),
         };
         let status = response["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+        let headers = response["headers"].as_object().into_iter().flatten();
         let path = text("/request/path_and_query")?;
         Ok(Self {
             id: text("/id")?.to_owned(),
@@ -48,6 +51,9 @@ impl Case {
             stream: case["stream"].as_bool().ok_or("stream is missing")?,
             path: path.split_once('?').map_or(path, |(path, _)| path).to_owned(),
             status: status.ok_or("the status is missing")?,
+            headers: headers
+                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+                .collect(),
             body,
             expect: case["expect"].clone(),
         })

@@ -41,33 +41,23 @@ use server::Shared;
 /// Dropping the sandbox closes every connection and stops its thread.
 ///
 /// ```
-/// use std::io::{Read as _, Write as _};
 /// use polyroute::testing::{Fault, Sandbox, Step};
+/// use polyroute::{Client, Settings};
 ///
-/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let sandbox = Sandbox::start().await?;
-/// sandbox.openai().then(Step::from(Fault::Status(429)).header("retry-after", "2"));
+/// let vendor = sandbox.openai().require_key("sk-test");
+/// vendor.then(Step::from(Fault::Status(429)).header("retry-after", "0"));
 ///
-/// let body = r#"{"model":"gpt-x","messages":[{"role":"user","content":"What is the capital of France?"}]}"#;
-/// let mut answers = Vec::new();
-/// for _ in 0..2 {
-///     let mut socket = std::net::TcpStream::connect(sandbox.address()).unwrap();
-///     write!(
-///         socket,
-///         "POST /openai/v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-///         body.len(),
-///     ).unwrap();
-///     let mut answer = String::new();
-///     socket.read_to_string(&mut answer).unwrap();
-///     answers.push(answer);
-/// }
+/// let settings = Settings::vendor("openai").base_url(vendor.url()).api_key("sk-test");
+/// let client = Client::builder().vendor(settings).build()?;
+/// let answer = client.chat(("openai/gpt-x", "What is the capital of France?")).await?;
 ///
-/// assert!(answers[0].starts_with("HTTP/1.1 429"));
-/// assert!(answers[1].contains("Paris"));
-/// assert_eq!(sandbox.openai().received().len(), 2);
+/// assert_eq!(answer.text(), "Paris is the capital of France.");
+/// assert_eq!(answer.attempts().len(), 2);
+/// assert_eq!(vendor.received()[1].json["model"], "gpt-x");
 /// # Ok::<(), polyroute::Error>(())
 /// # }).unwrap();
-/// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Sandbox {
     address: SocketAddr,

@@ -160,7 +160,7 @@ fn spoil(outgoing: &mut Outgoing, fault: Fault, format: &dyn Format) {
         Body::Pieces(mut pieces) => {
             pieces.truncate(after);
             if matches!(fault, Fault::ErrorAfter(_)) {
-                pieces.push(format.failure_event(&Denial::of_status(503)).frame());
+                pieces.push(format.failure_event(&Denial::of_status(500)).frame());
             }
             Body::Pieces(pieces)
         }
@@ -212,8 +212,7 @@ fn send_garbage(
             outgoing
         }
         Garbage::DeepJson => {
-            let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-            let body = format!("{{\"choices\":{deep},\"content\":{deep},\"candidates\":{deep}}}");
+            let body = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
             if stream {
                 outgoing(200, kind, Body::Pieces(vec![format!("data: {body}\n\n").into()]))
             } else {

@@ -1,0 +1,99 @@
+//! A few exchanges written after the vendors' documentation, for when the recordings are not at hand.
+
+use serde_json::{Value, json};
+
+use crate::case::Case;
+
+/// One of each: every format, whole, streamed and refused.
+pub(crate) fn cases() -> Vec<Case> {
+    let chat = json!({"id": "c-1", "object": "chat.completion", "model": "m-1", "choices": [{"index": 0,
+        "message": {"role": "assistant", "content": null, "tool_calls": [{"id": "t-1", "type": "function",
+            "function": {"name": "add", "arguments": "{\"a\": 1}"}}]},
+        "finish_reason": "tool_calls"}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13,
+            "prompt_tokens_details": {"cached_tokens": 8}}});
+    let chat_stream = "data: {\"id\":\"c-2\",\"model\":\"m-1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\
+        \"content\":\"Grüß \"}}]}\n\n: still here\n\ndata: {\"id\":\"c-2\",\"model\":\"m-1\",\"choices\":[{\"index\":0,\
+        \"delta\":{\"content\":\"Gott\"},\"finish_reason\":\"stop\"}]}\r\n\r\ndata: {\"id\":\"c-2\",\"model\":\"m-1\",\
+        \"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n";
+    let message = json!({"id": "msg-1", "type": "message", "role": "assistant", "model": "m-2",
+        "content": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}, {"type": "text", "text": "Hello"}],
+        "stop_reason": "max_tokens", "stop_sequence": null,
+        "usage": {"input_tokens": 1, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 2, "output_tokens": 5}});
+    let message_stream = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg-2\",\
+        \"type\":\"message\",\"role\":\"assistant\",\"model\":\"m-2\",\"content\":[],\"stop_reason\":null,\
+        \"usage\":{\"input_tokens\":7,\"output_tokens\":1}}}\n\nevent: content_block_start\ndata: \
+        {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"tu-1\",\
+        \"name\":\"now\",\"input\":{}}}\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\nevent: content_block_stop\ndata: \
+        {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\
+        \"delta\":{\"stop_reason\":\"tool_use\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":6}}\n\n\
+        event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    let content = json!({"responseId": "g-1", "modelVersion": "m-3", "candidates": [{"index": 0,
+        "content": {"role": "model", "parts": [{"functionCall": {"name": "now", "args": {"zone": "CET"}}}]},
+        "finishReason": "STOP"}],
+        "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2, "thoughtsTokenCount": 3, "totalTokenCount": 10}});
+    let content_stream = "data: {\"responseId\":\"g-2\",\"modelVersion\":\"m-3\",\"candidates\":[{\"index\":0,\"content\":\
+        {\"role\":\"model\",\"parts\":[{\"text\":\"One, \"}]}}],\"usageMetadata\":{\"promptTokenCount\":4}}\r\n\r\ndata: \
+        {\"responseId\":\"g-2\",\"modelVersion\":\"m-3\",\"candidates\":[{\"index\":0,\"content\":{\"role\":\"model\",\
+        \"parts\":[{\"text\":\"two\"}]},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":4,\
+        \"candidatesTokenCount\":3,\"totalTokenCount\":7}}\r\n\r\n";
+    let vectors = json!({"object": "list", "model": "e-1", "usage": {"prompt_tokens": 2, "total_tokens": 2},
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.25, -0.5]}]});
+
+    let completion = |id: &str, model: &str, more: Value| {
+        let mut expect = json!({"kind": "completion", "id": id, "model": model, "text": "", "reasoning_text": null,
+            "tool_calls": []});
+        for (name, value) in more.as_object().into_iter().flatten() {
+            expect[name] = value.clone();
+        }
+        expect
+    };
+    let failure = |status: u16, class: &str, message: &str, kind: &str| json!({"kind": "error", "error": {"http_status": status, "class": class, "message": message, "type": kind}});
+    [
+        ("chat_completions", false, 200, chat.to_string(), completion("c-1", "m-1", json!({
+            "tool_calls": [{"id": "t-1", "name": "add", "arguments": {"a": 1}}],
+            "finish_reason": "tool_calls", "finish_reason_raw": "tool_calls",
+            "usage": {"input_tokens": 9, "output_tokens": 4, "cached_input_tokens": 8}}))),
+        ("chat_completions", true, 200, chat_stream.to_owned(), completion("c-2", "m-1", json!({
+            "text": "Grüß Gott", "finish_reason": "stop", "finish_reason_raw": "stop",
+            "usage": {"input_tokens": 3, "output_tokens": 2}}))),
+        ("chat_completions", false, 429, json!({"error": {"message": "You have no credit.",
+            "type": "insufficient_quota", "code": "insufficient_quota"}}).to_string(),
+            failure(429, "quota", "You have no credit.", "insufficient_quota")),
+        ("messages", false, 200, message.to_string(), completion("msg-1", "m-2", json!({
+            "text": "Hello", "reasoning_text": "Hm.", "finish_reason": "length", "finish_reason_raw": "max_tokens",
+            "usage": {"input_tokens": 7, "output_tokens": 5, "cached_input_tokens": 4, "cache_write_tokens": 2}}))),
+        ("messages", true, 200, message_stream.to_owned(), completion("msg-2", "m-2", json!({
+            "tool_calls": [{"id": "tu-1", "name": "now", "arguments": {}}],
+            "finish_reason": "tool_calls", "finish_reason_raw": "tool_use",
+            "usage": {"input_tokens": 7, "output_tokens": 6}}))),
+        ("messages", true, 529, json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
+            .to_string(), failure(529, "overloaded", "Overloaded", "overloaded_error")),
+        ("generateContent", false, 200, content.to_string(), completion("g-1", "m-3", json!({
+            "tool_calls": [{"id": null, "name": "now", "arguments": {"zone": "CET"}}],
+            "finish_reason": "tool_calls", "finish_reason_raw": "STOP",
+            "usage": {"input_tokens": 5, "output_tokens": 5, "reasoning_tokens": 3}}))),
+        ("generateContent", true, 200, content_stream.to_owned(), completion("g-2", "m-3", json!({
+            "text": "One, two", "finish_reason": "stop", "finish_reason_raw": "STOP",
+            "usage": {"input_tokens": 4, "output_tokens": 3}}))),
+        ("generateContent", false, 429, json!({"error": {"code": 429, "message": "Too fast.",
+            "status": "RESOURCE_EXHAUSTED", "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo",
+                "retryDelay": "2.5s"}]}}).to_string(),
+            json!({"kind": "error", "error": {"http_status": 429, "class": "rate_limit", "message": "Too fast.",
+                "code": "429", "type": "RESOURCE_EXHAUSTED", "retry_after_s": 2.5}})),
+        ("embeddings", false, 200, vectors.to_string(), json!({"kind": "embedding", "model": "e-1",
+            "usage": {"input_tokens": 2}, "embeddings": {"count": 1, "dims": 2, "head": [0.25, -0.5]}})),
+    ]
+    .into_iter()
+    .map(|(api, stream, status, body, expect)| {
+        let kind = if stream && status == 200 { "text/event-stream" } else { "application/json" };
+        let case = json!({
+            "id": format!("own-{api}-{stream}-{status}"), "provider": "own", "api": api, "stream": stream,
+            "request": {"path_and_query": format!("/v1/{api}")},
+            "response": {"status": status, "headers": {"content-type": kind}, "body_text": body},
+            "expect": expect,
+        });
+        Case::from_json(&case).expect("a case is well formed")
+    })
+    .collect()
+}

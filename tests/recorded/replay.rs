@@ -1,0 +1,98 @@
+//! Serves a recorded answer over loopback HTTP and asks for it through the real client.
+
+use std::collections::BTreeSet;
+
+use polyroute::provider::vendor::find;
+use polyroute::resilience::RetryPolicy;
+use polyroute::testing::{Raw, Sandbox};
+use polyroute::types::{ChatRequest, EmbedRequest, Wire};
+use polyroute::{Client, Settings};
+
+use crate::case::Case;
+use crate::compare::{compare_embedding, compare_error, compare_reply};
+
+/// A sandbox with one fake vendor, and a client with one provider, for every vendor that `cases` need.
+pub(crate) struct Replay {
+    sandbox: Sandbox,
+    client: Client,
+}
+
+impl Replay {
+    pub(crate) fn new(cases: &[Case]) -> polyroute::Result<Self> {
+        let sandbox = Sandbox::open()?;
+        let vendors: BTreeSet<_> = cases.iter().filter_map(vendor_of).collect();
+        let settings = vendors.into_iter().map(|vendor| {
+            Settings::vendor(vendor)
+                .name(vendor)
+                .base_url(sandbox.vendor(vendor).url())
+                .api_key("key-of-a-test")
+        });
+        let builder = Client::builder().retry(RetryPolicy::default().max_attempts(1));
+        let client = settings.fold(builder, polyroute::ClientBuilder::vendor).build()?;
+        Ok(Self { sandbox, client })
+    }
+
+    /// Plays `case` whole and in pieces of several sizes. `None` when no vendor here speaks its format.
+    pub(crate) async fn run(&self, case: &Case) -> Option<Result<(), String>> {
+        let vendor = vendor_of(case)?;
+        for size in [None, Some(1), Some(7), Some(13), Some(4_096)] {
+            let raw = Raw::new(case.status, case.body.clone());
+            let raw = case.headers.iter().fold(raw, |raw, (name, value)| raw.header(name, value));
+            self.sandbox.vendor(vendor).then(size.into_iter().fold(raw, Raw::pieces_of));
+            if let Err(reason) = self.ask(vendor, case).await {
+                let size = size.map_or("whole".to_owned(), |size| format!("in pieces of {size}"));
+                return Some(Err(format!("{reason} ({size})")));
+            }
+        }
+        Some(Ok(()))
+    }
+
+    async fn ask(&self, vendor: &str, case: &Case) -> Result<(), String> {
+        let model = format!("{vendor}/recorded-model");
+        if case.api == "embeddings" {
+            let count = case.expect["embeddings"]["count"].as_u64().unwrap_or(1);
+            let request = EmbedRequest::new(model, (0..count).map(|number| format!("text {number}")));
+            return match self.client.embed(request).await {
+                Ok(response) => compare_embedding(&response.reply, &case.expect),
+                Err(error) => compare_error(&error, &case.expect),
+            };
+        }
+        let request = ChatRequest::new(model).user("What was asked is part of the recording.");
+        let answer = if case.stream {
+            match self.client.chat_stream(request).await {
+                Ok(stream) => stream.into_response().await,
+                Err(error) => Err(error),
+            }
+        } else {
+            self.client.chat(request).await
+        };
+        match answer {
+            Ok(response) => compare_reply(&response.reply, &case.expect),
+            Err(error) => compare_error(&error, &case.expect),
+        }
+    }
+}
+
+/// The vendor of the table that reads the case: the recorded one if it speaks the format, or one that does.
+fn vendor_of(case: &Case) -> Option<&'static str> {
+    let recorded = find(&case.provider);
+    let (speaks, otherwise) = match case.api.as_str() {
+        "chat_completions" => (chats(recorded, Wire::ChatCompletions), "compatible"),
+        "messages" => (chats(recorded, Wire::Messages), "anthropic"),
+        "generateContent" => (chats(recorded, Wire::GenerateContent), "google"),
+        // Perplexity packs vectors as signed bytes, which no vendor of the table does.
+        "embeddings" if case.provider == "perplexity" => return None,
+        "embeddings" if case.path.ends_with("/embeddings") => {
+            (recorded.filter(|own| own.embed.is_some()), "compatible")
+        }
+        "embeddings" if case.path.ends_with(":batchEmbedContents") => (None, "google"),
+        _ => return None,
+    };
+    Some(speaks.map_or(otherwise, |vendor| vendor.name))
+}
+
+type Vendor = &'static polyroute::provider::Vendor;
+
+fn chats(vendor: Option<Vendor>, wire: Wire) -> Option<Vendor> {
+    vendor.filter(|own| own.chat.is_some_and(|chat| chat.wire() == wire))
+}
