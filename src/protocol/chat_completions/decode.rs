@@ -187,7 +187,7 @@ fn push_block(raw: &RawValue, parts: &mut Vec<Part>) {
     }
 }
 
-/// Mistral's thinking is a list of text blocks: <https://docs.mistral.ai/capabilities/reasoning/> (read 2026-11-23).
+/// Mistral's thinking is a list of text blocks.
 fn thinking(content: Content<'_>) -> String {
     match content {
         Content::Nothing => String::new(),

@@ -532,7 +532,7 @@ fn nine_alphanumeric(id: &str) -> Cow<'_, str> {
     if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Cow::Borrowed(id);
     }
-    // FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/ (read 2026-11-23).
+    // FNV-1a, 64 bits.
     let mut hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
@@ -555,8 +555,8 @@ const REASONING_FIELDS: &[&str] = &[
     "chat_template_kwargs",
 ];
 
-/// Fields of an answer's message that mean nothing in a request; Groq refuses the first:
-/// <https://github.com/vercel/ai/issues> (read 2026-11-23).
+/// Fields of an answer's message that mean nothing in a request. Groq answers 400 to any field it does not know:
+/// <https://github.com/karthink/gptel/issues/774> (read 2026-11-23).
 const ANSWER_ONLY: &[&str] = &[
     "annotations",
     "executed_tools",

@@ -677,7 +677,7 @@ fn the_older_function_call_is_a_tool_call_unless_it_is_empty() {
     ];
     let expected = Part::from(ToolCall::new("call_0", "f", "{}"));
 
-    assert_eq!(folded(&chunks).unwrap().message.parts, [expected.clone()]);
+    assert_eq!(folded(&chunks).unwrap().message.parts, std::slice::from_ref(&expected));
     let body = answer(json!({"function_call": {"name": "f", "arguments": "{}"}}));
     assert_eq!(whole(&body).unwrap().message.parts, [expected]);
     let empty = answer(json!({"content": "x", "function_call": {"name": "", "arguments": ""}}));

@@ -417,7 +417,7 @@ pub(super) struct Chunk<'a> {
     pub(super) object: Word<'a>,
 }
 
-/// Groq puts a stream's usage here as well: <https://console.groq.com/docs/api-reference> (read 2026-11-23).
+/// Groq puts a stream's usage here, beside the usual place or instead of it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct GroqExtra<'a> {

@@ -3,7 +3,7 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, TokenLimit};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// Cerebras's OpenAI-compatible API: <https://inference-docs.cerebras.ai/resources/openai> (read 2026-11-23).
+/// Cerebras's OpenAI-compatible API: <https://inference-docs.cerebras.ai/resources/openai> (collected 2026-11-22).
 pub const BUILTIN: Vendor = Vendor {
     name: "cerebras",
     aliases: &[],

@@ -4,7 +4,7 @@ use crate::protocol::chat_completions::{ChatCompletions, Dialect};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// Any server that imitates OpenAI's API: <https://developers.openai.com/api/docs/api-reference/chat/create> (read 2026-11-23).
+/// Any server that imitates OpenAI's API: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22).
 pub const BUILTIN: Vendor = Vendor {
     name: "compatible",
     aliases: &[],

@@ -7,7 +7,7 @@ use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::types::Effort;
 
-/// Mistral's OpenAI-compatible API: <https://docs.mistral.ai/api/> (read 2026-11-23).
+/// Mistral's OpenAI-compatible API: <https://docs.mistral.ai/api/> (collected 2026-11-22).
 pub const BUILTIN: Vendor = Vendor {
     name: "mistral",
     aliases: &[],
