@@ -35,9 +35,11 @@ impl Answers {
         }
     }
 
-    /// Has the main answer ended?
+    /// Has the main answer ended? Some services send an empty word with every chunk.
     pub(super) fn has_finished(&self) -> bool {
-        self.0.iter().any(|(number, answer)| *number == 0 && answer.finish_reason.is_some())
+        self.0.iter().any(|(number, answer)| {
+            *number == 0 && answer.finish_reason.as_deref().is_some_and(|word| !word.is_empty())
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -41,6 +41,10 @@ pub(super) fn decode(body: &[u8]) -> Result<Reply> {
     choices.sort_by_key(|choice| choice.index.0.unwrap_or(0));
     let mut choices = choices.into_iter();
     if let Some(main) = choices.next() {
+        // OpenRouter reports an upstream's failure inside the choice.
+        if let Some((_, error)) = main.rest.iter().find(|(name, _)| name == "error") {
+            return Err(WireFailure::parse(error.get().as_bytes()).into_error(200));
+        }
         reply.finish_reason_raw = main.finish_reason.0.as_deref().map(str::to_owned);
         reply.finish_reason = finish_reason(main.finish_reason.as_str());
         reply.logprobs = main.logprobs.and_then(logprobs);

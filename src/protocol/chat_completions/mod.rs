@@ -2,12 +2,16 @@
 //!
 //! One format, many accents: a [`Dialect`] names how a service differs. Reading is the same for all of them.
 
+#[macro_use]
+mod value;
+
 mod answer;
 mod calls;
 mod decode;
 mod details;
 mod dialect;
 mod encode;
+mod message;
 mod options;
 mod part;
 mod serve;
@@ -15,6 +19,7 @@ mod serve_message;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tool;
 mod usage;
 mod wire;
 
