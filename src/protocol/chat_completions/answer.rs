@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{Audio, MediaSource, Part, StreamEvent};
+use crate::types::{Audio, Extra, MediaSource, Part, StreamEvent};
 
 use super::calls::{Calls, Delta};
 use super::decode::{self, Read, UNKNOWN_AUDIO};
@@ -79,7 +79,7 @@ enum ReasoningFrom {
 struct GrowingSound {
     data: Vec<u8>,
     transcript: String,
-    extra: crate::types::Extra,
+    extra: Extra,
 }
 
 impl Growing {

@@ -1,5 +1,7 @@
 //! Reading a whole answer.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -11,7 +13,9 @@ use crate::types::{
 };
 
 use super::usage;
-use super::wire::{Answer, Block, Body, Call, Choice, Content, Fields, Function, Sound, into_extra};
+use super::wire::{
+    Answer, Block, Body, Call, Choice, Content, Fields, Function, List, Sound, Word, into_extra,
+};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Reply> {
@@ -145,19 +149,19 @@ fn details_text(list: &RawValue) -> String {
     #[serde(default)]
     struct Detail<'a> {
         #[serde(borrow)]
-        text: super::wire::Word<'a>,
+        text: Word<'a>,
         #[serde(borrow)]
-        summary: super::wire::Word<'a>,
+        summary: Word<'a>,
     }
-    let details: super::wire::List<Detail<'_>> = serde_json::from_str(list.get()).unwrap_or_default();
+    let details: List<Detail<'_>> = serde_json::from_str(list.get()).unwrap_or_default();
     details.0.into_iter().filter_map(|detail| detail.text.filled().or(detail.summary.filled())).collect()
 }
 
 /// What a content block is.
 pub(super) enum Read<'a> {
-    Text(std::borrow::Cow<'a, str>),
+    Text(Cow<'a, str>),
     Thinking(String),
-    Refusal(std::borrow::Cow<'a, str>),
+    Refusal(Cow<'a, str>),
     Whole(Part),
     Nothing,
 }
@@ -208,10 +212,10 @@ pub(super) fn picture(raw: &RawValue) -> Option<Image> {
     #[derive(Deserialize)]
     struct Address<'a> {
         #[serde(borrow)]
-        url: super::wire::Word<'a>,
+        url: Word<'a>,
     }
     let inner = serde_json::from_str::<Block<'_>>(raw.get()).ok()?.image_url?;
-    let url = match serde_json::from_str::<super::wire::Word<'_>>(inner.get()).ok()?.filled() {
+    let url = match serde_json::from_str::<Word<'_>>(inner.get()).ok()?.filled() {
         Some(url) => url.into_owned(),
         None => serde_json::from_str::<Address<'_>>(inner.get()).ok()?.url.filled()?.into_owned(),
     };

@@ -6,7 +6,7 @@ use crate::protocol::chat_completions::{
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// OpenAI's OpenAI-compatible API: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22).
+/// OpenAI's chat completions: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22).
 pub const BUILTIN: Vendor = Vendor {
     name: "openai",
     aliases: &[],
