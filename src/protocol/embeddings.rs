@@ -135,12 +135,11 @@ struct Counts<'a> {
     total_tokens: Option<&'a RawValue>,
 }
 
-/// Voyage counts only `total_tokens`: <https://docs.voyageai.com/reference/embeddings-api> (read 2026-11-23).
+/// Voyage sends only `total_tokens`.
 fn usage(counts: &Counts<'_>) -> Option<Usage> {
     let read = |count: Option<&RawValue>| count?.get().parse::<u64>().ok();
-    let mut usage = Usage::default();
-    usage.input_tokens = Some(read(counts.prompt_tokens).or_else(|| read(counts.total_tokens))?);
-    Some(usage)
+    let input = read(counts.prompt_tokens).or_else(|| read(counts.total_tokens))?;
+    Some(Usage { input_tokens: Some(input), ..Usage::default() })
 }
 
 /// A list of numbers, or base64 of little-endian 32-bit floats.

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{Audio, MediaSource, Part, StreamEvent};
+use crate::types::{Audio, Extra, MediaSource, Part, StreamEvent};
 
 use super::calls::{Calls, Delta};
 use super::decode::{self, Read, UNKNOWN_AUDIO};
@@ -35,9 +35,11 @@ impl Answers {
         }
     }
 
-    /// Has the main answer ended?
+    /// Has the main answer ended? Some services send an empty word with every chunk.
     pub(super) fn has_finished(&self) -> bool {
-        self.0.iter().any(|(number, answer)| *number == 0 && answer.finish_reason.is_some())
+        self.0.iter().any(|(number, answer)| {
+            *number == 0 && answer.finish_reason.as_deref().is_some_and(|word| !word.is_empty())
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -77,7 +79,7 @@ enum ReasoningFrom {
 struct GrowingSound {
     data: Vec<u8>,
     transcript: String,
-    extra: crate::types::Extra,
+    extra: Extra,
 }
 
 impl Growing {

@@ -119,7 +119,7 @@ impl Calls {
             Some(key) => {
                 let position = self.open.iter().rposition(|call| call.key == Some(key))?;
                 // Gemini's endpoint numbers every call 0 and tells them apart by id:
-                // https://discuss.ai.google.dev/t/tool-calling-with-openai-api-not-working/60140 (read 2026-11-23).
+                // https://github.com/QuantumNous/new-api/pull/2701 (read 2026-11-23).
                 let is_new = !name.is_empty() && self.open.get(position).is_some_and(is_other);
                 (!is_new).then_some(position)
             }

@@ -1,5 +1,7 @@
 //! Reading a whole answer.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -11,7 +13,9 @@ use crate::types::{
 };
 
 use super::usage;
-use super::wire::{Answer, Block, Body, Call, Choice, Content, Fields, Function, Sound, into_extra};
+use super::wire::{
+    Answer, Block, Body, Call, Choice, Content, Fields, Function, List, Sound, Word, into_extra,
+};
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Reply> {
@@ -41,6 +45,10 @@ pub(super) fn decode(body: &[u8]) -> Result<Reply> {
     choices.sort_by_key(|choice| choice.index.0.unwrap_or(0));
     let mut choices = choices.into_iter();
     if let Some(main) = choices.next() {
+        // OpenRouter reports an upstream's failure inside the choice.
+        if let Some((_, error)) = main.rest.iter().find(|(name, _)| name == "error") {
+            return Err(WireFailure::parse(error.get().as_bytes()).into_error(200));
+        }
         reply.finish_reason_raw = main.finish_reason.0.as_deref().map(str::to_owned);
         reply.finish_reason = finish_reason(main.finish_reason.as_str());
         reply.logprobs = main.logprobs.and_then(logprobs);
@@ -141,19 +149,19 @@ fn details_text(list: &RawValue) -> String {
     #[serde(default)]
     struct Detail<'a> {
         #[serde(borrow)]
-        text: super::wire::Word<'a>,
+        text: Word<'a>,
         #[serde(borrow)]
-        summary: super::wire::Word<'a>,
+        summary: Word<'a>,
     }
-    let details: super::wire::List<Detail<'_>> = serde_json::from_str(list.get()).unwrap_or_default();
+    let details: List<Detail<'_>> = serde_json::from_str(list.get()).unwrap_or_default();
     details.0.into_iter().filter_map(|detail| detail.text.filled().or(detail.summary.filled())).collect()
 }
 
 /// What a content block is.
 pub(super) enum Read<'a> {
-    Text(std::borrow::Cow<'a, str>),
+    Text(Cow<'a, str>),
     Thinking(String),
-    Refusal(std::borrow::Cow<'a, str>),
+    Refusal(Cow<'a, str>),
     Whole(Part),
     Nothing,
 }
@@ -187,7 +195,7 @@ fn push_block(raw: &RawValue, parts: &mut Vec<Part>) {
     }
 }
 
-/// Mistral's thinking is a list of text blocks: <https://docs.mistral.ai/capabilities/reasoning/> (read 2026-11-23).
+/// Mistral's thinking is a list of text blocks.
 fn thinking(content: Content<'_>) -> String {
     match content {
         Content::Nothing => String::new(),
@@ -204,10 +212,10 @@ pub(super) fn picture(raw: &RawValue) -> Option<Image> {
     #[derive(Deserialize)]
     struct Address<'a> {
         #[serde(borrow)]
-        url: super::wire::Word<'a>,
+        url: Word<'a>,
     }
     let inner = serde_json::from_str::<Block<'_>>(raw.get()).ok()?.image_url?;
-    let url = match serde_json::from_str::<super::wire::Word<'_>>(inner.get()).ok()?.filled() {
+    let url = match serde_json::from_str::<Word<'_>>(inner.get()).ok()?.filled() {
         Some(url) => url.into_owned(),
         None => serde_json::from_str::<Address<'_>>(inner.get()).ok()?.url.filled()?.into_owned(),
     };

@@ -1,20 +1,16 @@
 //! Writing a request, straight from our types to bytes.
 
-use std::borrow::Cow;
-
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-use serde_json::value::RawValue;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::Result;
 use crate::protocol::{EncodeFor, Encoded, Mode, Path};
-use crate::types::{
-    ChatRequest, Extra, Json, Message, ParallelToolCalls, Part, Reasoning, ResponseFormat, Role, Tool,
-    ToolCall, ToolChoice, ToolResult, Wire,
-};
+use crate::types::{ChatRequest, Extra, Json, ParallelToolCalls, Part, Tool, Wire};
 
-use super::dialect::{Developer, Dialect, Echo, Lacking, SeedField, StreamUsage, TokenLimit, ToolCallIds};
+use super::dialect::{Dialect, SeedField, StreamUsage, TokenLimit};
+use super::message::Messages;
 use super::options::{Decider, Options};
-use super::part::{Block, Object, Place, check, extras, is_block, is_content, unwritable};
+use super::part::{Object, Place, check, extras, unwritable};
+use super::tool::{Choice, Format, Tools};
 use super::wire::Fields;
 
 /// Writes `request` for `target`.
@@ -51,28 +47,21 @@ fn check_parts(decider: &Decider<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What every writer below needs.
+/// What every writer needs.
 #[derive(Clone, Copy)]
-struct Context<'a> {
-    dialect: &'a Dialect,
-    target: EncodeFor<'a>,
-    has_names: bool,
+pub(super) struct Context<'a> {
+    pub(super) dialect: &'a Dialect,
+    pub(super) target: EncodeFor<'a>,
+    pub(super) has_names: bool,
 }
 
 impl<'a> Context<'a> {
-    fn object<S: Serializer>(
+    pub(super) fn object<S: Serializer>(
         &self,
         serializer: S,
         extra: &'a Extra,
     ) -> std::result::Result<Object<'a, S::SerializeMap>, S::Error> {
         Ok(Object { map: serializer.serialize_map(None)?, extra: extras(extra, self.target) })
-    }
-
-    fn call_id<'b>(&self, id: &'b str) -> Cow<'b, str> {
-        match self.dialect.tool_call_ids {
-            ToolCallIds::Any => Cow::Borrowed(id),
-            ToolCallIds::NineAlphanumeric => nine_alphanumeric(id),
-        }
     }
 }
 
@@ -189,362 +178,6 @@ impl Serialize for IncludeUsage<'_> {
     }
 }
 
-struct Messages<'a> {
-    context: Context<'a>,
-    messages: &'a [Message],
-}
-
-impl Serialize for Messages<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(None)?;
-        for message in self.messages {
-            let mut has_results = false;
-            // Each result is a message of its own here, right after the calls.
-            for part in &message.parts {
-                if let Part::ToolResult(result) = part {
-                    has_results = true;
-                    list.serialize_element(&ResultMessage { context: self.context, result, message })?;
-                }
-            }
-            if !has_results || message.parts.iter().any(|part| is_content(part, self.context.dialect)) {
-                list.serialize_element(&PlainMessage { context: self.context, message })?;
-            }
-        }
-        list.end()
-    }
-}
-
-struct ResultMessage<'a> {
-    context: Context<'a>,
-    result: &'a ToolResult,
-    message: &'a Message,
-}
-
-impl Serialize for ResultMessage<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut object = self.context.object(serializer, &self.result.extra)?;
-        if self.message.role == Role::Tool {
-            for field in extras(&self.message.extra, self.context.target) {
-                if !object.extra.iter().any(|(name, _)| *name == field.0) {
-                    object.extra.push(field);
-                }
-            }
-        }
-        object.put("role", "tool")?;
-        object.put("tool_call_id", &self.context.call_id(&self.result.call_id))?;
-        if !self.context.dialect.lacks(Lacking::MessageName) {
-            object.put_some("name", self.result.name.as_deref())?;
-        }
-        object.put("content", &Content::of(&self.result.content, self.context, ""))?;
-        object.end()
-    }
-}
-
-struct PlainMessage<'a> {
-    context: Context<'a>,
-    message: &'a Message,
-}
-
-impl Serialize for PlainMessage<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let (context, message) = (self.context, self.message);
-        let is_assistant = message.role == Role::Assistant;
-        let mut object = context.object(serializer, &message.extra)?;
-        if is_assistant {
-            object.extra.retain(|(name, _)| !ANSWER_ONLY.contains(name));
-        }
-        object.put("role", role(&message.role, context.dialect))?;
-        object.put_some("name", message.name.as_deref().filter(|_| context.has_names))?;
-        match is_assistant {
-            true => object.put("content", &Content::of(&message.parts, context, None))?,
-            false => object.put("content", &Content::of(&message.parts, context, ""))?,
-        }
-        if let Echo::Fields(names) = context.dialect.echo {
-            for (name, value) in earlier_reasoning(&message.parts, names) {
-                object.put(name, &value)?;
-            }
-        }
-        if !context.dialect.lacks(Lacking::Refusal) {
-            let refusal = message.parts.iter().find_map(|part| match part {
-                Part::Refusal(refusal) => Some(&refusal.text),
-                _ => None,
-            });
-            object.put_some("refusal", refusal)?;
-        }
-        if message.tool_calls().next().is_some() {
-            object.put("tool_calls", &ToolCalls { context, message })?;
-        }
-        object.end()
-    }
-}
-
-/// The reasoning of an earlier answer, as fields of its message.
-fn earlier_reasoning<'a>(
-    parts: &'a [Part],
-    names: &'static [&'static str],
-) -> Vec<(&'static str, Cow<'a, RawValue>)> {
-    let mut fields: Vec<(&'static str, Cow<'a, RawValue>)> = Vec::new();
-    let mut text = Cow::Borrowed("");
-    let own = parts.iter().filter_map(|part| match part {
-        Part::Reasoning(reasoning) => Some(reasoning),
-        _ => None,
-    });
-    for Reasoning { text: readable, state, .. } in own {
-        let state = match state {
-            Some(state) if state.wire != Wire::ChatCompletions => continue,
-            Some(state) if is_block(state) => None,
-            state => state.as_ref(),
-        };
-        match text.is_empty() {
-            true => text = Cow::Borrowed(readable),
-            false => text.to_mut().push_str(readable),
-        }
-        let Some(state) = state else { continue };
-        let stored: Fields<'_> = serde_json::from_str(state.json.as_str()).unwrap_or_default();
-        for (name, value) in stored.0 {
-            let Some(name) = names.iter().find(|own| **own == name) else { continue };
-            match fields.iter_mut().find(|(own, _)| own == name) {
-                Some((_, earlier)) => *earlier = Cow::Owned(joined(earlier, value)),
-                None => fields.push((name, Cow::Borrowed(value))),
-            }
-        }
-    }
-    if let (true, false, Some(name)) = (fields.is_empty(), text.is_empty(), names.first())
-        && let Ok(raw) = serde_json::value::to_raw_value(&*text)
-    {
-        fields.push((name, Cow::Owned(raw)));
-    }
-    fields
-}
-
-/// Two lists are one, and so are two texts.
-fn joined(first: &RawValue, second: &RawValue) -> Box<RawValue> {
-    let lists = || {
-        let first: Vec<&RawValue> = serde_json::from_str(first.get()).ok()?;
-        let second: Vec<&RawValue> = serde_json::from_str(second.get()).ok()?;
-        serde_json::value::to_raw_value(&[first, second].concat()).ok()
-    };
-    let texts = || {
-        let first: String = serde_json::from_str(first.get()).ok()?;
-        let second: String = serde_json::from_str(second.get()).ok()?;
-        serde_json::value::to_raw_value(&(first + &second)).ok()
-    };
-    lists().or_else(texts).unwrap_or_else(|| first.to_owned())
-}
-
-/// Content: text if that says everything, otherwise blocks.
-enum Content<'a> {
-    Nothing(Option<&'static str>),
-    Text(&'a str),
-    Blocks(Context<'a>, &'a [Part]),
-}
-
-impl<'a> Content<'a> {
-    fn of(parts: &'a [Part], context: Context<'a>, nothing: impl Into<Option<&'static str>>) -> Self {
-        let mut content = parts.iter().filter(|part| is_content(part, context.dialect));
-        match (content.next(), content.next()) {
-            (None, _) => Self::Nothing(nothing.into()),
-            (Some(Part::Text(text)), None) if extras(&text.extra, context.target).is_empty() => {
-                Self::Text(&text.text)
-            }
-            (Some(Part::Refusal(refusal)), None) => Self::Text(&refusal.text),
-            _ => Self::Blocks(context, parts),
-        }
-    }
-}
-
-impl Serialize for Content<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        match self {
-            Self::Nothing(nothing) => nothing.serialize(serializer),
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Blocks(context, parts) => serializer.collect_seq(
-                parts.iter().filter(|part| is_content(part, context.dialect)).map(|part| Block {
-                    part,
-                    dialect: context.dialect,
-                    target: context.target,
-                }),
-            ),
-        }
-    }
-}
-
-struct ToolCalls<'a> {
-    context: Context<'a>,
-    message: &'a Message,
-}
-
-impl Serialize for ToolCalls<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.message.tool_calls().map(|call| OneCall { context: self.context, call }))
-    }
-}
-
-struct OneCall<'a> {
-    context: Context<'a>,
-    call: &'a ToolCall,
-}
-
-impl Serialize for OneCall<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        #[derive(serde::Serialize)]
-        struct Function<'a> {
-            name: &'a str,
-            arguments: &'a str,
-        }
-        #[derive(serde::Serialize)]
-        struct Custom<'a> {
-            name: &'a str,
-            input: &'a str,
-        }
-        let (name, written) = (&*self.call.name, &*self.call.arguments);
-        let mut object = self.context.object(serializer, &self.call.extra)?;
-        let is_custom =
-            object.extra.iter().any(|(name, value)| *name == "type" && value.as_str() == "\"custom\"");
-        object.put("id", &self.context.call_id(&self.call.id))?;
-        if is_custom {
-            object.put("custom", &Custom { name, input: written })?;
-        } else {
-            object.put("type", "function")?;
-            let arguments = if written.trim().is_empty() { "{}" } else { written };
-            object.put("function", &Function { name, arguments })?;
-        }
-        object.end()
-    }
-}
-
-struct Tools<'a> {
-    context: Context<'a>,
-    tools: &'a [Tool],
-}
-
-impl Serialize for Tools<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.tools.iter().map(|tool| OneTool { context: self.context, tool }))
-    }
-}
-
-struct OneTool<'a> {
-    context: Context<'a>,
-    tool: &'a Tool,
-}
-
-impl Serialize for OneTool<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        #[derive(serde::Serialize)]
-        struct Function<'a> {
-            name: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            description: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            parameters: Option<&'a Json>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            strict: Option<bool>,
-        }
-        if let Some(builtin) = &self.tool.builtin {
-            return builtin.json.serialize(serializer);
-        }
-        let mut object = self.context.object(serializer, &self.tool.extra)?;
-        object.put("type", "function")?;
-        object.put(
-            "function",
-            &Function {
-                name: &self.tool.name,
-                description: self.tool.description.as_deref(),
-                parameters: self.tool.parameters.as_ref(),
-                strict: self.tool.strict,
-            },
-        )?;
-        object.end()
-    }
-}
-
-struct Choice<'a> {
-    choice: &'a ToolChoice,
-    required: Option<&'static str>,
-}
-
-impl Serialize for Choice<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        #[derive(serde::Serialize)]
-        struct Named<'a> {
-            name: &'a str,
-        }
-        #[derive(serde::Serialize)]
-        struct Function<'a> {
-            r#type: &'static str,
-            function: Named<'a>,
-        }
-        match self.choice {
-            ToolChoice::Auto => "auto".serialize(serializer),
-            ToolChoice::None => "none".serialize(serializer),
-            ToolChoice::Required => self.required.serialize(serializer),
-            ToolChoice::Function(name) => {
-                Function { r#type: "function", function: Named { name } }.serialize(serializer)
-            }
-        }
-    }
-}
-
-struct Format<'a>(&'a ResponseFormat);
-
-impl Serialize for Format<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        #[derive(serde::Serialize)]
-        struct Schema<'a> {
-            name: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            description: Option<&'a str>,
-            schema: &'a Json,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            strict: Option<bool>,
-        }
-        let mut map = serializer.serialize_map(None)?;
-        match self.0 {
-            ResponseFormat::Text => map.serialize_entry("type", "text")?,
-            ResponseFormat::JsonObject => map.serialize_entry("type", "json_object")?,
-            ResponseFormat::JsonSchema { name, description, schema, strict } => {
-                map.serialize_entry("type", "json_schema")?;
-                let schema = Schema { name, description: description.as_deref(), schema, strict: *strict };
-                map.serialize_entry("json_schema", &schema)?;
-            }
-        }
-        map.end()
-    }
-}
-
-fn role<'a>(role: &'a Role, dialect: &Dialect) -> &'a str {
-    match role {
-        Role::System => "system",
-        Role::Developer => match dialect.developer {
-            Developer::Kept => "developer",
-            Developer::AsSystem => "system",
-        },
-        // A tool's message is written result by result; what is left over is the application's own text.
-        Role::User | Role::Tool => "user",
-        Role::Assistant => "assistant",
-        Role::Other(word) => word,
-    }
-}
-
-/// Nine letters or digits, always the same for the same id, so that a result still finds its call.
-fn nine_alphanumeric(id: &str) -> Cow<'_, str> {
-    if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Cow::Borrowed(id);
-    }
-    // FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/ (read 2026-11-23).
-    let mut hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    let mut text = String::with_capacity(9);
-    for _ in 0..9 {
-        let digit = u8::try_from(hash % 36).unwrap_or_default();
-        text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
-        hash /= 36;
-    }
-    Cow::Owned(text)
-}
-
 /// Top-level fields by which services are asked to reason.
 const REASONING_FIELDS: &[&str] = &[
     "reasoning_effort",
@@ -553,16 +186,4 @@ const REASONING_FIELDS: &[&str] = &[
     "enable_thinking",
     "thinking_budget",
     "chat_template_kwargs",
-];
-
-/// Fields of an answer's message that mean nothing in a request; Groq refuses the first:
-/// <https://github.com/vercel/ai/issues> (read 2026-11-23).
-const ANSWER_ONLY: &[&str] = &[
-    "annotations",
-    "executed_tools",
-    "citations",
-    "search_results",
-    "padding",
-    "channel",
-    "reasoning_encrypted",
 ];

@@ -2,12 +2,16 @@
 //!
 //! One format, many accents: a [`Dialect`] names how a service differs. Reading is the same for all of them.
 
+#[macro_use]
+mod value;
+
 mod answer;
 mod calls;
 mod decode;
 mod details;
 mod dialect;
 mod encode;
+mod message;
 mod options;
 mod part;
 mod serve;
@@ -16,6 +20,7 @@ mod stream;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tool;
 mod usage;
 mod wire;
 

@@ -220,7 +220,7 @@ impl Serialize for File<'_> {
             }
             source => {
                 map.serialize_entry("file_data", &Address(source))?;
-                // Data without a name is refused: https://developers.openai.com/api/docs/guides/pdf-files (read 2026-11-23).
+                // OpenAI wants a name beside data.
                 let name = self.0.name.as_deref().unwrap_or_else(|| default_name(source));
                 map.serialize_entry("filename", name)?;
             }

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::Mode;
 use crate::types::{
-    ChatRequest, Effort, Extra, Json, Logprobs, Opaque, ParallelToolCalls, ReasoningOptions, ResponseFormat,
-    Tool, ToolChoice, Wire,
+    ChatRequest, Effort, Extra, Json, Logprobs, Message, Opaque, ParallelToolCalls, ReasoningOptions,
+    ResponseFormat, Tool, ToolChoice, Wire,
 };
 
 use super::serve_message::message;
@@ -183,7 +183,7 @@ fn thinking_object(value: &RawValue) -> Option<ReasoningOptions> {
     }
 }
 
-fn messages(value: &RawValue) -> Result<Vec<crate::types::Message>> {
+fn messages(value: &RawValue) -> Result<Vec<Message>> {
     let list: Vec<&RawValue> = list(value, "messages")?;
     list.into_iter()
         .enumerate()

@@ -1,6 +1,6 @@
 //! Token counts, made inclusive.
 
-use crate::types::{Usage, Usd};
+use crate::types::{Json, Usage, Usd, Wire};
 
 use super::wire::{UsageCounts, into_extra};
 
@@ -8,45 +8,41 @@ use super::wire::{UsageCounts, into_extra};
 pub(super) fn read(counts: UsageCounts<'_>) -> Usage {
     let prompt = counts.prompt_tokens_details;
     let completion = counts.completion_tokens_details;
-    let reasoning = completion.reasoning_tokens.0.or(counts.reasoning_tokens.0);
-    let mut usage = Usage::default();
-    usage.input_tokens = counts.prompt_tokens.0;
-    usage.output_tokens = counts.completion_tokens.0;
-    usage.cache_read_tokens = [
+    let cached = [
         prompt.cached_tokens,
         counts.prompt_cache_hit_tokens,
         counts.num_cached_tokens,
         counts.cached_tokens,
         counts.cache_read_input_tokens,
-    ]
-    .into_iter()
-    .find_map(|count| count.0);
-    usage.cache_write_tokens = prompt.cache_write_tokens.0.or(counts.cache_creation_input_tokens.0);
-    usage.cache_write_1h_tokens = counts.cache_creation.ephemeral_1h_input_tokens.0;
-    usage.reasoning_tokens = reasoning;
-    usage.audio_input_tokens = prompt.audio_tokens.0;
-    usage.audio_output_tokens = completion.audio_tokens.0;
-    usage.image_input_tokens = prompt.image_tokens.0;
-    usage.image_output_tokens = completion.image_tokens.0;
-    usage.web_searches = counts.server_tool_use_details.web_search_requests.0.or(counts.num_search_queries.0);
-    usage.reported_cost = counts.cost.and_then(|cost| dollars(cost.get()));
-    usage.extra = into_extra(counts.rest);
-    if let (Some(cost), None) = (counts.cost, usage.reported_cost)
-        && cost.get() != "null"
-    {
-        usage.extra.insert(
-            crate::types::Wire::ChatCompletions,
-            "cost",
-            crate::types::Json::from(cost.to_owned()),
-        );
+    ];
+    let mut extra = into_extra(counts.rest);
+    let reported_cost = counts.cost.and_then(|cost| dollars(cost.get()));
+    // Perplexity's cost is an object.
+    if let (Some(cost), None) = (counts.cost.filter(|cost| cost.get() != "null"), reported_cost) {
+        extra.insert(Wire::ChatCompletions, "cost", Json::from(cost.to_owned()));
     }
+    let mut usage = Usage {
+        input_tokens: counts.prompt_tokens.0,
+        output_tokens: counts.completion_tokens.0,
+        cache_read_tokens: cached.into_iter().find_map(|count| count.0),
+        cache_write_tokens: prompt.cache_write_tokens.0.or(counts.cache_creation_input_tokens.0),
+        cache_write_1h_tokens: counts.cache_creation.ephemeral_1h_input_tokens.0,
+        reasoning_tokens: completion.reasoning_tokens.0.or(counts.reasoning_tokens.0),
+        audio_input_tokens: prompt.audio_tokens.0,
+        audio_output_tokens: completion.audio_tokens.0,
+        audio_cache_read_tokens: None,
+        image_input_tokens: prompt.image_tokens.0,
+        image_output_tokens: completion.image_tokens.0,
+        web_searches: counts.server_tool_use_details.web_search_requests.0.or(counts.num_search_queries.0),
+        reported_cost,
+        extra,
+    };
     close_gap(&mut usage, counts.total_tokens.0);
     usage
 }
 
-/// Tokens that only `total_tokens` counts: xAI's reasoning (<https://docs.x.ai/docs/guides/reasoning>), Mistral's sound
-/// (<https://docs.mistral.ai/capabilities/audio/>), and hidden thinking, which Gemini's endpoint leaves out of both
-/// (<https://ai.google.dev/gemini-api/docs/openai>) (read 2026-11-23).
+/// Tokens that only `total_tokens` counts: xAI's reasoning, Mistral's sound in the prompt, and the hidden thinking of
+/// Gemini's endpoint. No vendor documents it; their recorded answers agree.
 fn close_gap(usage: &mut Usage, total: Option<u64>) {
     let (Some(input), Some(output), Some(total)) = (usage.input_tokens, usage.output_tokens, total) else {
         return;

@@ -3,8 +3,8 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, TokenLimit};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// Cerebras's OpenAI-compatible API: <https://inference-docs.cerebras.ai/resources/openai> (read 2026-11-23).
-pub(crate) const BUILTIN: Vendor = Vendor {
+/// Cerebras's OpenAI-compatible API: <https://inference-docs.cerebras.ai/resources/openai> (collected 2026-11-22).
+pub const BUILTIN: Vendor = Vendor {
     name: "cerebras",
     aliases: &[],
     title: "Cerebras",

@@ -4,8 +4,8 @@ use crate::protocol::chat_completions::{ChatCompletions, Dialect};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// Any server that imitates OpenAI's API: <https://developers.openai.com/api/docs/api-reference/chat/create> (read 2026-11-23).
-pub(crate) const BUILTIN: Vendor = Vendor {
+/// Any server that imitates OpenAI's API: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22).
+pub const BUILTIN: Vendor = Vendor {
     name: "compatible",
     aliases: &[],
     title: "OpenAI-compatible server",

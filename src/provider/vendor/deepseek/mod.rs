@@ -3,8 +3,8 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// DeepSeek's OpenAI-compatible API: <https://api-docs.deepseek.com/api/create-chat-completion> (read 2026-11-23).
-pub(crate) const BUILTIN: Vendor = Vendor {
+/// DeepSeek's OpenAI-compatible API: <https://api-docs.deepseek.com/api/create-chat-completion> (collected 2026-11-22).
+pub const BUILTIN: Vendor = Vendor {
     name: "deepseek",
     aliases: &[],
     title: "DeepSeek",
@@ -32,3 +32,44 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
     ],
     ..Dialect::PLAIN
 });
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::error::{ErrorKind, Result};
+    use crate::protocol::{EncodeFor, Mode, Protocol as _};
+    use crate::types::{ChatRequest, Effort, Message, Part, ResponseFormat, Role};
+
+    fn written(request: &ChatRequest) -> Result<Value> {
+        let encoded = CHAT.encode_chat(request, EncodeFor::new(BUILTIN.name, "m", Mode::Stream))?;
+        Ok(serde_json::from_slice(&encoded.body).unwrap())
+    }
+
+    #[test]
+    fn reasoning_is_switched_off_and_sent_back_its_way() {
+        let earlier = [Part::from(crate::types::Reasoning::new("why")), Part::text("x")];
+        let ask = ChatRequest::new("deepseek/m")
+            .user("a")
+            .message(Message::new(Role::Assistant, earlier))
+            .user("b");
+
+        let body = written(&ask.reasoning(Effort::None)).unwrap();
+
+        assert_eq!(body["thinking"], json!({"type": "disabled"}));
+        assert_eq!(body["messages"][1]["reasoning_content"], "why");
+    }
+
+    #[test]
+    fn a_schema_is_refused_rather_than_weakened() {
+        let ask = ChatRequest::from(("deepseek/m", "hi"));
+
+        let error =
+            written(&ask.clone().response_format(ResponseFormat::json_schema("s", json!({})))).unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.message().contains("deepseek"), "{}", error.message());
+        assert!(written(&ask.response_format(ResponseFormat::JsonObject)).is_ok());
+    }
+}

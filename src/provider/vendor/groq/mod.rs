@@ -33,3 +33,32 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
     ],
     ..Dialect::PLAIN
 });
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::error::{ErrorKind, Result};
+    use crate::protocol::{EncodeFor, Mode, Protocol as _};
+    use crate::types::{ChatRequest, Message, Part, Role};
+
+    fn written(request: &ChatRequest) -> Result<Value> {
+        let encoded = CHAT.encode_chat(request, EncodeFor::new(BUILTIN.name, "m", Mode::Stream))?;
+        Ok(serde_json::from_slice(&encoded.body).unwrap())
+    }
+
+    #[test]
+    fn what_it_answers_400_to_is_refused_or_left_out() {
+        let mut earlier =
+            Message::new(Role::Assistant, [Part::from(crate::types::Reasoning::new("why")), Part::text("x")]);
+        earlier.name = Some("Ada".into());
+        let ask = ChatRequest::new("groq/m").user("a").message(earlier).user("b");
+
+        let body = written(&ask).unwrap();
+
+        assert_eq!(body["messages"][1], json!({"role": "assistant", "content": "x"}));
+        assert_eq!(written(&ask.clone().n(2)).unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(written(&ask.logprobs(0)).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+}

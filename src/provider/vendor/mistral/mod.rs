@@ -7,8 +7,8 @@ use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::types::Effort;
 
-/// Mistral's OpenAI-compatible API: <https://docs.mistral.ai/api/> (read 2026-11-23).
-pub(crate) const BUILTIN: Vendor = Vendor {
+/// Mistral's OpenAI-compatible API: <https://docs.mistral.ai/api/> (collected 2026-11-22).
+pub const BUILTIN: Vendor = Vendor {
     name: "mistral",
     aliases: &[],
     title: "Mistral",
@@ -42,3 +42,30 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
 });
 
 static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::OutputDimension);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::error::{ErrorKind, Result};
+    use crate::protocol::{EncodeFor, Mode, Protocol as _};
+    use crate::types::{ChatRequest, Tool, ToolChoice};
+
+    fn written(request: &ChatRequest) -> Result<Value> {
+        let encoded = CHAT.encode_chat(request, EncodeFor::new(BUILTIN.name, "m", Mode::Stream))?;
+        Ok(serde_json::from_slice(&encoded.body).unwrap())
+    }
+
+    #[test]
+    fn seed_and_forced_tool_are_spelled_its_way() {
+        let ask = ChatRequest::from(("mistral/m", "hi")).seed(7).reasoning(Effort::Low);
+        let ask = ask.tool(Tool::function("f", "d", json!({}))).tool_choice(ToolChoice::Required);
+
+        let body = written(&ask).unwrap();
+
+        assert_eq!((&body["random_seed"], &body["tool_choice"]), (&json!(7), &json!("any")));
+        assert_eq!((&body["reasoning_effort"], &body["stream_options"]), (&json!("high"), &Value::Null));
+        assert_eq!(written(&ask.logprobs(1)).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+}

@@ -6,8 +6,8 @@ use crate::protocol::chat_completions::{
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// OpenAI's OpenAI-compatible API: <https://developers.openai.com/api/docs/api-reference/chat/create> (read 2026-11-23).
-pub(crate) const BUILTIN: Vendor = Vendor {
+/// OpenAI's chat completions: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22).
+pub const BUILTIN: Vendor = Vendor {
     name: "openai",
     aliases: &[],
     title: "OpenAI",

@@ -6,8 +6,8 @@ use crate::protocol::chat_completions::{
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// OpenRouter's OpenAI-compatible API: <https://openrouter.ai/docs/api-reference/overview> (read 2026-11-23).
-pub(crate) const BUILTIN: Vendor = Vendor {
+/// OpenRouter's OpenAI-compatible API: <https://openrouter.ai/docs/api-reference/overview> (collected 2026-11-22).
+pub const BUILTIN: Vendor = Vendor {
     name: "openrouter",
     aliases: &[],
     title: "OpenRouter",

@@ -4,8 +4,8 @@ use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking,
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// Alibaba Model Studio (Qwen)'s OpenAI-compatible API: <https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference> (read 2026-11-23).
-pub(crate) const BUILTIN: Vendor = Vendor {
+/// Alibaba Model Studio (Qwen)'s OpenAI-compatible API: <https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference> (collected 2026-11-22).
+pub const BUILTIN: Vendor = Vendor {
     name: "qwen",
     aliases: &["dashscope"],
     title: "Alibaba Model Studio (Qwen)",

@@ -4,8 +4,8 @@ use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking,
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// Together AI's OpenAI-compatible API: <https://docs.together.ai/reference/chat-completions-1> (read 2026-11-23).
-pub(crate) const BUILTIN: Vendor = Vendor {
+/// Together AI's OpenAI-compatible API: <https://docs.together.ai/reference/chat-completions-1> (collected 2026-11-22).
+pub const BUILTIN: Vendor = Vendor {
     name: "together",
     aliases: &["together_ai"],
     title: "Together AI",

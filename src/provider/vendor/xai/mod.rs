@@ -3,8 +3,8 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, TokenLimit};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// xAI's OpenAI-compatible API: <https://docs.x.ai/docs/api-reference> (read 2026-11-23).
-pub(crate) const BUILTIN: Vendor = Vendor {
+/// xAI's OpenAI-compatible API: <https://docs.x.ai/docs/api-reference> (collected 2026-11-22).
+pub const BUILTIN: Vendor = Vendor {
     name: "xai",
     aliases: &[],
     title: "xAI",
