@@ -4,7 +4,7 @@ use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking,
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Cerebras's OpenAI-compatible API: <https://inference-docs.cerebras.ai/resources/openai> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "cerebras",
     aliases: &[],
     title: "Cerebras",

@@ -5,7 +5,7 @@ use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Any server that imitates OpenAI's API: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "compatible",
     aliases: &[],
     title: "OpenAI-compatible server",

@@ -4,7 +4,7 @@ use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking,
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// DeepSeek's OpenAI-compatible API: <https://api-docs.deepseek.com/api/create-chat-completion> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "deepseek",
     aliases: &[],
     title: "DeepSeek",

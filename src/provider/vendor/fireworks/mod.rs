@@ -5,7 +5,7 @@ use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Fireworks AI's OpenAI-compatible API: <https://docs.fireworks.ai/api-reference/post-chatcompletions> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "fireworks",
     aliases: &["fireworks_ai"],
     title: "Fireworks AI",

@@ -5,7 +5,7 @@ use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// llama.cpp's OpenAI-compatible API: <https://github.com/ggml-org/llama.cpp/tree/master/tools/server> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "llamacpp",
     aliases: &["llama_cpp"],
     title: "llama.cpp",

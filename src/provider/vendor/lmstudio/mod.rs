@@ -5,7 +5,7 @@ use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// LM Studio's OpenAI-compatible API: <https://lmstudio.ai/docs/developer/openai-compat> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "lmstudio",
     aliases: &["lm_studio"],
     title: "LM Studio",

@@ -8,7 +8,7 @@ use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::types::Effort;
 
 /// Mistral's OpenAI-compatible API: <https://docs.mistral.ai/api/> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "mistral",
     aliases: &[],
     title: "Mistral",

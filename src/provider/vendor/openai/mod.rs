@@ -7,7 +7,7 @@ use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// OpenAI's chat completions: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "openai",
     aliases: &[],
     title: "OpenAI",

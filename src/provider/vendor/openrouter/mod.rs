@@ -7,7 +7,7 @@ use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// OpenRouter's OpenAI-compatible API: <https://openrouter.ai/docs/api-reference/overview> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "openrouter",
     aliases: &[],
     title: "OpenRouter",

@@ -5,7 +5,7 @@ use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Alibaba Model Studio (Qwen)'s OpenAI-compatible API: <https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "qwen",
     aliases: &["dashscope"],
     title: "Alibaba Model Studio (Qwen)",

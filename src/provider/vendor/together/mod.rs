@@ -5,7 +5,7 @@ use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Together AI's OpenAI-compatible API: <https://docs.together.ai/reference/chat-completions-1> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "together",
     aliases: &["together_ai"],
     title: "Together AI",

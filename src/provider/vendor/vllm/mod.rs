@@ -5,7 +5,7 @@ use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// vLLM's OpenAI-compatible API: <https://docs.vllm.ai/en/latest/serving/openai_compatible_server/> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "vllm",
     aliases: &[],
     title: "vLLM",

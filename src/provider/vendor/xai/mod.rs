@@ -4,7 +4,7 @@ use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking,
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// xAI's OpenAI-compatible API: <https://docs.x.ai/docs/api-reference> (collected 2026-11-22).
-pub const BUILTIN: Vendor = Vendor {
+pub(crate) const BUILTIN: Vendor = Vendor {
     name: "xai",
     aliases: &[],
     title: "xAI",
