@@ -1,7 +1,13 @@
 //! CPU time of the whole pipeline against a loopback vendor, beside plain reqwest and `serde_json::Value` doing the same
 //! call, both in the same run on one thread with 64 calls in flight. Only ratios mean something.
 
-#![expect(clippy::expect_used, clippy::float_arithmetic, clippy::print_stdout, reason = "a measurement")]
+#![expect(
+    clippy::expect_used,
+    clippy::float_arithmetic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a measurement"
+)]
 
 mod support;
 

@@ -1,7 +1,5 @@
 //! Deciding between 10, 171 and 1000 targets: constraints, then policy.
 
-#![expect(clippy::expect_used, clippy::cast_possible_truncation, reason = "a measurement")]
-
 use std::hint::black_box;
 use std::time::SystemTime;
 

@@ -1,6 +1,6 @@
 //! Streams through the client: commitment, truncation, idleness, dropping, cost. In virtual time.
 
-#![expect(clippy::unwrap_used, reason = "a test target may panic")]
+#![expect(clippy::unwrap_used, clippy::unreachable, reason = "a test target may panic")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! The laws every policy keeps, and what the two of this crate promise.
 
-#![expect(clippy::unwrap_used, reason = "a test target may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test target may panic")]
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,6 +1,12 @@
 //! A loopback vendor that costs almost nothing, and the CPU time of one thread.
 
-#![allow(dead_code, clippy::allow_attributes, reason = "each bench uses its part")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "each bench uses its part"
+)]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,12 +16,12 @@ use std::thread;
 use std::time::Duration;
 
 /// The request both sides send: about 1 KB of JSON.
-pub fn prompt() -> String {
+pub(crate) fn prompt() -> String {
     "Summarise the following notes in one sentence. ".repeat(17)
 }
 
 /// A chat completion of about 1 KB, as OpenAI's reference shows it.
-pub fn completion() -> String {
+pub(crate) fn completion() -> String {
     let text = "The notes describe a plan. ".repeat(20);
     let body = format!(
         concat!(
@@ -36,7 +42,7 @@ pub fn completion() -> String {
 }
 
 /// The events of a streamed completion: a role, `chunks` pieces of text, a finish, usage, the end.
-pub fn events(chunks: usize) -> Vec<String> {
+pub(crate) fn events(chunks: usize) -> Vec<String> {
     let head = r#"{"id":"chatcmpl-123","object":"chat.completion.chunk","created":1694268190,"model":"gpt-4.1-2025-04-14","service_tier":"default","system_fingerprint":"fp_44709d6fcb""#;
     let mut events = vec![format!(
         r#"{head},"choices":[{{"index":0,"delta":{{"role":"assistant","content":"","refusal":null}},"logprobs":null,"finish_reason":null}}],"usage":null,"obfuscation":"a1"}}"#
@@ -57,7 +63,7 @@ pub fn events(chunks: usize) -> Vec<String> {
 }
 
 /// A streamed response, one HTTP chunk for each event.
-pub fn stream(chunks: usize) -> Vec<Vec<u8>> {
+pub(crate) fn stream(chunks: usize) -> Vec<Vec<u8>> {
     let mut pieces = vec![
         b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_vec(),
     ];
@@ -70,18 +76,18 @@ pub fn stream(chunks: usize) -> Vec<Vec<u8>> {
 
 /// A server that answers every request with the same pieces, one write for each. One thread per connection, so that
 /// its CPU time never counts as the client's.
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     stop: Arc<AtomicBool>,
 }
 
 impl Server {
-    pub fn start(pieces: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn start(pieces: Vec<Vec<u8>>) -> Self {
         Self::paced(pieces, None)
     }
 
     /// As `start`; a stream stays open for `hold` after its first `before` pieces.
-    pub fn paced(pieces: Vec<Vec<u8>>, hold: Option<(usize, Duration)>) -> Self {
+    pub(crate) fn paced(pieces: Vec<Vec<u8>>, hold: Option<(usize, Duration)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let stop = Arc::new(AtomicBool::new(false));
@@ -101,7 +107,7 @@ impl Server {
         Self { address, stop }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
 }
@@ -134,7 +140,6 @@ fn serve(mut connection: TcpStream, pieces: &[Vec<u8>], hold: Option<(usize, Dur
             if let Some((before, pause)) = hold
                 && number == before
             {
-                #[expect(clippy::disallowed_methods, reason = "a server on a thread of its own")]
                 thread::sleep(pause);
             }
             if connection.write_all(piece).is_err() {
@@ -152,13 +157,13 @@ fn request_length(buffer: &[u8]) -> Option<usize> {
 }
 
 /// CPU time of the calling thread in nanoseconds, from Linux's scheduler statistics.
-pub fn thread_cpu_ns() -> u64 {
+pub(crate) fn thread_cpu_ns() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("these benches run on Linux");
     text.split(' ').next().and_then(|first| first.parse().ok()).expect("a number")
 }
 
 /// The median.
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -143,7 +143,7 @@ impl RetryPolicy {
 
 /// Uniform in `[0, ceiling)`.
 fn draw_below(ceiling: Duration, chance: u64) -> Duration {
-    let nanos = u128::from(chance) * ceiling.as_nanos() >> 64;
+    let nanos = (u128::from(chance) * ceiling.as_nanos()) >> 64;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 

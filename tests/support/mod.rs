@@ -7,15 +7,15 @@ use std::time::{Duration, SystemTime};
 
 use polyroute::telemetry::{Event, Observer};
 use polyroute::testing::VirtualClock;
-use polyroute::types::{Attempt, AttemptReason, Outcome};
+use polyroute::types::Attempt;
 use polyroute::{Client, ClientBuilder};
 
 /// Remembers everything it is told, as short lines.
 #[derive(Clone, Debug, Default)]
-pub struct Notes(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
 
 impl Notes {
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 }
@@ -35,17 +35,17 @@ impl Observer for Notes {
 }
 
 /// A clock that jumps from timer to timer, on 2026-11-18.
-pub fn virtual_clock() -> VirtualClock {
+pub(crate) fn virtual_clock() -> VirtualClock {
     VirtualClock::automatic(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000))
 }
 
 /// A builder in virtual time with repeatable chance.
-pub fn builder(clock: &VirtualClock) -> ClientBuilder {
+pub(crate) fn builder(clock: &VirtualClock) -> ClientBuilder {
     Client::builder().clock(clock.clone()).seed(7)
 }
 
 /// The attempts as `target reason outcome`.
-pub fn trace(attempts: &[Attempt]) -> Vec<String> {
+pub(crate) fn trace(attempts: &[Attempt]) -> Vec<String> {
     attempts
         .iter()
         .map(|attempt| format!("{} {} {}", attempt.target, attempt.reason.as_str(), attempt.outcome.as_str()))
@@ -53,9 +53,6 @@ pub fn trace(attempts: &[Attempt]) -> Vec<String> {
 }
 
 /// Runs on one thread, so that order is repeatable.
-pub fn run<F: Future>(future: F) -> F::Output {
+pub(crate) fn run<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
-
-pub const ANSWERED: Outcome = Outcome::Answered;
-pub const FAILOVER: AttemptReason = AttemptReason::Failover;
