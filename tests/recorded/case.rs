@@ -19,6 +19,8 @@ pub(crate) struct Case {
     pub(crate) stream: bool,
     /// Where it was sent, without the query.
     pub(crate) path: String,
+    /// What was sent, where the recording has it.
+    pub(crate) request: Option<Value>,
     /// The answer's status.
     pub(crate) status: u16,
     /// The answer's headers.
@@ -50,6 +52,7 @@ impl Case {
             api: text("/api")?.to_owned(),
             stream: case["stream"].as_bool().ok_or("stream is missing")?,
             path: path.split_once('?').map_or(path, |(path, _)| path).to_owned(),
+            request: Some(case["request"]["body"].clone()).filter(Value::is_object),
             status: status.ok_or("the status is missing")?,
             headers: headers
                 .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))

@@ -11,6 +11,7 @@ mod case;
 mod compare;
 mod own;
 mod replay;
+mod roundtrip;
 
 use std::io::Write as _;
 
@@ -42,6 +43,23 @@ fn every_recorded_answer_is_understood() {
         .expect("standard output is open");
     assert!(supported > 0, "the folder holds no recordings that are supported");
     assert!(failures.is_empty(), "{} recordings are misunderstood", failures.len());
+}
+
+#[test]
+fn every_recorded_request_comes_back_the_same() {
+    let cases = match std::env::var_os("POLYROUTE_FIXTURES") {
+        Some(folder) => Case::read_all(folder.as_ref()).expect("the recordings can be read"),
+        None => own::cases(),
+    };
+    let (compared, failures) = roundtrip::check(&cases);
+
+    let mut out = std::io::stdout();
+    for failure in &failures {
+        writeln!(out, "{failure}").expect("standard output is open");
+    }
+    writeln!(out, "recorded requests: {compared} read and written back").expect("standard output is open");
+    assert!(compared > 0, "no case has a request in OpenAI's format");
+    assert!(failures.is_empty(), "{} requests came back changed", failures.len());
 }
 
 /// How many of `cases` are supported, and what is wrong with which.

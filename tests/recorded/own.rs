@@ -89,11 +89,38 @@ pub(crate) fn cases() -> Vec<Case> {
         let kind = if stream && status == 200 { "text/event-stream" } else { "application/json" };
         let case = json!({
             "id": format!("own-{api}-{stream}-{status}"), "provider": "own", "api": api, "stream": stream,
-            "request": {"path_and_query": format!("/v1/{api}")},
+            "request": {"path_and_query": format!("/v1/{api}"), "body": request(api)},
             "response": {"status": status, "headers": {"content-type": kind}, "body_text": body},
             "expect": expect,
         });
         Case::from_json(&case).expect("a case is well formed")
     })
     .collect()
+}
+
+/// A request that uses most of what OpenAI's reference offers, and a field it does not know.
+fn request(api: &str) -> Value {
+    if api != "chat_completions" {
+        return Value::Null;
+    }
+    json!({
+        "model": "m-1", "temperature": 0.25, "top_p": 1, "max_completion_tokens": 100, "seed": 7, "stop": ["END"],
+        "parallel_tool_calls": false, "tool_choice": {"type": "function", "function": {"name": "weather"}},
+        "response_format": {"type": "json_schema", "json_schema": {"name": "s", "strict": true,
+            "schema": {"type": "object", "properties": {"z": {"type": "number"}, "a": {}}}}},
+        "tools": [{"type": "function", "function": {"name": "weather", "description": "d", "strict": true,
+            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}],
+        "user": "u-1", "a_field_of_next_year": {"deep": [1, 2.5, null]},
+        "messages": [
+            {"role": "system", "content": "Be brief.", "name": "house"},
+            {"role": "user", "content": [
+                {"type": "text", "text": "What is this?"},
+                {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "low"}}]},
+            {"role": "assistant", "content": "Looking.", "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{\"city\": \"Ulm\"}"}},
+                {"id": "c2", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "c1", "content": "12 °C"},
+            {"role": "tool", "tool_call_id": "c2", "content": "unknown city"},
+        ],
+    })
 }

@@ -58,7 +58,14 @@ pub(super) fn decode(body: &[u8]) -> Result<Reply> {
         reply.message = message(main.message);
     }
     reply.alternatives = choices.map(alternative).collect();
-    Ok(reply)
+    // Fields of the wrong type read as absent; when nothing is left, it was no answer.
+    let says_something =
+        !reply.message.parts.is_empty() || reply.finish_reason_raw.is_some() || reply.usage.is_some();
+    if says_something {
+        Ok(reply)
+    } else {
+        Err(Error::new(ErrorKind::InvalidResponse, "the answer says nothing"))
+    }
 }
 
 fn alternative(choice: Choice<'_>) -> Alternative {

@@ -103,6 +103,8 @@ fn an_error_in_a_successful_answer_is_an_error() {
             ErrorKind::Overloaded,
         ),
         (json!({"choices": []}), ErrorKind::InvalidResponse),
+        (json!({"choices": [[[]]]}), ErrorKind::InvalidResponse),
+        (json!({"choices": ["text"]}), ErrorKind::InvalidResponse),
         (json!({}), ErrorKind::InvalidResponse),
         (json!([]), ErrorKind::InvalidResponse),
     ] {
