@@ -155,10 +155,26 @@ fn compare(
     );
 }
 
+/// What a client costs before its first call: the system's TLS roots must not be part of it.
+fn build_cost() {
+    let rounds = |work: fn()| {
+        let each = || {
+            let before = thread_cpu_ns();
+            work();
+            (thread_cpu_ns() - before) as f64 / 1_000_000.0
+        };
+        median((0..7).map(|_| each()).collect())
+    };
+    let ours = rounds(|| drop(black_box(client("https://api.openai.com/v1"))));
+    let roots = rounds(|| drop(black_box(reqwest::Client::builder().no_proxy().build())));
+    println!("building a client: {ours:.2} ms CPU; reqwest with the system's TLS roots: {roots:.2} ms CPU");
+}
+
 fn overhead(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let prompt = prompt();
 
+    build_cost();
     let whole = Server::start(vec![completion().into_bytes()]);
     let (url, client, plain) = (whole.url(), client(&whole.url()), plain());
     compare(

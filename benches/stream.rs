@@ -7,13 +7,16 @@ mod support;
 use std::alloc::System;
 use std::collections::VecDeque;
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use polyroute::protocol::Protocol;
 use polyroute::provider::vendor;
 use polyroute::transport::SseDecoder;
+use polyroute::{Client, Settings};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use support::events;
+use support::{Server, events};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -34,7 +37,34 @@ fn decode(protocol: &dyn Protocol, bytes: &[u8], piece: usize) -> usize {
     count + ready.len()
 }
 
+/// Opens `count` streams, each on a connection of its own, and counts the memory they hold once their first text has come.
+fn held(count: usize) {
+    let server = Server::paced(support::stream(64), Some((40, Duration::from_secs(5))));
+    let client = Client::builder()
+        .vendor(Settings::vendor("openai").api_key("sk-bench").base_url(server.url()))
+        .build()
+        .expect("a client");
+    let prompt = support::prompt();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        // The first connection sets up what all of them share.
+        drop(client.chat_stream(("openai/gpt-4.1", prompt.as_str())).await.expect("a stream"));
+        let region = Region::new(ALLOCATOR);
+        let opened: FuturesUnordered<_> =
+            (0..count).map(|_| client.chat_stream(("openai/gpt-4.1", prompt.as_str()))).collect();
+        let streams: Vec<_> = opened.collect().await;
+        assert!(streams.iter().all(Result::is_ok));
+        let change = region.change();
+        let bytes = change.bytes_allocated as f64 + change.bytes_reallocated as f64 - change.bytes_deallocated as f64;
+        println!(
+            "{count} open streams hold {:.1} KB per stream, the loopback server's buffers included (limit 37 KB)",
+            bytes / count as f64 / 1000.0
+        );
+    });
+}
+
 fn stream(criterion: &mut Criterion) {
+    held(1000);
     let bytes = events(CHUNKS).concat().into_bytes();
     let chat = vendor::find("openai").and_then(|vendor| vendor.chat).expect("OpenAI speaks chat");
     let mut group = criterion.benchmark_group("stream");

@@ -91,6 +91,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let stop = Arc::new(AtomicBool::new(false));
+        let pieces = Arc::new(pieces);
         let stopped = Arc::clone(&stop);
         thread::spawn(move || {
             for connection in listener.incoming() {
@@ -98,7 +99,7 @@ impl Server {
                     return;
                 }
                 let Ok(connection) = connection else { return };
-                let pieces = pieces.clone();
+                let pieces = Arc::clone(&pieces);
                 let _ = thread::Builder::new()
                     .stack_size(64 << 10)
                     .spawn(move || serve(connection, &pieces, hold));
