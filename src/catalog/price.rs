@@ -245,7 +245,11 @@ impl Price {
 
     /// About what a request costs, without caches, tools or a service tier; `None` when unknown.
     pub fn estimate(&self, input_tokens: u64, output_tokens: u64, at: SystemTime) -> Option<Usd> {
-        let (input, output, request) = if self.variants.is_none() {
+        // Service tiers do not matter to a request that names none.
+        let is_plain = self.variants.as_deref().is_none_or(|variants| {
+            variants.tiers.is_empty() && variants.schedule.is_empty() && variants.upcoming.is_empty()
+        });
+        let (input, output, request) = if is_plain {
             if self.currency.is_some() {
                 return None;
             }

@@ -68,10 +68,12 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
             }
         };
     let Kept { candidates, rejected, .. } = filter(facts, &candidates);
-    let mut decision = Decision::new(route, policy.name().to_owned());
+    let mut decision = Decision::new(route, policy.name());
     decision.rejected = rejected;
-    let mut targets: Vec<PlannedTarget> = Vec::new();
-    for choice in policy.plan(facts, &candidates).choices {
+    let choices = policy.plan(facts, &candidates).choices;
+    let mut targets: Vec<PlannedTarget> = Vec::with_capacity(choices.len());
+    decision.ranked.reserve_exact(choices.len());
+    for choice in choices {
         // A policy of the application may break the laws; a choice that is no candidate, or a second time, is dropped.
         let Some(candidate) = candidates.get(choice.candidate) else { continue };
         if targets.iter().any(|known| known.target == candidate.target) {

@@ -41,11 +41,10 @@ pub(super) enum Meaning<'a> {
 impl Registry {
     /// The provider of this name or alias, with its own name.
     pub(super) fn provider(&self, name: &str) -> Option<(&str, &Registered)> {
-        let own = match self.aliases.get(name) {
-            Some(own) if !self.providers.contains_key(name) => own.as_str(),
-            _ => name,
-        };
-        self.providers.get_key_value(own).map(|(name, registered)| (name.as_str(), registered))
+        let known = self.providers.get_key_value(name);
+        known
+            .or_else(|| self.providers.get_key_value(self.aliases.get(name)?))
+            .map(|(name, registered)| (name.as_str(), registered))
     }
 
     /// What `model` means: a route's name, or `provider/model` of a registered provider.

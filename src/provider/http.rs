@@ -29,7 +29,9 @@ pub struct HttpProvider {
     /// The address of the path that never changes; most vendors have one.
     fixed: OnceLock<(&'static str, Url)>,
     credential: Option<Arc<Credential>>,
+    /// Everything a request's head says, for each way of answering.
     headers: HeaderMap,
+    stream_headers: HeaderMap,
     limits: Limits,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
@@ -84,12 +86,19 @@ impl HttpProvider {
                 )));
             }
         };
+        let headers = fixed_headers(vendor, settings, credential.as_deref())?;
+        let accepting = |media_type| {
+            let mut headers = headers.clone();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(media_type));
+            headers
+        };
         Ok(Self {
             vendor,
+            headers: accepting("application/json"),
+            stream_headers: accepting("text/event-stream"),
             base: parse_base_url(&base, settings.plain_http)
                 .map_err(|error| configuration(format!("{name}: {}", error.message())))?,
             fixed: OnceLock::new(),
-            headers: fixed_headers(vendor, settings, credential.as_deref())?,
             credential,
             limits: settings.limits,
             name,
@@ -116,9 +125,11 @@ impl HttpProvider {
         }
     }
 
-    async fn send(&self, encoded: Encoded, accept: &'static str) -> Result<HttpResponse> {
-        let mut headers = self.headers.clone();
-        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+    async fn send(&self, encoded: Encoded, mode: Mode) -> Result<HttpResponse> {
+        let mut headers = match mode {
+            Mode::Whole => self.headers.clone(),
+            Mode::Stream => self.stream_headers.clone(),
+        };
         for (name, value) in &encoded.headers {
             let value = HeaderValue::from_str(value).map_err(|_| {
                 Error::new(ErrorKind::InvalidRequest, "a header of the request cannot be sent")
@@ -243,7 +254,7 @@ impl Provider for HttpProvider {
     async fn chat(&self, call: Call<'_>) -> Result<Reply> {
         let (mut encoded, chat) = self.encode(call, Mode::Whole)?;
         let adaptations = std::mem::take(&mut encoded.adaptations);
-        let response = self.send(encoded, "application/json").await?;
+        let response = self.send(encoded, Mode::Whole).await?;
         let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
         let mut reply = self.read_reply(response, chat).await?;
         reply.adaptations = adaptations;
@@ -253,7 +264,7 @@ impl Provider for HttpProvider {
     async fn chat_stream(&self, call: Call<'_>) -> Result<ReplyStream> {
         let (mut encoded, chat) = self.encode(call, Mode::Stream)?;
         let adaptations = std::mem::take(&mut encoded.adaptations);
-        let response = self.send(encoded, "text/event-stream").await?;
+        let response = self.send(encoded, Mode::Stream).await?;
         let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
         let mut stream = match media_type(&response.headers) {
             // Some servers answer a request for a stream in one piece.
@@ -295,7 +306,7 @@ impl Provider for HttpProvider {
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no embeddings", self.name)))?;
         let target = EncodeFor::new(&self.name, call.model, Mode::Whole);
         let encoded = embed.encode_embed(call.request, target)?;
-        let response = self.send(encoded, "application/json").await?;
+        let response = self.send(encoded, Mode::Whole).await?;
         let response = self.check_status(response, |body| embed.decode_failure(body)).await?;
         let (status, headers, bytes) = self.read_json(response).await?;
         let mut reply = embed

@@ -25,7 +25,7 @@ use crate::types::Attempt;
 /// * no candidates, empty plan.
 pub trait RoutingPolicy: std::fmt::Debug + Send + Sync {
     /// Its name, for decisions and telemetry. Constant.
-    fn name(&self) -> &str;
+    fn name(&self) -> &'static str;
 
     /// Ranks `candidates`, best first. A plan may leave candidates out: they are then never tried.
     ///

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::OnceLock;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -58,6 +58,8 @@ impl ReqwestTransport {
             .user_agent(concat!("polyroute/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            // Retries are the client's, where each attempt is counted; reqwest's own would also copy every request.
+            .retry(reqwest::retry::never())
             .no_proxy()
             .connect_timeout(self.options.connect_timeout)
             .pool_idle_timeout(self.options.pool_idle_timeout)
@@ -100,32 +102,39 @@ impl Transport for ReqwestTransport {
         *sent.body_mut() = Some(request.body.into());
         let response = client.execute(sent).await.map_err(|error| self.explain(error))?;
         let (head, body) = http::Response::from(response).into_parts();
-        Ok(HttpResponse::new(head.status.as_u16(), head.headers, Body::new(Pieces(body))))
+        Ok(HttpResponse::new(head.status.as_u16(), head.headers, Body::new(Pieces { body, ended: false })))
     }
 }
 
-/// The data frames of a reqwest body.
-struct Pieces(reqwest::Body);
+/// The data frames of a reqwest body, until its end is known.
+struct Pieces {
+    body: reqwest::Body,
+    ended: bool,
+}
 
 impl Stream for Pieces {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            return match Pin::new(&mut self.0).poll_frame(context) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(None) => Poll::Ready(None),
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => Poll::Ready(Some(Ok(data))),
-                    Err(_trailers) => continue,
-                },
-                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Error::new(
-                    ErrorKind::Connection,
-                    "the connection broke in the middle of the answer",
-                )
-                .with_source(error.without_url())))),
-            };
+        while !self.ended {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                None => self.ended = true,
+                Some(Ok(frame)) => {
+                    // With a known length the last piece is known to be the last; asking again would cost a wake-up.
+                    self.ended = self.body.is_end_stream();
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+                Some(Err(error)) => {
+                    self.ended = true;
+                    let broken =
+                        Error::new(ErrorKind::Connection, "the connection broke in the middle of the answer");
+                    return Poll::Ready(Some(Err(broken.with_source(error.without_url()))));
+                }
+            }
         }
+        Poll::Ready(None)
     }
 }
 

@@ -19,8 +19,10 @@ use super::wire::{
 
 /// Reads a whole answer.
 pub(super) fn decode(body: &[u8]) -> Result<Reply> {
-    let answer: Answer<'_> =
-        serde_json::from_slice(body).map_err(|error| unreadable("the answer", &error))?;
+    // One check of the whole body is cheaper than one for each string in it.
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Error::new(ErrorKind::InvalidResponse, "the answer is not UTF-8 text"))?;
+    let answer: Answer<'_> = serde_json::from_str(text).map_err(|error| unreadable("the answer", &error))?;
     if answer.error.is_some_and(|error| error.get() != "null") {
         return Err(WireFailure::parse(body).into_error(200));
     }

@@ -241,7 +241,7 @@ macro_rules! open_object {
                                 $($skip => drop(object.next_value::<IgnoredAny>()?),)*
                                 _ => {
                                     let value: &'de RawValue = object.next_value()?;
-                                    if value.get() != "null" {
+                                    if !matches!(value.get(), "null" | "[]") {
                                         read.rest.push((key, value));
                                     }
                                 }
