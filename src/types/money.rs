@@ -168,6 +168,16 @@ pub enum PriceSource {
     Provider,
 }
 
+impl fmt::Display for PriceSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Catalogue(day) => write!(f, "built-in price as of {day}"),
+            Self::Application => f.write_str("price set by the application"),
+            Self::Provider => f.write_str("as the provider reported it"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
