@@ -18,6 +18,8 @@ pub mod testing;
 pub mod transport;
 pub mod types;
 
+pub use async_trait::async_trait;
+pub use catalog::Price;
 pub use client::{CallableModel, Client, ClientBuilder};
 pub use error::{Error, ErrorKind, Result};
 pub use provider::{Provider, Settings};
