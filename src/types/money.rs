@@ -17,10 +17,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// let price: Usd = "0.0375".parse()?;
 /// assert_eq!(price.pico(), 37_500_000_000);
 /// assert_eq!(price.to_string(), "$0.0375");
-/// assert_eq!(format!("{price:.2}"), "$0.04");
+/// assert_eq!(format!("{price:.2} {price:?}"), "$0.04 $0.0375");
 /// # Ok::<(), polyroute::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Usd {
     pico: i128,
 }
@@ -116,6 +116,13 @@ impl fmt::Display for Usd {
             "" => write!(f, "{sign}${whole}"),
             trimmed => write!(f, "{sign}${whole}.{trimmed}"),
         }
+    }
+}
+
+impl fmt::Debug for Usd {
+    /// As `Display`: a count of picodollars is hard to read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 
