@@ -119,7 +119,10 @@ impl ClientBuilder {
     /// Sets or replaces a price; `target` is `provider/model`.
     pub fn price(mut self, target: &str, price: Price) -> Self {
         self.catalogue = self.catalogue.and_then(|catalogue| {
-            let target: Target = target.parse()?;
+            let named = |error: Error| {
+                Error::new(ErrorKind::Configuration, format!("price of {target:?}: {}", error.message()))
+            };
+            let target: Target = target.parse().map_err(named)?;
             Ok(catalogue.with_price(target.provider(), target.model(), price))
         });
         self

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::provider::Provider;
-use crate::provider::vendor;
+use crate::provider::{KeyStyle, Provider, vendor};
 use crate::routing::{Candidate, RoutingPolicy};
 use crate::types::Target;
 
@@ -76,15 +75,22 @@ impl Registry {
 
     fn unknown_provider(&self, provider: &str, model: &str) -> Error {
         match vendor::find(provider) {
-            Some(vendor) if vendor.chat.is_none() => self.unknown(
+            Some(vendor) if vendor.base_url.is_empty() || vendor.chat.is_none() => self.unknown(
                 model,
                 &format!(
-                    "; {} is known by its prices only, register a provider of your own for it",
-                    vendor.name
+                    "; {} is not registered, add .vendor(Settings::compatible({:?}, \"https://...\")) if it speaks \
+                     chat completions, or a provider of your own",
+                    vendor.title, vendor.name
                 ),
             ),
-            Some(vendor) if vendor.key_env.is_empty() => self
-                .unknown(model, &format!("; register it with .vendor(Settings::vendor({:?}))", vendor.name)),
+            Some(vendor) if vendor.key == KeyStyle::OptionalBearer => self.unknown(
+                model,
+                &format!(
+                    "; {} is not registered, add .vendor(Settings::vendor({:?})), which needs no key, or \
+                     .discover_local().await",
+                    vendor.title, vendor.name
+                ),
+            ),
             Some(vendor) => self.unknown(
                 model,
                 &format!(
@@ -107,6 +113,9 @@ impl Registry {
             message.push_str(&near.join(" or "));
             message.push('?');
         } else if advice.is_empty() {
+            if !model.contains('/') {
+                message.push_str("; a model is written with its provider, such as openai/gpt-5");
+            }
             message.push_str(&format!(
                 "; the providers are [{}], the routes are [{}]",
                 self.provider_names().join(", "),

@@ -57,7 +57,8 @@ impl HttpProvider {
         }
         if vendor.chat.is_none() && vendor.embed.is_none() {
             return Err(configuration(format!(
-                "{} is known by its prices only; register a provider of your own under this name",
+                "{} is known by its prices only; use Settings::compatible if it speaks chat completions, or a \
+                 provider of your own under this name",
                 vendor.name
             )));
         }

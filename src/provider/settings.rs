@@ -198,7 +198,7 @@ pub(crate) fn parse_base_url(text: &str, plain_http: PlainHttp) -> Result<Url> {
         "http" => {
             return refuse("the base URL is plain http to another machine; use https or .allow_plain_http()");
         }
-        _ => return refuse("the base URL is neither http nor https"),
+        _ => return refuse("the base URL begins with neither http:// nor https://"),
     }
     if url.host().is_none() {
         return refuse("the base URL has no host");

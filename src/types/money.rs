@@ -17,10 +17,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// let price: Usd = "0.0375".parse()?;
 /// assert_eq!(price.pico(), 37_500_000_000);
 /// assert_eq!(price.to_string(), "$0.0375");
-/// assert_eq!(format!("{price:.2}"), "$0.04");
+/// assert_eq!(format!("{price:.2} {price:?}"), "$0.04 $0.0375");
 /// # Ok::<(), polyroute::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Usd {
     pico: i128,
 }
@@ -119,6 +119,13 @@ impl fmt::Display for Usd {
     }
 }
 
+impl fmt::Debug for Usd {
+    /// As `Display`: a count of picodollars is hard to read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
 impl Serialize for Usd {
     /// As a decimal string of dollars, because JSON numbers are read as floats.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -166,6 +173,16 @@ pub enum PriceSource {
     Application,
     /// The provider said what it charged; the catalogue has no price.
     Provider,
+}
+
+impl fmt::Display for PriceSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Catalogue(day) => write!(f, "built-in price as of {day}"),
+            Self::Application => f.write_str("price set by the application"),
+            Self::Provider => f.write_str("as the provider reported it"),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Adaptation, Attempt, Cost, Decision, Extra, Json, Message, Opaque, Part, Reasoning, Role, Target,
     ToolCall, Usage, Usd, Wire,
 };
+use crate::error::{Error, ErrorKind, Result};
 
 /// Why the model stopped.
 #[non_exhaustive]
@@ -175,6 +177,33 @@ impl ChatResponse {
         self.reply.message.text()
     }
 
+    /// Reads the text of the answer as JSON of the shape of `T`, as asked for with
+    /// [`ResponseFormat::json_schema`](super::ResponseFormat::json_schema).
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidResponse`] when the text is not such JSON, and why: the token limit cut it, the model declined,
+    /// or it does not fit. The error does not repeat the text.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        let text = self.text();
+        serde_json::from_str(&text).map_err(|error| {
+            let refused = self.reply.message.parts.iter().any(|part| matches!(part, Part::Refusal(_)));
+            let message = match self.finish_reason() {
+                Some(FinishReason::Length) => {
+                    "the token limit cut the JSON; raise max_output_tokens".to_owned()
+                }
+                Some(FinishReason::ContentFilter) => "the provider's content policy cut the JSON".to_owned(),
+                _ if refused => "the model declined to answer".to_owned(),
+                _ if text.is_empty() => "the answer has no text".to_owned(),
+                _ => format!(
+                    "the answer does not fit the type, line {} column {}",
+                    error.line(),
+                    error.column()
+                ),
+            };
+            Error::new(ErrorKind::InvalidResponse, message).with_target(self.target().clone())
+        })
+    }
+
     /// All readable reasoning, joined with nothing in between; empty when there is none.
     pub fn reasoning_text(&self) -> String {
         self.reply
@@ -262,5 +291,37 @@ impl ChatResponse {
 impl fmt::Debug for ChatResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChatResponse").field("reply", &self.reply).field("summary", &self.summary).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(reply: Reply) -> ChatResponse {
+        let target: Target = "p/m".parse().unwrap();
+        let summary = CallSummary::new(target, Decision::new(None, "ordered"), Vec::new(), Duration::ZERO);
+        ChatResponse::new(reply, summary)
+    }
+
+    #[test]
+    fn json_is_read_into_a_type_or_the_error_says_why_not() {
+        assert_eq!(response(Reply::text("[1, 2]")).parse::<Vec<u8>>().unwrap(), [1, 2]);
+
+        let mut cut = Reply::text("[1, CANARY");
+        cut.finish_reason = Some(FinishReason::Length);
+        let mut declined = Reply::text("");
+        declined.message.parts = vec![Part::Refusal(crate::types::Refusal::new("no"))];
+        for (reply, expected) in [
+            (cut, "the token limit cut the JSON; raise max_output_tokens"),
+            (declined, "the model declined to answer"),
+            (Reply::empty(), "the answer has no text"),
+            (Reply::text("\n\"CANARY\""), "the answer does not fit the type, line 2 column 8"),
+        ] {
+            let error = response(reply).parse::<Vec<u8>>().unwrap_err();
+
+            assert_eq!((error.kind(), error.message()), (ErrorKind::InvalidResponse, expected));
+            assert!(!format!("{error} {error:?}").contains("CANARY"));
+        }
     }
 }

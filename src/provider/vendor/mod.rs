@@ -68,7 +68,7 @@ pub struct Vendor {
     pub chat: Option<&'static dyn Protocol>,
     /// How it speaks embeddings.
     pub embed: Option<&'static dyn EmbedProtocol>,
-    /// Its models and prices, in the schema of [`Catalogue`](crate::catalog::Catalogue).
+    /// Its models and prices, in the schema of [`Catalogue`].
     pub models: &'static str,
 }
 
