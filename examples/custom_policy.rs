@@ -16,7 +16,7 @@ struct Canary {
 }
 
 impl RoutingPolicy for Canary {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "canary"
     }
 

@@ -243,7 +243,7 @@
 //! struct Roomiest;
 //!
 //! impl RoutingPolicy for Roomiest {
-//!     fn name(&self) -> &str {
+//!     fn name(&self) -> &'static str {
 //!         "roomiest"
 //!     }
 //!
