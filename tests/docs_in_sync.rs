@@ -112,7 +112,8 @@ fn providers() -> String {
         );
     }
     let callable = vendor::ALL.iter().filter(|vendor| vendor.chat.is_some()).count();
-    writeln!(table, "\n{callable} of these can be asked to chat; {all} prices.").expect("a string takes everything");
+    writeln!(table, "\n{callable} of these can be asked to chat; {all} prices.")
+        .expect("a string takes everything");
     table
 }
 

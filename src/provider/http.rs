@@ -16,14 +16,15 @@ use super::vendor::{KeyStyle, Vendor};
 use super::{Call, Credential, EmbedCall, Provider};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Mode, Path, WireFailure};
+use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Mode, Path, Protocol, WireFailure};
 use crate::transport::{self, Body, HttpRequest, HttpResponse, SseDecoder, Transport};
-use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, StreamEvent};
+use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, StreamEvent, Wire};
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
 #[derive(Debug)]
 pub struct HttpProvider {
     vendor: &'static Vendor,
+    chat: Option<&'static dyn Protocol>,
     name: String,
     base: Url,
     /// The address of the path that never changes; most vendors have one.
@@ -95,6 +96,7 @@ impl HttpProvider {
         };
         Ok(Self {
             vendor,
+            chat: spoken(vendor, settings.wire)?,
             headers: accepting("application/json"),
             stream_headers: accepting("text/event-stream"),
             base: parse_base_url(&base, settings.plain_http)
@@ -210,11 +212,7 @@ impl HttpProvider {
         }
     }
 
-    async fn read_reply(
-        &self,
-        response: HttpResponse,
-        chat: &dyn crate::protocol::Protocol,
-    ) -> Result<Reply> {
+    async fn read_reply(&self, response: HttpResponse, chat: &dyn Protocol) -> Result<Reply> {
         let (status, headers, bytes) = self.read_json(response).await?;
         let mut reply = chat.decode_chat(&bytes).map_err(|error| self.annotate(error, status, &headers))?;
         reply.request_id = transport::request_id(&headers).map(Into::into);
@@ -222,13 +220,8 @@ impl HttpProvider {
         Ok(reply)
     }
 
-    fn encode(
-        &self,
-        call: Call<'_>,
-        mode: Mode,
-    ) -> Result<(Encoded, &'static dyn crate::protocol::Protocol)> {
+    fn encode(&self, call: Call<'_>, mode: Mode) -> Result<(Encoded, &'static dyn Protocol)> {
         let chat = self
-            .vendor
             .chat
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no chat", self.name)))?;
         let mut target = EncodeFor::new(&self.name, call.model, mode);
@@ -430,6 +423,19 @@ async fn read_whole(mut body: Body, limit: usize) -> Result<Bytes> {
         }
     }
     Err(too_large())
+}
+
+/// The format asked for, or the vendor's usual one.
+fn spoken(vendor: &'static Vendor, wire: Option<Wire>) -> Result<Option<&'static dyn Protocol>> {
+    let Some(wire) = wire else { return Ok(vendor.chat) };
+    let known = || vendor.chat.into_iter().chain(vendor.also.iter().copied());
+    known().find(|protocol| protocol.wire() == wire).map(Some).ok_or_else(|| {
+        let names: Vec<&str> = known().map(|protocol| protocol.wire().as_str()).collect();
+        Error::new(
+            ErrorKind::Configuration,
+            format!("{} does not speak {wire}; it speaks {}", vendor.name, names.join(", ")),
+        )
+    })
 }
 
 fn below(base: &Url, path: &str) -> Url {

@@ -5,7 +5,7 @@ use std::fmt;
 use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::Secret;
+use crate::types::{Secret, Wire};
 
 /// Which vendor, under which name, where, and with which key.
 ///
@@ -24,6 +24,7 @@ pub struct Settings {
     pub(crate) api_key: Option<Secret>,
     pub(crate) base_url: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) wire: Option<Wire>,
     pub(crate) plain_http: PlainHttp,
     pub(crate) limits: Limits,
 }
@@ -43,6 +44,7 @@ impl Settings {
             api_key: None,
             base_url: None,
             headers: Vec::new(),
+            wire: None,
             plain_http: PlainHttp::LoopbackOnly,
             limits: Limits::default(),
         }
@@ -78,6 +80,13 @@ impl Settings {
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Speaks this format instead of the vendor's usual one, where the vendor has several.
+    #[must_use]
+    pub fn speak(mut self, wire: Wire) -> Self {
+        self.wire = Some(wire);
         self
     }
 

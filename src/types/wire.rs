@@ -15,6 +15,12 @@ pub enum Wire {
     Messages,
     /// Google Gemini `generateContent`.
     GenerateContent,
+    /// OpenAI responses and its imitators.
+    Responses,
+    /// Amazon Bedrock Converse.
+    Converse,
+    /// Cohere chat, second version.
+    CohereChat,
     /// A provider written by the application.
     Custom,
 }
@@ -26,6 +32,9 @@ impl Wire {
             Self::ChatCompletions => "chat_completions",
             Self::Messages => "messages",
             Self::GenerateContent => "generate_content",
+            Self::Responses => "responses",
+            Self::Converse => "converse",
+            Self::CohereChat => "cohere_chat",
             Self::Custom => "custom",
         }
     }

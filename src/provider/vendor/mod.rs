@@ -66,6 +66,8 @@ pub struct Vendor {
     pub headers: &'static [(&'static str, &'static str)],
     /// How it speaks chat; `None` when only its prices are known here.
     pub chat: Option<&'static dyn Protocol>,
+    /// Other chat formats it speaks; [`Settings::speak`](super::Settings::speak) chooses one.
+    pub also: &'static [&'static dyn Protocol],
     /// How it speaks embeddings.
     pub embed: Option<&'static dyn EmbedProtocol>,
     /// Its models and prices, in the schema of [`Catalogue`].

@@ -14,6 +14,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Header("api-key"),
     headers: &[],
     chat: None,
+    also: &[],
     embed: None,
     models: include_str!("models.json"),
 };

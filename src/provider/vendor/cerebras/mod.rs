@@ -14,6 +14,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
+    also: &[],
     embed: None,
     models: include_str!("models.json"),
 };

@@ -12,6 +12,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: None,
+    also: &[],
     embed: None,
     models: include_str!("models.json"),
 };

@@ -15,6 +15,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::OptionalBearer,
     headers: &[],
     chat: Some(&CHAT),
+    also: &[],
     embed: Some(&EMBEDDINGS),
     models: "",
 };

@@ -17,6 +17,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
+    also: &[],
     embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
 };
