@@ -17,7 +17,7 @@ use crate::types::AttemptReason;
 /// # Errors
 /// The last attempt's error, once the plan, the attempts or the time are used up.
 pub(super) async fn run<O: Operation>(call: &mut RunningCall, operation: &O) -> Result<O::Output> {
-    let mut walk = Walk::new(call);
+    let mut walk = Walk::default();
     let mut step = Step { place: 0, reason: AttemptReason::First };
     loop {
         let error = match attempt(call, operation, step).await {
@@ -76,6 +76,7 @@ struct Step {
 }
 
 /// Which targets of the plan have been tried, and what came of it.
+#[derive(Default)]
 struct Walk {
     places: Vec<Place>,
     /// Attempts that were really sent; a refusal before sending costs nothing.
@@ -93,11 +94,9 @@ enum Place {
 }
 
 impl Walk {
-    fn new(call: &RunningCall) -> Self {
-        Self { places: vec![Place::Untried; call.planned.targets.len()], sent: 0, window_above: None }
-    }
-
     fn note(&mut self, place: usize, error: &Error, call: &RunningCall) {
+        // Most calls never fail, so the places are laid out at the first failure.
+        self.places.resize(call.planned.targets.len(), Place::Untried);
         if error.kind() != ErrorKind::Unsupported {
             self.sent += 1;
         }

@@ -131,6 +131,28 @@ impl Part {
         Self::Document(Document::new(MediaSource::bytes(media_type, data)))
     }
 
+    /// About how many bytes this is on the wire.
+    pub(crate) fn size_hint(&self) -> usize {
+        let media = |source: &MediaSource| match source {
+            MediaSource::Url(text) | MediaSource::FileId(text) | MediaSource::Base64 { data: text, .. } => {
+                text.len()
+            }
+        };
+        48 + match self {
+            Self::Text(text) => text.text.len(),
+            Self::Image(image) => media(&image.source),
+            Self::Document(document) => media(&document.source),
+            Self::Audio(audio) => media(&audio.source),
+            Self::ToolCall(call) => call.arguments.len(),
+            Self::ToolResult(result) => result.content.iter().map(Self::size_hint).sum(),
+            Self::Reasoning(reasoning) => {
+                reasoning.text.len() + reasoning.state.as_ref().map_or(0, |state| state.json.as_str().len())
+            }
+            Self::Refusal(refusal) => refusal.text.len(),
+            Self::Opaque(opaque) => opaque.json.as_str().len(),
+        }
+    }
+
     /// The text, if this is text.
     pub fn as_text(&self) -> Option<&str> {
         match self {

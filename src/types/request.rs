@@ -258,6 +258,16 @@ impl ChatRequest {
         self.validate_conversation()
     }
 
+    /// About how many bytes the request has on the wire, so that encoders need not grow their buffer.
+    pub(crate) fn size_hint(&self) -> usize {
+        let parts = self.messages.iter().flat_map(|message| &message.parts);
+        let schemas = self.tools.iter().filter_map(|tool| tool.parameters.as_ref());
+        let content: usize = parts.map(Part::size_hint).sum();
+        let schemas: usize = schemas.map(|schema| schema.as_str().len() + 128).sum();
+        // Escapes of quotes and line ends make text a few per cent longer.
+        96 + content + content / 32 + schemas
+    }
+
     fn validate_numbers(&self) -> Result<()> {
         for (name, value, low, high) in [
             ("temperature", self.temperature, 0.0, 100.0),

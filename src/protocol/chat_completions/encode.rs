@@ -23,7 +23,7 @@ pub(super) fn encode(dialect: &Dialect, request: &ChatRequest, target: EncodeFor
         request,
         options: &options,
     };
-    let mut bytes = Vec::with_capacity(1024);
+    let mut bytes = Vec::with_capacity(request.size_hint());
     serde_json::to_writer(&mut bytes, &body).map_err(|error| unwritable(&error))?;
     let mut encoded = Encoded::new(Path::Fixed("chat/completions"), bytes);
     encoded.adaptations = decider.adaptations;

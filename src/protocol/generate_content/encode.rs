@@ -47,13 +47,14 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
         service_tier: request.service_tier.as_deref(),
         extra: &extra,
     };
-    let body = serde_json::to_vec(&body)
+    let mut bytes = Vec::with_capacity(request.size_hint());
+    serde_json::to_writer(&mut bytes, &body)
         .map_err(|_| Error::new(ErrorKind::InvalidRequest, "the request has no JSON form"))?;
     let (suffix, query) = match target.mode {
         Mode::Whole => (":generateContent", None),
         Mode::Stream => (":streamGenerateContent", Some("alt=sse")),
     };
-    let mut encoded = Encoded::new(model_path(target.model, suffix, query), body);
+    let mut encoded = Encoded::new(model_path(target.model, suffix, query), bytes);
     encoded.adaptations = notes.list;
     Ok(encoded)
 }

@@ -49,10 +49,11 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
         mode: target.mode,
         extra,
     };
-    let body = serde_json::to_vec(&body)
+    let mut bytes = Vec::with_capacity(request.size_hint());
+    serde_json::to_writer(&mut bytes, &body)
         .map_err(|_| Error::new(ErrorKind::Internal, "the request could not be written as JSON"))?;
 
-    let mut encoded = Encoded::new(Path::Fixed("messages"), body);
+    let mut encoded = Encoded::new(Path::Fixed("messages"), bytes);
     if conversation.files == Files::Some {
         encoded.headers.push(("anthropic-beta", Cow::Borrowed(FILES_BETA)));
     }
