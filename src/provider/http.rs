@@ -1,6 +1,7 @@
 //! Any protocol over any transport.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
@@ -18,18 +19,18 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Mode, Path, WireFailure};
 use crate::transport::{self, Body, HttpRequest, HttpResponse, SseDecoder, Transport};
-use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, StreamEvent};
+use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, Secret, StreamEvent};
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
-#[derive(Debug)]
 pub struct HttpProvider {
     vendor: &'static Vendor,
     name: String,
     base: Url,
     /// The address of the path that never changes; most vendors have one.
     fixed: OnceLock<(&'static str, Url)>,
-    credential: Option<Arc<Credential>>,
     headers: HeaderMap,
+    /// What must not come back in an error: the key, and the values of the application's own headers.
+    secrets: Arc<[Secret]>,
     limits: Limits,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
@@ -72,10 +73,10 @@ impl HttpProvider {
         }
         let secret = settings.api_key.clone().or_else(|| environment.first(vendor.key_env));
         let credential = match (secret, vendor.key) {
-            (Some(secret), style) => Some(Arc::new(
+            (Some(secret), style) => Some(
                 Credential::new(secret, style)
                     .map_err(|error| configuration(format!("{name}: {}", error.message())))?,
-            )),
+            ),
             (None, KeyStyle::OptionalBearer) => None,
             (None, KeyStyle::Bearer | KeyStyle::Header(_)) => {
                 return Err(configuration(format!(
@@ -89,8 +90,8 @@ impl HttpProvider {
             base: parse_base_url(&base, settings.plain_http)
                 .map_err(|error| configuration(format!("{name}: {}", error.message())))?,
             fixed: OnceLock::new(),
-            headers: fixed_headers(vendor, settings, credential.as_deref())?,
-            credential,
+            headers: fixed_headers(vendor, settings, credential.as_ref())?,
+            secrets: secrets(settings, credential.as_ref()),
             limits: settings.limits,
             name,
             transport,
@@ -165,18 +166,20 @@ impl HttpProvider {
 
     /// Adds what the headers say, and removes the key if the provider echoed it.
     fn annotate(&self, error: Error, status: u16, headers: &HeaderMap) -> Error {
-        let mut error = self.scrub(error).with_status(status);
+        let mut error = error.with_status(status);
         if let Some(id) = transport::request_id(headers) {
             error = error.with_request_id(id);
         }
+        error = scrub(&self.secrets, error);
         match transport::retry_after(headers, self.clock.wall()) {
             Some(wait) => error.with_retry_after(wait),
             None => error,
         }
     }
 
-    fn scrub(&self, error: Error) -> Error {
-        scrub(self.credential.as_deref(), error)
+    fn request_id(&self, headers: &HeaderMap) -> Option<Box<str>> {
+        let id = transport::request_id(headers)?;
+        (!self.secrets.iter().any(|secret| id.contains(secret.expose()))).then(|| id.into())
     }
 
     async fn read_json(&self, response: HttpResponse) -> Result<(u16, HeaderMap, Bytes)> {
@@ -205,7 +208,7 @@ impl HttpProvider {
     ) -> Result<Reply> {
         let (status, headers, bytes) = self.read_json(response).await?;
         let mut reply = chat.decode_chat(&bytes).map_err(|error| self.annotate(error, status, &headers))?;
-        reply.request_id = transport::request_id(&headers).map(Into::into);
+        reply.request_id = self.request_id(&headers);
         reply.status = Some(status);
         Ok(reply)
     }
@@ -231,6 +234,16 @@ impl HttpProvider {
             ));
         }
         Ok((encoded, chat))
+    }
+}
+
+impl fmt::Debug for HttpProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpProvider")
+            .field("name", &self.name)
+            .field("vendor", &self.vendor.name)
+            .field("host", &self.base.host_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -266,7 +279,7 @@ impl Provider for HttpProvider {
                 return Err(self.annotate(error, response.status, &response.headers));
             }
             MediaType::EventStream | MediaType::Other => {
-                let request_id = transport::request_id(&response.headers).map(Into::into);
+                let request_id = self.request_id(&response.headers);
                 let mut stream = ReplyStream::new(Events {
                     body: response.body,
                     sse: SseDecoder::new(self.limits.event),
@@ -275,12 +288,12 @@ impl Provider for HttpProvider {
                     failed: None,
                     ended: false,
                     left: self.limits.stream,
-                    credential: self.credential.clone(),
+                    secrets: Arc::clone(&self.secrets),
                     status: response.status,
-                    request_id,
+                    request_id: request_id.clone(),
                 });
                 stream.status = Some(response.status);
-                stream.request_id = transport::request_id(&response.headers).map(Into::into);
+                stream.request_id = request_id;
                 stream
             }
         };
@@ -301,7 +314,7 @@ impl Provider for HttpProvider {
         let mut reply = embed
             .decode_embed(&bytes, call.request.inputs.len())
             .map_err(|error| self.annotate(error, status, &headers))?;
-        reply.request_id = transport::request_id(&headers).map(Into::into);
+        reply.request_id = self.request_id(&headers);
         reply.status = Some(status);
         Ok(reply)
     }
@@ -316,7 +329,7 @@ struct Events {
     failed: Option<Error>,
     ended: bool,
     left: usize,
-    credential: Option<Arc<Credential>>,
+    secrets: Arc<[Secret]>,
     status: u16,
     request_id: Option<Box<str>>,
 }
@@ -350,7 +363,7 @@ impl Events {
     }
 
     fn fail(&mut self, error: Error) {
-        let mut error = scrub(self.credential.as_deref(), error).with_status(self.status);
+        let mut error = scrub(&self.secrets, error).with_status(self.status);
         if let Some(id) = &self.request_id {
             error = error.with_request_id(id);
         }
@@ -449,14 +462,16 @@ fn fixed_headers(vendor: &Vendor, settings: &Settings, credential: Option<&Crede
     Ok(headers)
 }
 
-fn scrub(credential: Option<&Credential>, error: Error) -> Error {
-    match (credential, error.provider_message()) {
-        (Some(credential), Some(message)) => {
-            let clean = credential.scrub(message);
-            error.with_provider_message(clean)
-        }
-        _ => error,
-    }
+fn secrets(settings: &Settings, credential: Option<&Credential>) -> Arc<[Secret]> {
+    let own =
+        settings.headers.iter().map(|(_, value)| value.split_once(' ').map_or(&**value, |(_, key)| key));
+    // Shorter values are words like a region's name, and would only make holes in sentences.
+    let own = own.filter(|value| value.len() >= 8).map(Secret::from);
+    credential.map(|credential| credential.secret().clone()).into_iter().chain(own).collect()
+}
+
+fn scrub(secrets: &[Secret], error: Error) -> Error {
+    secrets.iter().fold(error, |error, secret| error.redact(secret.expose()))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
