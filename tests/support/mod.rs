@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::allow_attributes, clippy::unwrap_used, reason = "each target uses its part")]
 
+pub mod formats;
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -59,3 +61,13 @@ pub fn run<F: Future>(future: F) -> F::Output {
 
 pub const ANSWERED: Outcome = Outcome::Answered;
 pub const FAILOVER: AttemptReason = AttemptReason::Failover;
+
+/// Waits for something that another thread does, for ten seconds at most.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    #[expect(clippy::disallowed_methods, reason = "waits for a real thread")]
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(10), "{what}");
+        tokio::task::yield_now().await;
+    }
+}
