@@ -41,9 +41,7 @@ impl Format {
         let usage = usage.unwrap_or(match self {
             Self::OpenAi => r#"{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}"#,
             Self::Anthropic => r#"{"input_tokens":9,"output_tokens":4}"#,
-            Self::Google => {
-                r#"{"promptTokenCount":9,"candidatesTokenCount":4,"totalTokenCount":13}"#
-            }
+            Self::Google => r#"{"promptTokenCount":9,"candidatesTokenCount":4,"totalTokenCount":13}"#,
         });
         match self {
             Self::OpenAi => format!(
@@ -65,7 +63,9 @@ impl Format {
             Self::OpenAi => {
                 let usage = usage.unwrap_or(r#"{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}"#);
                 let chunk = |rest: String| {
-                    format!("data: {{\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",{rest}}}\n\n")
+                    format!(
+                        "data: {{\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",{rest}}}\n\n"
+                    )
                 };
                 vec![
                     chunk(r#""choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]"#.into()),
@@ -108,9 +108,8 @@ impl Format {
                 ]
             }
             Self::Google => {
-                let usage = usage.unwrap_or(
-                    r#"{"promptTokenCount":9,"candidatesTokenCount":4,"totalTokenCount":13}"#,
-                );
+                let usage = usage
+                    .unwrap_or(r#"{"promptTokenCount":9,"candidatesTokenCount":4,"totalTokenCount":13}"#);
                 let piece = |text: &str, rest: String| {
                     format!(
                         "data: {{\"responseId\":\"g1\",\"modelVersion\":\"m\",\"candidates\":[{{\"content\":{{\"role\":\"model\",\"parts\":[{{\"text\":\"{text}\"}}]}}{rest}}}\r\n\r\n"
@@ -127,12 +126,18 @@ impl Format {
     /// Events that ask for a tool: the name, then its arguments.
     pub fn tool_events(self, index: &str) -> Vec<String> {
         match self {
-            Self::OpenAi => vec![format!(
-                "data: {{\"id\":\"c1\",\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":{index},\"id\":\"t\",\"type\":\"function\",\"function\":{{\"name\":\"f\",\"arguments\":\"{{}}\"}}}}]}},\"finish_reason\":\"tool_calls\"}}]}}\n\n"
-            ), "data: [DONE]\n\n".into()],
-            Self::Anthropic => vec![format!(
-                "event: content_block_start\ndata: {{\"type\":\"content_block_start\",\"index\":{index},\"content_block\":{{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{{}}}}}}\n\n"
-            ), "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n".into()],
+            Self::OpenAi => vec![
+                format!(
+                    "data: {{\"id\":\"c1\",\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":{index},\"id\":\"t\",\"type\":\"function\",\"function\":{{\"name\":\"f\",\"arguments\":\"{{}}\"}}}}]}},\"finish_reason\":\"tool_calls\"}}]}}\n\n"
+                ),
+                "data: [DONE]\n\n".into(),
+            ],
+            Self::Anthropic => vec![
+                format!(
+                    "event: content_block_start\ndata: {{\"type\":\"content_block_start\",\"index\":{index},\"content_block\":{{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{{}}}}}}\n\n"
+                ),
+                "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n".into(),
+            ],
             Self::Google => vec![format!(
                 "data: {{\"candidates\":[{{\"index\":{index},\"content\":{{\"parts\":[{{\"functionCall\":{{\"name\":\"f\",\"args\":{{}}}}}}]}},\"finishReason\":\"STOP\"}}]}}\n\n"
             )],
@@ -167,10 +172,8 @@ pub fn quick() -> ClientBuilder {
 
 /// The targets `bad/m` and `good/m`, and the route `route` over both.
 pub fn two_targets(format: Format, sandbox: &Sandbox) -> ClientBuilder {
-    let prices = format!(
-        r#"{{"models":[{{"provider":"{}","id":"m","input":"2","output":"8"}}]}}"#,
-        format.vendor()
-    );
+    let prices =
+        format!(r#"{{"models":[{{"provider":"{}","id":"m","input":"2","output":"8"}}]}}"#, format.vendor());
     quick()
         .vendor(settings(format, "bad", sandbox))
         .vendor(settings(format, "good", sandbox))

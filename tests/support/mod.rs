@@ -1,6 +1,12 @@
 //! What the test targets share.
 
-#![allow(dead_code, clippy::allow_attributes, clippy::unwrap_used, reason = "each target uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    reason = "each target uses its part"
+)]
 
 pub mod formats;
 
