@@ -65,14 +65,17 @@ fn parts(content: &RawValue) -> Result<Vec<Part>> {
     for block in blocks {
         let part = part(block);
         // What nobody knows may pass unread, but an answer must not lose its text in silence.
-        if matches!(part, Some(Part::Opaque(_)))
-            && Fields::of(block).and_then(|fields| fields.kind()).as_deref() == Some("text")
-        {
+        if matches!(part, Some(Part::Opaque(_))) && Fields::of(block).is_some_and(|fields| is_text(&fields)) {
             return Err(Error::new(ErrorKind::InvalidResponse, "a text of the answer cannot be read"));
         }
         parts.extend(part);
     }
     Ok(parts)
+}
+
+fn is_text(fields: &Fields<'_>) -> bool {
+    fields.kind().as_deref() == Some("text")
+        && fields.get("text").is_some_and(|text| text.get().starts_with('"'))
 }
 
 /// Reads one block. `None` for a text block without text, which the vendor would refuse in the next request.
