@@ -5,8 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test may panic, and needs a thread or a task it joins"
+    reason = "a test may panic"
 )]
 
 mod support;
