@@ -1,12 +1,7 @@
 //! Hostile and broken providers, over real sockets: each ends in a typed error within its bounds, and the second target
 //! of the route answers wherever another target helps.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may panic"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod support;
 
@@ -17,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use polyroute::error::TimeoutPhase;
 use polyroute::provider::Limits;
 use polyroute::testing::{Fault, Garbage, Raw, Sandbox, Step, VirtualClock};
-use polyroute::types::Outcome;
+use polyroute::types::{Outcome, Part};
 use polyroute::{ChatRequest, ChatResponse, Client, ErrorKind, Result, Route, StreamEvent, Usd};
 use support::formats::{
     FORMATS, Format, MODES, Mode, SAID, ask, key, quick, settings, small_limits, two_targets,
@@ -201,6 +196,60 @@ fn a_million_fields_take_no_longer_than_their_bytes() {
         assert_eq!(answer.text(), SAID);
         assert!(answer.reply.extra.iter().count() <= 512);
     });
+}
+
+#[test]
+fn small_events_do_not_multiply_a_large_one() {
+    let large = "x".repeat(200_000);
+    let start = format!(
+        "data: {{\"type\":\"message_start\",\"message\":{{\"id\":\"m\",\"usage\":{{\"input_tokens\":1,\"x\":\"{large}\"}}}}}}\n\n"
+    );
+    let again = "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":1}}\n\n".repeat(200);
+    let sandbox = Sandbox::open().unwrap();
+    let events = [start, again, Format::Anthropic.events(None).concat()].concat();
+    sandbox.vendor("bad").always(body(Mode::Stream, events));
+    let client = two_targets(Format::Anthropic, &sandbox).build().unwrap();
+    run(async {
+        let mut stream = client.chat_stream(("bad/m", QUESTION)).await.unwrap();
+        let mut bytes = 0;
+        while let Some(event) = stream.next().await {
+            if let StreamEvent::Usage(usage) = event.unwrap() {
+                bytes += usage.extra.iter().map(|(_, _, value)| value.as_str().len()).sum::<usize>();
+            }
+        }
+        assert!(bytes < 100_000, "{bytes} bytes of counts");
+    });
+}
+
+#[test]
+fn fields_that_grow_are_counted_as_well() {
+    let names = 0..2_000;
+    let openai: String = names
+        .clone()
+        .map(|name| {
+            format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"reasoning_details\":[{{\"type\":\"reasoning.text\",\"index\":0,\"f{name}\":\"x\"}}]}}}}]}}\n\n")
+        })
+        .collect();
+    let anthropic: String = names
+        .map(|name| {
+            format!("data: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"x\",\"f{name}\":\"x\"}}}}\n\n")
+        })
+        .collect();
+    let block = "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\"}}\n\n";
+    let end = "data: {\"type\":\"message_stop\"}\n\n";
+    let finish = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Paris\"},\"finish_reason\":\"stop\"}]}\n\n";
+    for (format, events) in [
+        (Format::OpenAi, format!("{openai}{finish}")),
+        (Format::Anthropic, format!("{block}{anthropic}{end}")),
+    ] {
+        let answer = is_taken(format, Mode::Stream, "many fields", body(Mode::Stream, events));
+        let state = answer.reply.message.parts.iter().find_map(|part| match part {
+            Part::Reasoning(reasoning) => reasoning.state.as_ref(),
+            _ => None,
+        });
+        let fields = state.map_or(0, |state| state.json.as_str().matches("\"f").count());
+        assert!((1..=64).contains(&fields), "{format:?}: {fields} fields");
+    }
 }
 
 #[test]
