@@ -4,9 +4,11 @@
 
 mod support;
 
+use async_trait::async_trait;
+use http::HeaderMap;
 use polyroute::provider::Environment;
 use polyroute::testing::{Sandbox, ScriptedProvider};
-use polyroute::transport::TransportOptions;
+use polyroute::transport::{Body, HttpRequest, HttpResponse, Transport, TransportOptions};
 use polyroute::types::{Message, Reply, Role, ToolResult};
 use polyroute::{
     ChatRequest, Client, ClientBuilder, EmbedRequest, ErrorKind, Part, ResponseFormat, Route, Settings, Tool,
@@ -318,4 +320,28 @@ fn looking_for_local_servers_adds_none_that_is_there_already_and_never_fails() {
     let mut expected = names.to_vec();
     expected.sort_unstable();
     assert_eq!(client.providers(), expected);
+}
+
+/// A machine on which Ollama's port answers, and no other.
+#[derive(Debug)]
+struct OllamaOnly;
+
+#[async_trait]
+impl Transport for OllamaOnly {
+    async fn send(&self, request: HttpRequest) -> polyroute::Result<HttpResponse> {
+        assert_eq!(request.url.host_str(), Some("localhost"));
+        assert!(request.headers.is_empty() && request.body.is_empty(), "a probe carries nothing");
+        match request.url.port() {
+            Some(11_434) => Ok(HttpResponse::new(200, HeaderMap::new(), Body::full("{}"))),
+            Some(8_000) => Ok(HttpResponse::new(404, HeaderMap::new(), Body::full("{}"))),
+            _ => Err(polyroute::Error::new(ErrorKind::Connection, "nobody listens")),
+        }
+    }
+}
+
+#[test]
+fn local_servers_that_answer_are_registered_and_no_others() {
+    let client = run(async { with(&[]).transport(OllamaOnly).discover_local().await.build().unwrap() });
+
+    assert_eq!(client.providers(), ["ollama"]);
 }

@@ -133,6 +133,7 @@ impl Subscriber for Listener {
     fn exit(&self, _: &Id) {}
 }
 
+/// Every test of this file listens: what runs without a subscriber may switch a span off for all threads.
 fn listening(printed: &Printed, work: impl FnOnce()) {
     let listener = Listener { printed: printed.clone(), next: AtomicU64::new(0) };
     tracing::subscriber::with_default(listener, work);
@@ -301,66 +302,73 @@ fn calls_that_are_dropped_show_nothing() {
 #[test]
 fn what_the_builder_refuses_it_does_not_repeat() {
     let printed = Printed::default();
-    let ask_for = |settings: Settings| {
-        let builder = Client::builder().environment(Environment::of([("X", "y")])).vendor(settings);
-        printed.debug("builder", &builder);
-        printed.error("error", &builder.build().unwrap_err());
-    };
-    for key in ["sk-canary-of\r\nX-Evil: 1", "sk-canary-of \u{e9}", "sk-canary-of\0"] {
-        ask_for(Settings::vendor("openai").api_key(key));
-    }
-    for url in [
-        "https://u:sk-canary-of@h/v1",
-        "http://example.com/sk-canary-of",
-        "sk-canary-of",
-        "https://h/?k=sk-canary-of",
-    ] {
-        ask_for(Settings::vendor("openai").api_key("k").base_url(url));
-    }
-    ask_for(Settings::vendor("openai").api_key("k").header("x-own", "CANARY-header\r\n"));
-    ask_for(Settings::vendor("openai").api_key("k").header("x own", "CANARY-header"));
-    let proxied = |proxy: &str| {
-        let mut options = TransportOptions::default();
-        options.proxy = Some(proxy.to_owned());
-        options
-    };
-    for proxy in ["http://user:sk-canary-of@127.0.0.1:1", "sk-canary-of"] {
-        printed.debug("options", &proxied(proxy));
-        match ReqwestTransport::new(proxied(proxy)) {
-            Ok(transport) => printed.debug("transport", &transport),
-            Err(error) => printed.error("error", &error),
+    listening(&printed, || {
+        let ask_for = |settings: Settings| {
+            let builder = Client::builder().environment(Environment::of([("X", "y")])).vendor(settings);
+            printed.debug("builder", &builder);
+            printed.error("error", &builder.build().unwrap_err());
+        };
+        for key in ["sk-canary-of\r\nX-Evil: 1", "sk-canary-of \u{e9}", "sk-canary-of\0"] {
+            ask_for(Settings::vendor("openai").api_key(key));
         }
-    }
-    let transport = Arc::new(ReqwestTransport::new(proxied("http://user:sk-canary-of@127.0.0.1:1")).unwrap());
-    let clock = Arc::new(polyroute::clock::SystemClock::new());
-    let settings = Settings::vendor("openai").api_key("sk-canary-of").header("x-own", "CANARY-header");
-    let provider = HttpProvider::new(
-        vendor::find("openai").unwrap(),
-        &settings,
-        &Environment::of([("X", "y")]),
-        transport,
-        clock,
-    );
-    printed.debug("provider", &provider.unwrap());
-    printed
-        .error("error", &Client::builder().prices_json("{\"models\": [sk-canary-of]}").build().unwrap_err());
+        for url in [
+            "https://u:sk-canary-of@h/v1",
+            "http://example.com/sk-canary-of",
+            "sk-canary-of",
+            "https://h/?k=sk-canary-of",
+        ] {
+            ask_for(Settings::vendor("openai").api_key("k").base_url(url));
+        }
+        ask_for(Settings::vendor("openai").api_key("k").header("x-own", "CANARY-header\r\n"));
+        ask_for(Settings::vendor("openai").api_key("k").header("x own", "CANARY-header"));
+        let proxied = |proxy: &str| {
+            let mut options = TransportOptions::default();
+            options.proxy = Some(proxy.to_owned());
+            options
+        };
+        for proxy in ["http://user:sk-canary-of@127.0.0.1:1", "sk-canary-of"] {
+            printed.debug("options", &proxied(proxy));
+            match ReqwestTransport::new(proxied(proxy)) {
+                Ok(transport) => printed.debug("transport", &transport),
+                Err(error) => printed.error("error", &error),
+            }
+        }
+        let transport =
+            Arc::new(ReqwestTransport::new(proxied("http://user:sk-canary-of@127.0.0.1:1")).unwrap());
+        let clock = Arc::new(polyroute::clock::SystemClock::new());
+        let settings = Settings::vendor("openai").api_key("sk-canary-of").header("x-own", "CANARY-header");
+        let provider = HttpProvider::new(
+            vendor::find("openai").unwrap(),
+            &settings,
+            &Environment::of([("X", "y")]),
+            transport,
+            clock,
+        );
+        printed.debug("provider", &provider.unwrap());
+        printed.error(
+            "error",
+            &Client::builder().prices_json("{\"models\": [sk-canary-of]}").build().unwrap_err(),
+        );
+    });
     printed.check();
 }
 
 #[test]
 fn a_proxy_that_cannot_be_reached_does_not_show_its_password() {
     let printed = Printed::default();
-    let mut options = TransportOptions::default();
-    options.proxy = Some("http://user:sk-canary-of@127.0.0.1:1".to_owned());
-    let sandbox = Sandbox::open().unwrap();
-    let client = support::formats::quick()
-        .vendor(settings(Format::OpenAi, "bad", &sandbox))
-        .transport_options(options)
-        .build()
-        .unwrap();
+    listening(&printed, || {
+        let mut options = TransportOptions::default();
+        options.proxy = Some("http://user:sk-canary-of@127.0.0.1:1".to_owned());
+        let sandbox = Sandbox::open().unwrap();
+        let client = support::formats::quick()
+            .vendor(settings(Format::OpenAi, "bad", &sandbox))
+            .transport_options(options)
+            .build()
+            .unwrap();
 
-    printed.error("error", &run(client.chat(("bad/m", "CANARY-user"))).unwrap_err());
-    assert_eq!(sandbox.connections(), 0);
+        printed.error("error", &run(client.chat(("bad/m", "CANARY-user"))).unwrap_err());
+        assert_eq!(sandbox.connections(), 0);
+    });
     printed.check();
 }
 
@@ -391,23 +399,32 @@ fn requests_that_are_refused_show_nothing() {
 
 #[test]
 fn failover_never_carries_a_key_along() {
-    for format in FORMATS {
-        let sandbox = Sandbox::open().unwrap();
-        sandbox.vendor("bad").always(Fault::Status(401));
-        let client = two_targets(format, &sandbox).build().unwrap();
-        run(async {
-            for mode in MODES {
-                assert_eq!(ask(&client, mode, ("route", "hi")).await.unwrap().target().to_string(), "good/m");
-            }
-        });
-        for (name, other) in [("bad", "good"), ("good", "bad")] {
-            let received = sandbox.vendor(name).received();
-            assert_eq!(received.len(), 2);
-            for request in received {
-                let text =
-                    format!("{:?} {} {} {:?}", request.headers, request.path, request.query, request.body);
-                assert!(text.contains(&key(name)) && !text.contains(&key(other)), "{format:?}");
+    let printed = Printed::default();
+    listening(&printed, || {
+        for format in FORMATS {
+            let sandbox = Sandbox::open().unwrap();
+            sandbox.vendor("bad").always(Fault::Status(401));
+            let client = two_targets(format, &sandbox).build().unwrap();
+            run(async {
+                for mode in MODES {
+                    assert_eq!(
+                        ask(&client, mode, ("route", "hi")).await.unwrap().target().to_string(),
+                        "good/m"
+                    );
+                }
+            });
+            for (name, other) in [("bad", "good"), ("good", "bad")] {
+                let received = sandbox.vendor(name).received();
+                assert_eq!(received.len(), 2);
+                for request in received {
+                    let text = format!(
+                        "{:?} {} {} {:?}",
+                        request.headers, request.path, request.query, request.body
+                    );
+                    assert!(text.contains(&key(name)) && !text.contains(&key(other)), "{format:?}");
+                }
             }
         }
-    }
+    });
+    printed.check();
 }
