@@ -1,6 +1,6 @@
 //! Connections: made late, used again, closed when nobody waits any more.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and joins its tasks")]
+#![expect(clippy::disallowed_methods, reason = "joins its tasks")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Nothing that a caller, a model or a key wrote appears in anything this crate prints.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test target may panic")]
+#![expect(clippy::unwrap_used, reason = "a test target may panic")]
 
 mod support;
 
