@@ -54,7 +54,8 @@ use server::Shared;
 ///     let mut socket = std::net::TcpStream::connect(sandbox.address()).unwrap();
 ///     write!(
 ///         socket,
-///         "POST /openai/v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+///         "POST /openai/v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+///          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
 ///         body.len(),
 ///     ).unwrap();
 ///     let mut answer = String::new();
