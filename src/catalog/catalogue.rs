@@ -163,15 +163,15 @@ impl Catalogue {
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`] naming the row, when a key is unknown, a rate is negative or no decimal, or a rate
-    /// is a thousand times the one it replaces (per token instead of per million, or the reverse). Nothing is changed then; a
-    /// rate that is meant can be set with [`with_price`](Self::with_price).
+    /// is a thousand times the one it replaces or a thousandth of it (per token instead of per million, or the reverse).
+    /// Nothing is changed then; a rate that is meant can be set with [`with_price`](Self::with_price).
     pub fn merge_json(&mut self, json: &str) -> Result<usize> {
         let rows = row::read(json)?;
         for listed in &rows {
-            if let Some(charge) = self.suspicious(listed) {
+            if let Some((charge, change)) = self.suspicious(listed) {
                 return Err(Error::new(
                     ErrorKind::Configuration,
-                    format!("{}: {} is a thousand times what it was", listed.place, charge.as_str()),
+                    format!("{}: {} is {change} what it was", listed.place, charge.as_str()),
                 ));
             }
         }
@@ -182,7 +182,8 @@ impl Catalogue {
     ///
     /// Its per-token floats are read as the decimals they are written as. A cache write of 0 beside a paid input, an
     /// `output` of 0 on embeddings and rows where everything is 0 count as not given; OVHcloud's and Scaleway's figures
-    /// are euros. A row with a rate a thousand times the one it would replace is a slip of theirs and is not used.
+    /// are euros. A row with a rate a thousand times the one it would replace, or a thousandth of it, is a slip of theirs
+    /// and is not used.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`] naming the row, when a rate is negative or no number. Nothing is changed then.
@@ -220,14 +221,17 @@ impl Catalogue {
         count
     }
 
-    /// The charge whose standard rate is a thousand times the one it would replace, if there is one.
-    fn suspicious(&self, listed: &Listed) -> Option<Charge> {
+    /// The charge whose standard rate changes a thousandfold, if there is one, and how.
+    fn suspicious(&self, listed: &Listed) -> Option<(Charge, &'static str)> {
         let after = listed.price.as_ref()?;
         let known = self.known(&listed.provider, &listed.id);
         let before = known.price.as_ref().filter(|before| before.currency() == after.currency())?;
         after.rates().iter().find_map(|(charge, rate)| {
             let old = before.rate(charge).filter(|old| *old > Rate::ZERO)?;
-            (rate.pico() / 1_000 >= old.pico()).then_some(charge)
+            if rate.pico() / 1_000 >= old.pico() {
+                return Some((charge, "a thousand times"));
+            }
+            (rate > Rate::ZERO && old.pico() / 1_000 >= rate.pico()).then_some((charge, "a thousandth of"))
         })
     }
 
@@ -434,7 +438,11 @@ mod tests {
             (r#"{"provider": "acme", "id": "x", "deprecation_date": "soon"}"#, "row 2 (acme/x): a day"),
             (
                 r#"{"provider": "acme", "id": "large", "input": "10000", "output": "20"}"#,
-                "row 2 (acme/large): input is a thousand",
+                "row 2 (acme/large): input is a thousand times",
+            ),
+            (
+                r#"{"provider": "acme", "id": "large", "input": "0.00001", "output": "20"}"#,
+                "row 2 (acme/large): input is a thousandth of",
             ),
             ("[]", "row 2: it is not an object"),
         ] {

@@ -100,10 +100,9 @@ impl ClientBuilder {
             async move { answers(&*transport, &*clock, vendor.base_url).await.then_some(vendor.name) }
         });
         let found = join_all(probes).await;
-        let registered: Vec<String> = self.vendors.iter().map(|settings| settings.vendor.clone()).collect();
-        for name in found.into_iter().flatten().filter(|name| !registered.iter().any(|known| known == name)) {
-            self.vendors.push(Settings::vendor(name));
-        }
+        let taken = self.taken_names();
+        let found = found.into_iter().flatten().filter(|name| !taken.iter().any(|own| own == name));
+        self.vendors.extend(found.map(Settings::vendor));
         self.transport = Some(transport);
         self
     }
@@ -207,6 +206,7 @@ impl ClientBuilder {
     /// price file is malformed.
     pub fn build(self) -> Result<Client> {
         let transport = self.chosen_transport()?;
+        let taken = self.taken_names();
         let catalogue = Arc::new(self.catalogue.map_err(into_configuration)?);
         let mut registry = Registry::default();
         for provider in self.providers {
@@ -214,7 +214,7 @@ impl ClientBuilder {
             add(&mut registry, &name, Registered { provider, priced_as: name.clone() })?;
         }
         let from_env = match self.from_env {
-            FromEnv::Yes => with_keys(&self.environment, &self.vendors),
+            FromEnv::Yes => with_keys(&self.environment, &taken),
             FromEnv::No => Vec::new(),
         };
         for settings in self.vendors.iter().chain(&from_env) {
@@ -260,6 +260,17 @@ impl ClientBuilder {
 }
 
 impl ClientBuilder {
+    /// The names that providers registered so far will have.
+    fn taken_names(&self) -> Vec<String> {
+        let vendors =
+            self.vendors.iter().map(|settings| match (&settings.name, vendor::find(&settings.vendor)) {
+                (Some(name), _) => name.clone(),
+                (None, Some(vendor)) => vendor.name.to_owned(),
+                (None, None) => settings.vendor.clone(),
+            });
+        self.providers.iter().map(|provider| provider.name().to_owned()).chain(vendors).collect()
+    }
+
     fn chosen_transport(&self) -> Result<Arc<dyn Transport>> {
         match &self.transport {
             Some(transport) => Ok(Arc::clone(transport)),
@@ -309,14 +320,12 @@ fn prepare_routes(
         .collect()
 }
 
-/// The vendors whose key is in the environment and that are not registered yet.
-fn with_keys(environment: &Environment, registered: &[Settings]) -> Vec<Settings> {
+/// The vendors whose key is in the environment and whose name is not taken.
+fn with_keys(environment: &Environment, taken: &[String]) -> Vec<Settings> {
     vendor::ALL
         .iter()
         .filter(|vendor| vendor.chat.is_some() || vendor.embed.is_some())
-        .filter(|vendor| {
-            !registered.iter().any(|settings| settings.name.is_none() && settings.vendor == vendor.name)
-        })
+        .filter(|vendor| !taken.iter().any(|name| name == vendor.name))
         .filter(|vendor| !vendor.base_url.is_empty() && environment.first(vendor.key_env).is_some())
         .map(|vendor| Settings::vendor(vendor.name))
         .collect()

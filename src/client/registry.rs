@@ -106,7 +106,7 @@ impl Registry {
 
     fn unknown(&self, model: &str, advice: &str) -> Error {
         let near = self.near(model);
-        let mut message = format!("{:?} names no route and no provider/model", shorten(model));
+        let mut message = format!("{} names no route and no provider/model", shown(model));
         message.push_str(advice);
         if !near.is_empty() {
             message.push_str("; did you mean ");
@@ -148,6 +148,16 @@ impl Registry {
         scored.sort();
         scored.dedup_by(|left, right| left.1 == right.1);
         scored.into_iter().take(3).map(|(_, name)| name).collect()
+    }
+}
+
+/// The string as it may be printed: somebody who swaps the arguments passes a prompt here.
+fn shown(model: &str) -> String {
+    let is_name = |character: char| !character.is_whitespace() && !character.is_control();
+    if model.len() <= 80 && model.chars().all(is_name) {
+        format!("{model:?}")
+    } else {
+        "the model string".to_owned()
     }
 }
 

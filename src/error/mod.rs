@@ -107,6 +107,26 @@ impl Error {
         self
     }
 
+    /// Removes `secret` from everything the provider said: some vendors echo the key.
+    #[must_use]
+    pub(crate) fn redact(mut self, secret: &str) -> Self {
+        let holds = |text: &Option<Box<str>>| text.as_deref().is_some_and(|text| text.contains(secret));
+        if secret.is_empty() {
+            return self;
+        }
+        if holds(&self.0.provider_code) {
+            self.0.provider_code = None;
+        }
+        if holds(&self.0.request_id) {
+            self.0.request_id = None;
+        }
+        if holds(&self.0.provider_message) {
+            self.0.provider_message =
+                self.0.provider_message.map(|message| message.replace(secret, "***").into());
+        }
+        self
+    }
+
     /// Adds how long the provider asked to be left alone.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {

@@ -59,6 +59,10 @@ impl Credential {
         &self.value
     }
 
+    pub(super) fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
     /// Removes the key from a provider's sentence: some vendors echo it.
     pub fn scrub(&self, text: &str) -> String {
         text.replace(self.secret.expose(), "***")

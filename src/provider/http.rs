@@ -1,12 +1,15 @@
 //! Any protocol over any transport.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
+use std::fmt;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use futures::future::{Either, select};
 use futures::stream::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
@@ -18,10 +21,9 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Mode, Path, Protocol, WireFailure};
 use crate::transport::{self, Body, HttpRequest, HttpResponse, SseDecoder, Transport};
-use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, StreamEvent, Wire};
+use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, Secret, StreamEvent, Wire};
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
-#[derive(Debug)]
 pub struct HttpProvider {
     vendor: &'static Vendor,
     chat: Option<&'static dyn Protocol>,
@@ -29,10 +31,11 @@ pub struct HttpProvider {
     base: Url,
     /// The address of the path that never changes; most vendors have one.
     fixed: OnceLock<(&'static str, Url)>,
-    credential: Option<Arc<Credential>>,
     /// Everything a request's head says, for each way of answering.
     headers: HeaderMap,
     stream_headers: HeaderMap,
+    /// What must not come back in an error: the key, and the values of the application's own headers.
+    secrets: Arc<[Secret]>,
     limits: Limits,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
@@ -76,10 +79,10 @@ impl HttpProvider {
         }
         let secret = settings.api_key.clone().or_else(|| environment.first(vendor.key_env));
         let credential = match (secret, vendor.key) {
-            (Some(secret), style) => Some(Arc::new(
+            (Some(secret), style) => Some(
                 Credential::new(secret, style)
                     .map_err(|error| configuration(format!("{name}: {}", error.message())))?,
-            )),
+            ),
             (None, KeyStyle::OptionalBearer) => None,
             (None, KeyStyle::Bearer | KeyStyle::Header(_)) => {
                 return Err(configuration(format!(
@@ -88,7 +91,7 @@ impl HttpProvider {
                 )));
             }
         };
-        let headers = fixed_headers(vendor, settings, credential.as_deref())?;
+        let headers = fixed_headers(vendor, settings, credential.as_ref())?;
         let accepting = |media_type| {
             let mut headers = headers.clone();
             headers.insert(header::ACCEPT, HeaderValue::from_static(media_type));
@@ -102,7 +105,7 @@ impl HttpProvider {
             base: parse_base_url(&base, settings.plain_http)
                 .map_err(|error| configuration(format!("{name}: {}", error.message())))?,
             fixed: OnceLock::new(),
-            credential,
+            secrets: secrets(settings, credential.as_ref()),
             limits: settings.limits,
             name,
             transport,
@@ -172,25 +175,35 @@ impl HttpProvider {
             );
             return Err(self.annotate(error, status, &headers));
         }
-        // An error that cannot be read is still the error its status names.
-        let body = read_whole(response.body, ERROR_BODY_LIMIT).await.unwrap_or_default();
+        // An error that cannot be read, or not soon, is still the error its status names.
+        let body = match select(
+            pin!(read_whole(response.body, ERROR_BODY_LIMIT)),
+            self.clock.sleep(ERROR_BODY_TIME),
+        )
+        .await
+        {
+            Either::Left((body, _)) => body.unwrap_or_default(),
+            Either::Right(((), _)) => Bytes::new(),
+        };
         Err(self.annotate(read(&body).into_error(status), status, &headers))
     }
 
     /// Adds what the headers say, and removes the key if the provider echoed it.
     fn annotate(&self, error: Error, status: u16, headers: &HeaderMap) -> Error {
-        let mut error = self.scrub(error).with_status(status);
+        let mut error = error.with_status(status);
         if let Some(id) = transport::request_id(headers) {
             error = error.with_request_id(id);
         }
+        error = scrub(&self.secrets, error);
         match transport::retry_after(headers, self.clock.wall()) {
             Some(wait) => error.with_retry_after(wait),
             None => error,
         }
     }
 
-    fn scrub(&self, error: Error) -> Error {
-        scrub(self.credential.as_deref(), error)
+    fn request_id(&self, headers: &HeaderMap) -> Option<Box<str>> {
+        let id = transport::request_id(headers)?;
+        (!self.secrets.iter().any(|secret| id.contains(secret.expose()))).then(|| id.into())
     }
 
     async fn read_json(&self, response: HttpResponse) -> Result<(u16, HeaderMap, Bytes)> {
@@ -215,7 +228,7 @@ impl HttpProvider {
     async fn read_reply(&self, response: HttpResponse, chat: &dyn Protocol) -> Result<Reply> {
         let (status, headers, bytes) = self.read_json(response).await?;
         let mut reply = chat.decode_chat(&bytes).map_err(|error| self.annotate(error, status, &headers))?;
-        reply.request_id = transport::request_id(&headers).map(Into::into);
+        reply.request_id = self.request_id(&headers);
         reply.status = Some(status);
         Ok(reply)
     }
@@ -236,6 +249,16 @@ impl HttpProvider {
             ));
         }
         Ok((encoded, chat))
+    }
+}
+
+impl fmt::Debug for HttpProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpProvider")
+            .field("name", &self.name)
+            .field("vendor", &self.vendor.name)
+            .field("host", &self.base.host_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -271,7 +294,7 @@ impl Provider for HttpProvider {
                 return Err(self.annotate(error, response.status, &response.headers));
             }
             MediaType::EventStream | MediaType::Other => {
-                let request_id = transport::request_id(&response.headers).map(Into::into);
+                let request_id = self.request_id(&response.headers);
                 let mut stream = ReplyStream::new(Events {
                     body: response.body,
                     sse: SseDecoder::new(self.limits.event),
@@ -280,12 +303,12 @@ impl Provider for HttpProvider {
                     failed: None,
                     ended: false,
                     left: self.limits.stream,
-                    credential: self.credential.clone(),
+                    secrets: Arc::clone(&self.secrets),
                     status: response.status,
-                    request_id,
+                    request_id: request_id.clone(),
                 });
                 stream.status = Some(response.status);
-                stream.request_id = transport::request_id(&response.headers).map(Into::into);
+                stream.request_id = request_id;
                 stream
             }
         };
@@ -306,7 +329,7 @@ impl Provider for HttpProvider {
         let mut reply = embed
             .decode_embed(&bytes, call.request.inputs.len())
             .map_err(|error| self.annotate(error, status, &headers))?;
-        reply.request_id = transport::request_id(&headers).map(Into::into);
+        reply.request_id = self.request_id(&headers);
         reply.status = Some(status);
         Ok(reply)
     }
@@ -321,7 +344,7 @@ struct Events {
     failed: Option<Error>,
     ended: bool,
     left: usize,
-    credential: Option<Arc<Credential>>,
+    secrets: Arc<[Secret]>,
     status: u16,
     request_id: Option<Box<str>>,
 }
@@ -355,7 +378,7 @@ impl Events {
     }
 
     fn fail(&mut self, error: Error) {
-        let mut error = scrub(self.credential.as_deref(), error).with_status(self.status);
+        let mut error = scrub(&self.secrets, error).with_status(self.status);
         if let Some(id) = &self.request_id {
             error = error.with_request_id(id);
         }
@@ -467,14 +490,16 @@ fn fixed_headers(vendor: &Vendor, settings: &Settings, credential: Option<&Crede
     Ok(headers)
 }
 
-fn scrub(credential: Option<&Credential>, error: Error) -> Error {
-    match (credential, error.provider_message()) {
-        (Some(credential), Some(message)) => {
-            let clean = credential.scrub(message);
-            error.with_provider_message(clean)
-        }
-        _ => error,
-    }
+fn secrets(settings: &Settings, credential: Option<&Credential>) -> Arc<[Secret]> {
+    let own =
+        settings.headers.iter().map(|(_, value)| value.split_once(' ').map_or(&**value, |(_, key)| key));
+    // Shorter values are words like a region's name, and would only make holes in sentences.
+    let own = own.filter(|value| value.len() >= 8).map(Secret::from);
+    credential.map(|credential| credential.secret().clone()).into_iter().chain(own).collect()
+}
+
+fn scrub(secrets: &[Secret], error: Error) -> Error {
+    secrets.iter().fold(error, |error, secret| error.redact(secret.expose()))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -499,6 +524,9 @@ fn media_type(headers: &HeaderMap) -> MediaType {
         MediaType::Other
     }
 }
+
+/// The sentence of an error comes with its head; nobody should wait for it while another target could be asked.
+const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
 
 /// Errors are sentences.
 const ERROR_BODY_LIMIT: usize = 1 << 20;

@@ -51,9 +51,10 @@ impl MemoryStore {
             if entries.len() >= self.capacity {
                 let soonest = entries
                     .iter()
-                    .filter_map(|(key, entry)| Some((entry.until?, key.clone())))
-                    .min_by_key(|(until, _)| *until);
-                let Some((_, soonest)) = soonest else {
+                    .filter_map(|(key, entry)| Some((entry.until?, key)))
+                    .min_by_key(|(until, _)| *until)
+                    .map(|(_, key)| key.clone());
+                let Some(soonest) = soonest else {
                     return Err(Error::new(
                         ErrorKind::InvalidRequest,
                         "the memory store is full; raise its capacity",

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures::stream::Stream;
+use futures::stream::{Stream, StreamExt as _};
 use http::{HeaderMap, Method};
 use url::Url;
 
@@ -71,9 +71,10 @@ impl fmt::Debug for HttpResponse {
 pub struct Body(Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>);
 
 impl Body {
-    /// Wraps a stream of pieces.
+    /// Wraps a stream of pieces. It is never polled again after its end.
     pub fn new(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
-        Self(Box::pin(pieces))
+        // Readers look once more after the end, and many streams panic when they are.
+        Self(Box::pin(pieces.fuse()))
     }
 
     /// A body that is already here.

@@ -1,10 +1,11 @@
 //! Settings of the HTTP client.
 
+use std::fmt;
 use std::time::Duration;
 
 /// How connections are made and kept.
 #[non_exhaustive]
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TransportOptions {
     /// Longest wait for TCP and TLS. Default 5 s: a healthy handshake takes well under one.
     pub connect_timeout: Duration,
@@ -25,5 +26,17 @@ impl Default for TransportOptions {
             pool_max_idle_per_host: 64,
             proxy: None,
         }
+    }
+}
+
+impl fmt::Debug for TransportOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportOptions")
+            .field("connect_timeout", &self.connect_timeout)
+            .field("pool_idle_timeout", &self.pool_idle_timeout)
+            .field("pool_max_idle_per_host", &self.pool_max_idle_per_host)
+            // The address of a proxy may hold its password.
+            .field("proxy", &self.proxy.as_ref().map(|_| "***"))
+            .finish()
     }
 }

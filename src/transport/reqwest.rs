@@ -1,5 +1,6 @@
 //! The HTTP client; the only file that names `reqwest`.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
@@ -16,7 +17,6 @@ use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
 ///
 /// No redirects (a vendor's key header would survive one to another host), no proxy from the environment, no
 /// decompression, no cookies. The system's TLS roots are read at the first `https` request, not before.
-#[derive(Debug)]
 pub struct ReqwestTransport {
     options: TransportOptions,
     plain: OnceLock<reqwest::Client>,
@@ -84,6 +84,12 @@ impl ReqwestTransport {
             (_, false) => "the connection broke before the answer began",
         };
         Error::new(kind, message).with_source(error)
+    }
+}
+
+impl fmt::Debug for ReqwestTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReqwestTransport").field("options", &self.options).finish_non_exhaustive()
     }
 }
 

@@ -29,13 +29,17 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     Some(wait.min(LONGEST))
 }
 
-/// The provider's request id.
+/// The provider's request id. One that is longer than any vendor's is no id, but something to fill logs with.
 pub fn request_id(headers: &HeaderMap) -> Option<&str> {
-    REQUEST_ID_HEADERS.iter().find_map(|name| headers.get(*name)?.to_str().ok())
+    let ids = REQUEST_ID_HEADERS.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
+    ids.into_iter().find(|id| !id.is_empty() && id.len() <= LONGEST_ID)
 }
 
 /// OpenAI and most others; Anthropic; AWS; Azure.
 const REQUEST_ID_HEADERS: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"];
+
+/// Most vendors send a UUID with a prefix.
+const LONGEST_ID: usize = 128;
 
 const LONGEST: Duration = Duration::from_secs(86_400);
 

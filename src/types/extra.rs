@@ -70,10 +70,14 @@ impl Extra {
         Self(None)
     }
 
-    /// Adds a field; a field of the same scope and name is replaced.
+    /// Adds a field; a field of the same scope and name is replaced. Beyond 512 fields everything is dropped: no vendor
+    /// has as many, and a million of them must not take the time of a million searches.
     pub fn insert(&mut self, scope: impl Into<Scope>, name: impl Into<Box<str>>, value: impl Into<Json>) {
         let field = Field { scope: scope.into(), name: name.into(), value: value.into() };
         let fields = self.0.get_or_insert_default();
+        if fields.len() >= MOST_FIELDS {
+            return;
+        }
         match fields.iter_mut().find(|old| old.name == field.name && old.scope == field.scope) {
             Some(old) => *old = field,
             None => fields.push(field),
@@ -118,9 +122,21 @@ impl fmt::Debug for Extra {
     }
 }
 
+const MOST_FIELDS: usize = 512;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_million_fields_are_not_kept() {
+        let mut extra = Extra::new();
+        for number in 0..1_000_000 {
+            extra.insert(Wire::Custom, number.to_string(), serde_json::json!(0));
+        }
+
+        assert_eq!(extra.iter().count(), MOST_FIELDS);
+    }
 
     #[test]
     fn an_empty_extra_is_eight_bytes() {

@@ -102,7 +102,18 @@ fn invalid(message: &'static str) -> Error {
 fn is_unprintable(character: char) -> bool {
     character.is_control()
         || character.is_whitespace()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 const MAX_BYTES: usize = 512;
@@ -122,6 +133,8 @@ mod tests {
             "p/a\r\nX-Evil: 1",
             "p/\0",
             "p/\u{202e}x",
+            "p/\u{61c}x",
+            "p/\u{e0041}x",
             "p/../admin",
             "p/./x",
             " p/m",

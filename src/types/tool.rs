@@ -1,12 +1,14 @@
 //! Tools the model may ask for.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Extra, Json, Opaque};
 
 /// A function the model may ask to be run, or a vendor's built-in tool.
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
     /// The function's name.
     pub name: String,
@@ -64,6 +66,20 @@ impl Tool {
             builtin: Some(tool),
             extra: Extra::new(),
         }
+    }
+}
+
+impl fmt::Debug for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The description is written for the model: it is part of the prompt.
+        f.debug_struct("Tool")
+            .field("name", &self.name)
+            .field("description_bytes", &self.description.as_ref().map(String::len))
+            .field("parameters", &self.parameters)
+            .field("strict", &self.strict)
+            .field("builtin", &self.builtin)
+            .field("extra", &self.extra)
+            .finish()
     }
 }
 

@@ -1,6 +1,14 @@
 //! What the test targets share.
 
-#![allow(dead_code, clippy::allow_attributes, clippy::unwrap_used, reason = "each target uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    reason = "each target uses its part"
+)]
+
+pub mod formats;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -55,4 +63,14 @@ pub(crate) fn trace(attempts: &[Attempt]) -> Vec<String> {
 /// Runs on one thread, so that order is repeatable.
 pub(crate) fn run<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Waits for something that another thread does, for ten seconds at most.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    #[expect(clippy::disallowed_methods, reason = "waits for a real thread")]
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(10), "{what}");
+        tokio::task::yield_now().await;
+    }
 }

@@ -50,7 +50,9 @@ impl<'a> From<Call<'a>> for Delta<'a> {
         } else {
             (call.function.name, call.function.arguments)
         };
-        Self { key: call.index.0, id: call.id, name, arguments, extra }
+        // A number as large as the mark of the older format is garbage, not that mark.
+        let key = call.index.0.map(|key| key.min(LEGACY - 1));
+        Self { key, id: call.id, name, arguments, extra }
     }
 }
 

@@ -85,20 +85,25 @@ impl Detail {
         if let Some(text) = &text {
             readable.push_str(text);
         }
+        let is_full = self.0.len() >= MOST_FIELDS;
         let known = self.0.iter_mut().find(|(own, _)| **own == *name).map(|(_, value)| value);
         match (known, text) {
             (Some(Value::Text(own)), Some(text)) => own.push_str(&text),
             (Some(own), Some(text)) => *own = Value::Text(text),
-            (None, Some(text)) => self.0.push((into_box(name), Value::Text(text))),
             // A signature comes last; fragments before it have an empty one or none.
             (Some(own), None) if !matches!(value.get(), "null" | "\"\"") => {
                 *own = Value::Raw(value.to_owned())
             }
             (Some(_), None) => {}
+            (None, _) if is_full => {}
+            (None, Some(text)) => self.0.push((into_box(name), Value::Text(text))),
             (None, None) => self.0.push((into_box(name), Value::Raw(value.to_owned()))),
         }
     }
 }
+
+/// Far more fields than a detail has; each is looked for in all of them.
+const MOST_FIELDS: usize = 64;
 
 fn into_box(name: Cow<'_, str>) -> Box<str> {
     name.into_owned().into_boxed_str()

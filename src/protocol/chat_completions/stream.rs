@@ -183,7 +183,9 @@ impl Decoder {
     /// Keeps an unknown field of a delta. Lists (citations, executed tools) arrive in pieces; other values replace.
     fn append(&mut self, name: &str, value: &RawValue) {
         let joined = self.extra.get(name).and_then(|known| {
-            let known = known.as_str().strip_suffix(']')?.trim_end();
+            let known = known.as_str();
+            // Joining copies: a list that grows without end would take the square of its length in time.
+            let known = (known.len() <= MOST_JOINED).then_some(known)?.strip_suffix(']')?.trim_end();
             let more = value.get().strip_prefix('[')?.trim_start();
             let comma = if known.ends_with('[') || more.starts_with(']') { "" } else { "," };
             Json::from_text(format!("{known}{comma}{more}")).ok()
@@ -221,3 +223,6 @@ impl Decoder {
         Ok(())
     }
 }
+
+/// Bytes of a list of citations; what comes after starts it anew.
+const MOST_JOINED: usize = 1 << 18;

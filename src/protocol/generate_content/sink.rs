@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use serde_json::value::RawValue;
 
 use super::decode::{Called, finish_reason, json, owned, unnamed};
-use super::wire::{InlineData, Part as WirePart, Str, is_void, read};
+use super::wire::{InlineData, Part as WirePart, Str, fields, is_void, read};
 use super::{WIRE, call_id};
+use crate::error::{Error, ErrorKind, Result};
 use crate::types::{
     Audio, Document, Extra, FinishReason, Image, Json, MediaSource, Opaque, Part, StreamEvent,
 };
@@ -42,7 +43,11 @@ impl Sink<'_> {
         });
     }
 
-    pub(super) fn part(&mut self, raw: &RawValue) {
+    /// Sends what a part means.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidResponse`] when it has text that cannot be read: an answer must not lose it in silence.
+    pub(super) fn part(&mut self, raw: &RawValue) -> Result<()> {
         match read(raw) {
             Some(WirePart { text: Some(Str(text)), thought: Some(true), call: None, inline: None, rest }) => {
                 self.thought(text.into_owned(), unnamed(rest));
@@ -69,9 +74,13 @@ impl Sink<'_> {
                 self.send(StreamEvent::Part(media(inline, unnamed(rest))));
             }
             _ if is_void(raw) => {}
+            None if has_text(raw) => {
+                return Err(Error::new(ErrorKind::InvalidResponse, "a text of the answer cannot be read"));
+            }
             // Carried back as it came.
             _ => self.send(StreamEvent::Part(Part::Opaque(Opaque::new(WIRE, json(raw))))),
         }
+        Ok(())
     }
 
     /// A signature often comes alone, on an empty text after the last piece; it then belongs to the text before it, which
@@ -127,6 +136,11 @@ impl Sink<'_> {
             self.send(StreamEvent::PartEnd);
         }
     }
+}
+
+fn has_text(raw: &RawValue) -> bool {
+    let is_text = |(name, value): &(_, &RawValue)| name == "text" && value.get().starts_with('"');
+    fields(raw.get()).is_some_and(|fields| fields.iter().any(is_text))
 }
 
 fn media(inline: InlineData<'_>, extra: Extra) -> Part {

@@ -125,7 +125,7 @@ impl Decoder {
         for part in
             candidate.content.and_then(|content| content.parts).into_iter().flat_map(|few| few.into_iter())
         {
-            sink.part(part);
+            sink.part(part)?;
         }
         if let Some(logprobs) = candidate.logprobs
             && !is_void(logprobs)

@@ -21,7 +21,7 @@ pub(super) fn reply(body: &[u8]) -> Result<Reply> {
 
     let mut reply = Reply::empty();
     let mut counts = Counts::default();
-    reply.message.parts = parts(content);
+    reply.message.parts = parts(content)?;
     for (name, value) in fields.iter() {
         match name {
             "content" => {}
@@ -57,11 +57,25 @@ pub(super) fn finish_reason(word: &str) -> FinishReason {
     }
 }
 
-fn parts(content: &RawValue) -> Vec<Part> {
-    match serde_json::from_str::<Vec<&RawValue>>(content.get()) {
-        Ok(blocks) => blocks.into_iter().filter_map(part).collect(),
-        Err(_) => text(content).filter(|text| !text.is_empty()).map(Part::text).into_iter().collect(),
+fn parts(content: &RawValue) -> Result<Vec<Part>> {
+    let Ok(blocks) = serde_json::from_str::<Vec<&RawValue>>(content.get()) else {
+        return Ok(text(content).filter(|text| !text.is_empty()).map(Part::text).into_iter().collect());
+    };
+    let mut parts = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        let part = part(block);
+        // What nobody knows may pass unread, but an answer must not lose its text in silence.
+        if matches!(part, Some(Part::Opaque(_))) && Fields::of(block).is_some_and(|fields| is_text(&fields)) {
+            return Err(Error::new(ErrorKind::InvalidResponse, "a text of the answer cannot be read"));
+        }
+        parts.extend(part);
     }
+    Ok(parts)
+}
+
+fn is_text(fields: &Fields<'_>) -> bool {
+    fields.kind().as_deref() == Some("text")
+        && fields.get("text").is_some_and(|text| text.get().starts_with('"'))
 }
 
 /// Reads one block. `None` for a text block without text, which the vendor would refuse in the next request.

@@ -22,9 +22,9 @@ impl<'a> Fields<'a> {
         self.0.iter().map(|(name, value)| (&**name, *value))
     }
 
-    /// The value of `name`.
+    /// The value of `name`; of several the last, as every reader of JSON has it.
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.iter().find(|(own, _)| *own == name).map(|(_, value)| value)
+        self.0.iter().rev().find(|(own, _)| own == name).map(|(_, value)| *value)
     }
 
     /// The text in `name`.

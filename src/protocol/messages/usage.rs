@@ -49,13 +49,21 @@ impl Counts {
             }
             "output_tokens_details" => ("thinking_tokens", "", &mut self.thinking),
             "server_tool_use" => ("web_search_requests", "", &mut self.searches),
-            _ => return keep(&mut self.extra, name, value),
+            _ => return self.keep(name, value),
         };
         let Some(group) = Fields::of(value) else { return };
         if let Some(count) = group.get(known) {
             replace(slot, count);
         }
         if group.iter().any(|(field, value)| field != known && field != implied && !is_void(value)) {
+            self.keep(name, value);
+        }
+    }
+
+    /// Every report repeats these, so one large value and many small reports would fill the memory.
+    fn keep(&mut self, name: &str, value: &RawValue) {
+        let has_room = self.extra.get(name).is_some() || self.extra.iter().count() < MOST_UNKNOWN;
+        if has_room && value.get().len() <= LARGEST_UNKNOWN {
             keep(&mut self.extra, name, value);
         }
     }
@@ -79,6 +87,12 @@ impl Counts {
         })
     }
 }
+
+/// Counts without a name here; the vendor has had three.
+const MOST_UNKNOWN: usize = 16;
+
+/// Bytes of one of them; the longest known is a list of a few counts.
+const LARGEST_UNKNOWN: usize = 4_096;
 
 fn replace(slot: &mut Option<u64>, raw: &RawValue) {
     if let Some(count) = count(raw) {
