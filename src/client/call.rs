@@ -22,6 +22,8 @@ pub(super) struct RunningCall {
     operation: &'static str,
     span: Span,
     started: Instant,
+    /// When the clock was last read. It is read once for each thing that takes time, not for each record of it.
+    latest: Instant,
     current: Option<CurrentAttempt>,
     settled: bool,
 }
@@ -47,13 +49,14 @@ impl RunningCall {
         model: &str,
         planned: Planned,
         total: Duration,
-    ) -> Self {
+    ) -> Box<Self> {
         let started = inner.clock.now();
         let span = telemetry::call_span(operation, model);
         if let Some(route) = &planned.decision.route {
             span.record("polyroute.route", route.as_str());
         }
-        Self {
+        // Boxed, because it is handed from the attempts to the summary or the stream, and is large.
+        Box::new(Self {
             inner: Arc::clone(inner),
             planned,
             deadline: Deadline::after(started, total),
@@ -61,15 +64,20 @@ impl RunningCall {
             operation,
             span,
             started,
+            latest: started,
             current: None,
             settled: false,
-        }
+        })
     }
 
     /// Begins an attempt at the target in this place of the plan; returns its span.
     pub(super) fn begin_attempt(&mut self, place: usize, reason: AttemptReason) -> Span {
         let Some(PlannedTarget { target, .. }) = self.planned.targets.get(place) else { return Span::none() };
-        let now = self.inner.clock.now();
+        // The first attempt begins with the call.
+        if !self.attempts.is_empty() {
+            self.latest = self.inner.clock.now();
+        }
+        let now = self.latest;
         let span = self.span.in_scope(|| telemetry::attempt_span(self.operation, target, reason));
         let attempt = Attempt::new(target.clone(), reason, now.saturating_duration_since(self.started));
         for observer in &self.inner.observers {
@@ -120,7 +128,8 @@ impl RunningCall {
         let CurrentAttempt { place, mut attempt, started, span } = self.current.take()?;
         let cost = self.planned.targets.get(place).and_then(|target| self.price(target, consumed));
         attempt.outcome = outcome;
-        attempt.elapsed = self.inner.clock.now().saturating_duration_since(started);
+        self.latest = self.inner.clock.now();
+        attempt.elapsed = self.latest.saturating_duration_since(started);
         attempt.usage = consumed.usage.cloned();
         attempt.cost = cost.as_ref().map(|cost| cost.total);
         telemetry::record_attempt(&span, &attempt);
@@ -142,7 +151,11 @@ impl RunningCall {
     }
 
     /// The call answered.
-    pub(super) fn succeed(mut self, cost: Option<Cost>, adaptations: Vec<Adaptation>) -> CallSummary {
+    pub(super) fn succeed(
+        mut self: Box<Self>,
+        cost: Option<Cost>,
+        adaptations: Vec<Adaptation>,
+    ) -> CallSummary {
         self.settle(Outcome::Answered);
         let elapsed = self.elapsed();
         let attempts = std::mem::take(&mut self.attempts);
@@ -156,19 +169,19 @@ impl RunningCall {
     }
 
     /// The call failed with `error`, which is given the attempts.
-    pub(super) fn fail(mut self, error: Error) -> Error {
+    pub(super) fn fail(mut self: Box<Self>, error: Error) -> Error {
         self.settle(Outcome::Failed(error.kind()));
         let attempts = std::mem::take(&mut self.attempts);
         error.with_attempts(attempts)
     }
 
-    pub(super) fn elapsed(&self) -> Duration {
-        self.inner.clock.now().saturating_duration_since(self.started)
+    fn elapsed(&self) -> Duration {
+        self.latest.saturating_duration_since(self.started)
     }
 
-    /// What is left of the total time.
+    /// What was left of the total time when the last attempt began or ended.
     pub(super) fn remaining(&self) -> Duration {
-        self.deadline.remaining(self.inner.clock.now())
+        self.deadline.remaining(self.latest)
     }
 
     /// The caller's total time ran out.
@@ -203,6 +216,7 @@ impl Drop for RunningCall {
     fn drop(&mut self) {
         if !self.settled {
             self.cancel_attempt(&Consumed::default());
+            self.latest = self.inner.clock.now();
             self.settle(Outcome::Cancelled);
         }
     }

@@ -79,7 +79,7 @@ impl Client {
     /// # Errors
     /// The last attempt's error, with [`Error::attempts`](crate::Error::attempts) listing all of them.
     pub async fn chat(&self, request: impl Into<ChatRequest>) -> Result<ChatResponse> {
-        pipeline::chat(&self.inner, request.into()).await
+        pipeline::chat(&self.inner, &request.into()).await
     }
 
     /// Asks and returns the answer as it arrives. Resolves with the first piece of content: until then failures move to
@@ -90,7 +90,7 @@ impl Client {
     /// # Errors
     /// As [`chat`](Self::chat). Once content has come, errors are items of the stream.
     pub async fn chat_stream(&self, request: impl Into<ChatRequest>) -> Result<ChatStream> {
-        pipeline::chat_stream(&self.inner, request.into()).await
+        pipeline::chat_stream(&self.inner, &request.into()).await
     }
 
     /// Turns texts into vectors.
@@ -100,7 +100,7 @@ impl Client {
     /// # Errors
     /// As [`chat`](Self::chat).
     pub async fn embed(&self, request: EmbedRequest) -> Result<EmbedResponse> {
-        pipeline::embed(&self.inner, request).await
+        pipeline::embed(&self.inner, &request).await
     }
 
     /// Every model of the catalogue that can be called with the registered providers, with its price. Models that are

@@ -11,9 +11,9 @@ use super::stream::CallStream;
 use crate::error::Result;
 use crate::types::{ChatRequest, ChatResponse, ChatStream, EmbedRequest, EmbedResponse};
 
-pub(super) async fn chat(inner: &Arc<Inner>, request: ChatRequest) -> Result<ChatResponse> {
-    let mut call = begin_chat(inner, &request)?;
-    match attempt::run(&mut call, &Chat(&request)).await {
+pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatResponse> {
+    let mut call = begin_chat(inner, request)?;
+    match attempt::run(&mut call, &Chat(request)).await {
         Ok(mut reply) => {
             call.note_response(reply.status, reply.request_id.clone());
             let consumed =
@@ -26,21 +26,21 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: ChatRequest) -> Result<Cha
     }
 }
 
-pub(super) async fn chat_stream(inner: &Arc<Inner>, request: ChatRequest) -> Result<ChatStream> {
-    let mut call = begin_chat(inner, &request)?;
-    let open = OpenStream { request: &request, clock: Arc::clone(&inner.clock) };
+pub(super) async fn chat_stream(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatStream> {
+    let mut call = begin_chat(inner, request)?;
+    let open = OpenStream { request, clock: Arc::clone(&inner.clock) };
     match attempt::run(&mut call, &open).await {
         Ok(opened) => Ok(ChatStream::new(CallStream::new(call, opened))),
         Err(error) => Err(call.fail(error)),
     }
 }
 
-pub(super) async fn embed(inner: &Arc<Inner>, request: EmbedRequest) -> Result<EmbedResponse> {
+pub(super) async fn embed(inner: &Arc<Inner>, request: &EmbedRequest) -> Result<EmbedResponse> {
     request.validate()?;
-    let planned = candidates::plan(inner, &request.model, &candidates::embed_facts(inner, &request))?;
+    let planned = candidates::plan(inner, &request.model, &candidates::embed_facts(inner, request))?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "embeddings", &request.model, planned, total);
-    match attempt::run(&mut call, &Embed(&request)).await {
+    match attempt::run(&mut call, &Embed(request)).await {
         Ok(mut reply) => {
             if let Some(usage) = &mut reply.usage {
                 // An embedding generates nothing, and no vendor says so.
@@ -54,7 +54,7 @@ pub(super) async fn embed(inner: &Arc<Inner>, request: EmbedRequest) -> Result<E
     }
 }
 
-fn begin_chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<RunningCall> {
+fn begin_chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Box<RunningCall>> {
     request.validate()?;
     let planned: Planned = candidates::plan(inner, &request.model, &candidates::chat_facts(inner, request))?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);

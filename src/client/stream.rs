@@ -18,7 +18,7 @@ use crate::types::{Adaptation, EventStream, StreamEvent, Usage};
 /// error, or when dropped.
 pub(super) struct CallStream {
     /// Taken when the call is settled; nothing follows.
-    call: Option<RunningCall>,
+    call: Option<Box<RunningCall>>,
     held: VecDeque<StreamEvent>,
     events: EventStream,
     usage: Option<Box<Usage>>,
@@ -30,7 +30,7 @@ pub(super) struct CallStream {
 }
 
 impl CallStream {
-    pub(super) fn new(mut call: RunningCall, opened: Opened) -> Self {
+    pub(super) fn new(mut call: Box<RunningCall>, opened: Opened) -> Self {
         let Opened { held, rest, first_at } = opened;
         call.first_token(first_at);
         call.note_response(rest.status, rest.request_id);
