@@ -7,6 +7,7 @@ pub mod embeddings;
 mod failure;
 pub mod generate_content;
 pub mod messages;
+pub mod responses;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;

@@ -21,11 +21,12 @@ impl Replay {
     pub(crate) fn new(cases: &[Case]) -> polyroute::Result<Self> {
         let sandbox = Sandbox::open()?;
         let vendors: BTreeSet<_> = cases.iter().filter_map(vendor_of).collect();
-        let settings = vendors.into_iter().map(|vendor| {
-            Settings::vendor(vendor)
-                .name(vendor)
-                .base_url(sandbox.vendor(vendor).url())
-                .api_key("key-of-a-test")
+        let settings = vendors.into_iter().map(|name| {
+            let settings = match name.strip_suffix(RESPONSES) {
+                Some(vendor) => Settings::vendor(vendor).speak(Wire::Responses),
+                None => Settings::vendor(name),
+            };
+            settings.name(name).base_url(sandbox.vendor(name).url()).api_key("key-of-a-test")
         });
         let builder = Client::builder().retry(RetryPolicy::default().max_attempts(1));
         let client = settings.fold(builder, polyroute::ClientBuilder::vendor).build()?;
@@ -85,11 +86,15 @@ fn vendor_of(case: &Case) -> Option<&'static str> {
         "embeddings" if case.path.ends_with("/embeddings") => {
             (recorded.filter(|own| own.embed.is_some()), "compatible")
         }
+        "responses" => return Some("openai-responses"),
         "embeddings" if case.path.ends_with(":batchEmbedContents") => (None, "google"),
         _ => return None,
     };
     Some(speaks.map_or(otherwise, |vendor| vendor.name))
 }
+
+/// Ends the names of providers that speak this format instead of their vendor's usual one.
+const RESPONSES: &str = "-responses";
 
 type Vendor = &'static polyroute::provider::Vendor;
 

@@ -28,6 +28,7 @@ pub use dialect::{
     Developer, Dialect, Documents, Echo, Lacking, Reasoning, SeedField, StreamUsage, TokenLimit, ToolCallIds,
 };
 pub use serve::parse_request;
+pub(super) use usage::dollars;
 
 use crate::error::Result;
 use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Protocol, WireFailure};

@@ -59,7 +59,7 @@ fn close_gap(usage: &mut Usage, total: Option<u64>) {
 }
 
 /// A JSON number of dollars, from its decimal text; digits beyond a picodollar are float noise and are cut.
-fn dollars(text: &str) -> Option<Usd> {
+pub(in crate::protocol) fn dollars(text: &str) -> Option<Usd> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
         None => (text, 0),

@@ -10,6 +10,7 @@ use super::generate_content::GenerateContent;
 use super::messages::Messages;
 use super::question::Question;
 use super::request::Received;
+use super::responses::Responses;
 use super::vendor::Rules;
 
 /// A vendor's side of a format.
@@ -47,6 +48,8 @@ pub(super) fn format_of(request: &Received) -> Option<&'static dyn Format> {
         Some(&Messages)
     } else if request.is_for(":generateContent") || request.is_for(":streamGenerateContent") {
         Some(&GenerateContent)
+    } else if request.is_for("/responses") {
+        Some(&Responses)
     } else {
         None
     }

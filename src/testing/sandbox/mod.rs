@@ -11,6 +11,7 @@ mod messages;
 mod plan;
 mod question;
 mod request;
+mod responses;
 mod schema;
 mod script;
 mod server;

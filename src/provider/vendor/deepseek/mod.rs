@@ -1,6 +1,7 @@
 //! DeepSeek. What surprises about it is in `docs.md` beside this file.
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
+use crate::protocol::responses::Responses;
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// DeepSeek's OpenAI-compatible API: <https://api-docs.deepseek.com/api/create-chat-completion> (collected 2026-11-22).
@@ -14,7 +15,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
+    also: &[&Responses::PLAIN],
     embed: None,
     models: include_str!("models.json"),
 };

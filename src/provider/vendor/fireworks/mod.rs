@@ -2,6 +2,7 @@
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, StreamUsage};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::responses::{Memory, Responses};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Fireworks AI's OpenAI-compatible API: <https://docs.fireworks.ai/api-reference/post-chatcompletions> (collected 2026-11-22).
@@ -15,7 +16,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
+    also: &[&RESPONSES],
     embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
 };
@@ -30,3 +31,5 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
 });
 
 static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);
+
+static RESPONSES: Responses = Responses::PLAIN.memory(Memory::Stateless);

@@ -1,6 +1,7 @@
 //! Groq. What surprises about it is in `docs.md` beside this file.
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, TokenLimit};
+use crate::protocol::responses::Responses;
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Groq's OpenAI-compatible API: <https://console.groq.com/docs/openai> (read 2026-11-23).
@@ -14,7 +15,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
+    also: &[&Responses::PLAIN],
     embed: None,
     models: include_str!("models.json"),
 };

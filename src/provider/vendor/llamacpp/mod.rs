@@ -2,6 +2,7 @@
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Reasoning};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::responses::Responses;
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// llama.cpp's OpenAI-compatible API: <https://github.com/ggml-org/llama.cpp/tree/master/tools/server> (collected 2026-11-22).
@@ -15,7 +16,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::OptionalBearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
+    also: &[&Responses::PLAIN],
     embed: Some(&EMBEDDINGS),
     models: "",
 };

@@ -2,6 +2,7 @@
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::responses::Responses;
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// LM Studio's OpenAI-compatible API: <https://lmstudio.ai/docs/developer/openai-compat> (collected 2026-11-22).
@@ -15,7 +16,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::OptionalBearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
+    also: &[&Responses::PLAIN],
     embed: Some(&EMBEDDINGS),
     models: "",
 };

@@ -4,6 +4,7 @@ use crate::protocol::chat_completions::{
     ChatCompletions, Developer, Dialect, Echo, Lacking, Reasoning, TokenLimit,
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::responses::{self, Memory, Responses, UserField};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// OpenAI's chat completions: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22).
@@ -17,7 +18,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
+    also: &[&RESPONSES],
     embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
 };
@@ -32,3 +33,8 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
 });
 
 static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);
+
+static RESPONSES: Responses = Responses::PLAIN
+    .memory(Memory::EncryptedIfReasoning)
+    .user(UserField::SafetyIdentifier)
+    .developer(responses::Developer::Kept);

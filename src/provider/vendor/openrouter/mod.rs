@@ -4,6 +4,7 @@ use crate::protocol::chat_completions::{
     ChatCompletions, Developer, Dialect, Documents, Echo, Reasoning, StreamUsage,
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::responses::{Memory, Responses};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// OpenRouter's OpenAI-compatible API: <https://openrouter.ai/docs/api-reference/overview> (collected 2026-11-22).
@@ -17,7 +18,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
+    also: &[&RESPONSES],
     embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
 };
@@ -32,3 +33,5 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
 });
 
 static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);
+
+static RESPONSES: Responses = Responses::PLAIN.memory(Memory::EncryptedIfReasoning);

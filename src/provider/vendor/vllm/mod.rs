@@ -2,6 +2,7 @@
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, TokenLimit};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::responses::Responses;
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// vLLM's OpenAI-compatible API: <https://docs.vllm.ai/en/latest/serving/openai_compatible_server/> (collected 2026-11-22).
@@ -15,7 +16,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::OptionalBearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
+    also: &[&Responses::PLAIN],
     embed: Some(&EMBEDDINGS),
     models: "",
 };

@@ -1,6 +1,7 @@
 //! xAI. What surprises about it is in `docs.md` beside this file.
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, TokenLimit};
+use crate::protocol::responses::{Memory, Responses};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// xAI's OpenAI-compatible API: <https://docs.x.ai/docs/api-reference> (collected 2026-11-22).
@@ -14,7 +15,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
+    also: &[&RESPONSES],
     embed: None,
     models: include_str!("models.json"),
 };
@@ -26,3 +27,5 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
     lacks: &[Lacking::Metadata, Lacking::ToolMedia, Lacking::TopK],
     ..Dialect::PLAIN
 });
+
+static RESPONSES: Responses = Responses::PLAIN.memory(Memory::Encrypted);
