@@ -185,18 +185,37 @@ fn retry_info(error: &Value) -> Option<Duration> {
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
 /// What the error types of in-band errors mean as a status.
-/// Anthropic: <https://platform.claude.com/docs/en/api/errors>; Google: <https://cloud.google.com/apis/design/errors>
+/// Anthropic: <https://platform.claude.com/docs/en/api/errors>; Google: <https://cloud.google.com/apis/design/errors>;
+/// Bedrock: <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html>
 /// (read 2026-11-23).
 const STATUS_OF_TYPE: &[(u16, &[&str])] = &[
-    (400, &["invalid_request_error", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "tool_use_failed"]),
+    (
+        400,
+        &[
+            "invalid_request_error",
+            "INVALID_ARGUMENT",
+            "FAILED_PRECONDITION",
+            "tool_use_failed",
+            "ValidationException",
+        ],
+    ),
     (401, &["authentication_error", "UNAUTHENTICATED"]),
     (402, &["billing_error"]),
-    (403, &["permission_error", "PERMISSION_DENIED"]),
+    (403, &["permission_error", "PERMISSION_DENIED", "AccessDeniedException"]),
     (404, &["not_found_error", "NOT_FOUND"]),
     (413, &["request_too_large"]),
-    (429, &["rate_limit_error", "rate_limit_exceeded", "insufficient_quota", "RESOURCE_EXHAUSTED"]),
-    (503, &["overloaded_error", "UNAVAILABLE"]),
-    (504, &["timeout_error", "DEADLINE_EXCEEDED"]),
+    (
+        429,
+        &[
+            "rate_limit_error",
+            "rate_limit_exceeded",
+            "insufficient_quota",
+            "RESOURCE_EXHAUSTED",
+            "ThrottlingException",
+        ],
+    ),
+    (503, &["overloaded_error", "UNAVAILABLE", "ServiceUnavailableException"]),
+    (504, &["timeout_error", "DEADLINE_EXCEEDED", "ModelTimeoutException"]),
 ];
 
 /// OpenAI code; then the sentences of Anthropic, OpenAI-compatible servers (vLLM, DeepSeek), Perplexity, Google,
@@ -217,9 +236,17 @@ const TOO_LONG: &[&str] = &[
 const FILTERED: &[&str] =
     &["content_filter", "content_policy_violation", "responsibleaipolicyviolation", "data_inspection_failed"];
 
-/// Google's reason, then the sentences of Google and xAI, which answer 400 or 403 to a bad key.
-const BAD_KEY: &[&str] =
-    &["api_key_invalid", "api key not valid", "incorrect api key", "invalid api key", "invalid_api_key"];
+/// Google's reason, then the sentences of Google and xAI, which answer 400 or 403 to a bad key; AWS's names, with 403:
+/// <https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/CommonErrors.html> (read 2026-11-23).
+const BAD_KEY: &[&str] = &[
+    "api_key_invalid",
+    "api key not valid",
+    "incorrect api key",
+    "invalid api key",
+    "invalid_api_key",
+    "expiredtokenexception",
+    "unrecognizedclientexception",
+];
 
 /// OpenAI and xAI codes.
 const UNKNOWN_MODEL: &[&str] = &["model_not_found", "invalid_model", "model not found"];

@@ -3,6 +3,7 @@
 //! A protocol turns a request into a path and a body, and bytes into an answer. It is sans-IO: the provider feeds it.
 
 pub mod chat_completions;
+pub mod converse;
 pub mod embeddings;
 mod failure;
 pub mod generate_content;
@@ -40,13 +41,28 @@ pub trait Protocol: std::fmt::Debug + Send + Sync {
 
     /// Reads the body of an HTTP error.
     fn decode_failure(&self, body: &[u8]) -> WireFailure;
+
+    /// How a streamed answer is cut into events.
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
+}
+
+/// How a streamed answer is cut into events.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events: lines of text.
+    Sse,
+    /// Amazon's event streams: frames of bytes with checksums.
+    EventStream,
 }
 
 const _: fn(Box<dyn Protocol>) = |_object_safe| ();
 
 /// Turns the events of one streamed answer into ours.
 pub trait ChatDecoder: std::fmt::Debug + Send {
-    /// Reads one event; `name` is its SSE event name or empty. Appends what it means to `out`.
+    /// Reads one event; `name` is its name in the framing or empty. Appends what it means to `out`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidResponse`] when it cannot be read; the kind the event names when it reports an error.
@@ -148,7 +164,7 @@ pub enum Path {
         prefix: &'static str,
         /// The model; may hold anything.
         model: String,
-        /// For example `:generateContent`.
+        /// For example `:generateContent`, or further segments: `/converse`.
         suffix: &'static str,
         /// For example `alt=sse`.
         query: Option<&'static str>,

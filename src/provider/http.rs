@@ -14,13 +14,15 @@ use futures::stream::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
 
-use super::settings::{Environment, Limits, Settings, parse_base_url};
+use super::settings::{Environment, Limits, Settings, parse_base_url, regional};
 use super::vendor::{KeyStyle, Vendor};
 use super::{Call, Credential, EmbedCall, Provider};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Mode, Path, Protocol, WireFailure};
-use crate::transport::{self, Body, HttpRequest, HttpResponse, SseDecoder, Transport};
+use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Framing, Mode, Path, Protocol, WireFailure};
+use crate::transport::{
+    self, Body, EventFrame, EventStreamDecoder, HttpRequest, HttpResponse, SseDecoder, Transport,
+};
 use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, Secret, StreamEvent, Wire};
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
@@ -73,7 +75,8 @@ impl HttpProvider {
                 let from_environment = environment.first(vendor.base_url_env.as_slice())?;
                 Some(from_environment.expose().to_owned())
             })
-            .unwrap_or_else(|| vendor.base_url.to_owned());
+            .map_or_else(|| regional(vendor.base_url, settings, environment), Ok)
+            .map_err(|error| configuration(format!("{name}: {}", error.message())))?;
         if base.is_empty() {
             return Err(configuration(format!("{name} needs .base_url(..)")));
         }
@@ -97,11 +100,16 @@ impl HttpProvider {
             headers.insert(header::ACCEPT, HeaderValue::from_static(media_type));
             headers
         };
+        let chat = spoken(vendor, settings.wire)?;
+        let streamed = match chat.map(Protocol::framing) {
+            Some(Framing::EventStream) => "application/vnd.amazon.eventstream",
+            Some(Framing::Sse) | None => "text/event-stream",
+        };
         Ok(Self {
             vendor,
-            chat: spoken(vendor, settings.wire)?,
+            chat,
             headers: accepting("application/json"),
-            stream_headers: accepting("text/event-stream"),
+            stream_headers: accepting(streamed),
             base: parse_base_url(&base, settings.plain_http)
                 .map_err(|error| configuration(format!("{name}: {}", error.message())))?,
             fixed: OnceLock::new(),
@@ -121,9 +129,14 @@ impl HttpProvider {
             }
             Path::Model { prefix, model, suffix, query } => {
                 let mut url = below(&self.base, prefix);
+                let (ending, further) = match suffix.split_once('/') {
+                    Some((ending, further)) => (ending, Some(further)),
+                    None => (*suffix, None),
+                };
                 if let Ok(mut segments) = url.path_segments_mut() {
                     // One segment: `/`, `?`, `#` and `%` in a model's name are escaped and stay in their place.
-                    segments.push(&format!("{model}{suffix}"));
+                    segments.push(&format!("{model}{ending}"));
+                    segments.extend(further.into_iter().flat_map(|further| further.split('/')));
                 }
                 url.set_query(*query);
                 Ok(url)
@@ -185,7 +198,11 @@ impl HttpProvider {
             Either::Left((body, _)) => body.unwrap_or_default(),
             Either::Right(((), _)) => Bytes::new(),
         };
-        Err(self.annotate(read(&body).into_error(status), status, &headers))
+        let mut failure = read(&body);
+        if failure.code.is_none() && failure.error_type.is_none() {
+            failure.error_type = transport::error_type(&headers).map(str::to_owned);
+        }
+        Err(self.annotate(failure.into_error(status), status, &headers))
     }
 
     /// Adds what the headers say, and removes the key if the provider echoed it.
@@ -297,7 +314,7 @@ impl Provider for HttpProvider {
                 let request_id = self.request_id(&response.headers);
                 let mut stream = ReplyStream::new(Events {
                     body: response.body,
-                    sse: SseDecoder::new(self.limits.event),
+                    frames: Frames::new(chat.framing(), self.limits.event),
                     chat: chat.chat_decoder(),
                     ready: VecDeque::new(),
                     failed: None,
@@ -335,10 +352,38 @@ impl Provider for HttpProvider {
     }
 }
 
+/// Cuts bytes into events.
+enum Frames {
+    Sse(SseDecoder),
+    EventStream(EventStreamDecoder),
+}
+
+impl Frames {
+    fn new(framing: Framing, limit: usize) -> Self {
+        match framing {
+            Framing::Sse => Self::Sse(SseDecoder::new(limit)),
+            Framing::EventStream => Self::EventStream(EventStreamDecoder::new(limit)),
+        }
+    }
+}
+
+/// The name of an event; the error when the frame reports one:
+/// <https://smithy.io/2.0/aws/amazon-eventstream.html> (read 2026-11-23).
+fn event_type<'a>(frame: &EventFrame<'a>) -> Result<&'a str> {
+    let (mut failure, code) = match frame.text(":message-type") {
+        Some("exception") => (WireFailure::parse(frame.payload), frame.text(":exception-type")),
+        Some("error") => (WireFailure::default(), frame.text(":error-code")),
+        _ => return Ok(frame.text(":event-type").unwrap_or_default()),
+    };
+    failure.code = code.map(str::to_owned).or(failure.code);
+    failure.message = failure.message.or_else(|| frame.text(":error-message").map(str::to_owned));
+    Err(failure.into_error(200))
+}
+
 /// The events of one streamed answer. No task: bytes are decoded when polled.
 struct Events {
     body: Body,
-    sse: SseDecoder,
+    frames: Frames,
     chat: Box<dyn ChatDecoder>,
     ready: VecDeque<StreamEvent>,
     failed: Option<Error>,
@@ -358,22 +403,32 @@ impl Events {
                 "the stream is larger than the limit; see Settings::limits",
             )
         })?;
-        self.sse.push(bytes, |event| {
-            if chat.is_done() {
-                return Ok(());
-            }
-            chat.event(event.name, event.data, ready)
-        })
+        match &mut self.frames {
+            Frames::Sse(sse) => sse.push(bytes, |event| {
+                if chat.is_done() {
+                    return Ok(());
+                }
+                chat.event(event.name, event.data, ready)
+            }),
+            Frames::EventStream(frames) => frames.push(bytes, |frame| {
+                if chat.is_done() {
+                    return Ok(());
+                }
+                chat.event(event_type(&frame)?, frame.payload, ready)
+            }),
+        }
     }
 
     fn end(&mut self) -> Result<()> {
         let (chat, ready) = (&mut self.chat, &mut self.ready);
-        self.sse.finish(|event| {
-            if chat.is_done() {
-                return Ok(());
-            }
-            chat.event(event.name, event.data, ready)
-        })?;
+        if let Frames::Sse(sse) = &mut self.frames {
+            sse.finish(|event| {
+                if chat.is_done() {
+                    return Ok(());
+                }
+                chat.event(event.name, event.data, ready)
+            })?;
+        }
         self.chat.end(&mut self.ready)
     }
 

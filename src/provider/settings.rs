@@ -23,6 +23,7 @@ pub struct Settings {
     pub(crate) name: Option<String>,
     pub(crate) api_key: Option<Secret>,
     pub(crate) base_url: Option<String>,
+    pub(crate) region: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) wire: Option<Wire>,
     pub(crate) plain_http: PlainHttp,
@@ -43,6 +44,7 @@ impl Settings {
             name: None,
             api_key: None,
             base_url: None,
+            region: None,
             headers: Vec::new(),
             wire: None,
             plain_http: PlainHttp::LoopbackOnly,
@@ -73,6 +75,14 @@ impl Settings {
     #[must_use]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
+        self
+    }
+
+    /// Sets the region, where the vendor's address depends on one, for example `eu-central-1` of Bedrock. An address
+    /// given with [`base_url`](Self::base_url) is used as it is.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
         self
     }
 
@@ -185,6 +195,30 @@ impl fmt::Debug for Environment {
     }
 }
 
+/// A vendor's address with its region in it. The place of the region names the variables that may hold it:
+/// `https://host.{AWS_REGION|AWS_DEFAULT_REGION}.example.com`.
+///
+/// # Errors
+/// [`ErrorKind::Configuration`] when a region is wanted and missing, or could lead to another host.
+pub(crate) fn regional(template: &str, settings: &Settings, environment: &Environment) -> Result<String> {
+    let place = template.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+    let Some((before, (variables, after))) = place else { return Ok(template.to_owned()) };
+    let refuse = |message: String| Err(Error::new(ErrorKind::Configuration, message));
+    let names: Vec<&str> = variables.split('|').collect();
+    let known = environment.first(&names).map(|region| region.expose().to_owned());
+    let Some(region) = settings.region.clone().or(known) else {
+        return refuse(format!("there is no region: set {} or pass it with .region(..)", names.join(" or ")));
+    };
+    let harmless = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if region.is_empty() || region.len() > LONGEST_REGION || !region.bytes().all(harmless) {
+        return refuse("the region is not a name such as eu-central-1".to_owned());
+    }
+    Ok(format!("{before}{region}{after}"))
+}
+
+/// The longest name a part of a host may have.
+const LONGEST_REGION: usize = 63;
+
 /// Reads a base URL. Nothing of it is repeated in an error: it may hold a password.
 ///
 /// # Errors
@@ -249,6 +283,29 @@ mod tests {
 
             assert_eq!(error.kind(), ErrorKind::Configuration, "{bad}");
             assert!(!format!("{error} {error:?}").contains("CANARY"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_region_goes_into_the_address_and_nothing_else_does() {
+        let template = "https://run.{FIRST|SECOND}.example.com";
+        let own = |region: &str| Settings::vendor("x").region(region);
+        let second = Environment::of([("SECOND", "eu-2"), ("FIRST", " ")]);
+        let none = Environment::of([("OTHER", "eu-2")]);
+
+        assert_eq!(regional(template, &own("us-1"), &second).unwrap(), "https://run.us-1.example.com");
+        assert_eq!(
+            regional(template, &Settings::vendor("x"), &second).unwrap(),
+            "https://run.eu-2.example.com"
+        );
+        assert_eq!(regional("https://fixed", &own("us-1"), &second).unwrap(), "https://fixed");
+        let error = regional(template, &Settings::vendor("x"), &none).unwrap_err();
+        assert!(error.message().contains("set FIRST or SECOND or pass it with .region(..)"), "{error}");
+        for bad in ["", "CANARY", "eu.evil", "eu/canary", "canary@x", "eu#", "eu%2e", "é", &"a".repeat(64)] {
+            let error = regional(template, &own(bad), &second).unwrap_err();
+
+            assert_eq!(error.kind(), ErrorKind::Configuration, "{bad}");
+            assert!(!format!("{error:?}").to_lowercase().contains("canary"), "{bad}");
         }
     }
 

@@ -1,16 +1,18 @@
 //! How bytes travel: one trait, our own exchange types, and stream decoders that do no I/O.
 
+mod eventstream;
 mod exchange;
 mod options;
 mod reqwest;
 mod sse;
 mod status;
 
+pub use eventstream::{EventFrame, EventStreamDecoder, FrameHeaders, HeaderValue};
 pub use exchange::{Body, HttpRequest, HttpResponse};
 pub use options::TransportOptions;
 pub use reqwest::ReqwestTransport;
 pub use sse::{SseDecoder, SseEvent};
-pub use status::{request_id, retry_after};
+pub use status::{error_type, request_id, retry_after};
 
 use async_trait::async_trait;
 

@@ -35,6 +35,14 @@ pub fn request_id(headers: &HeaderMap) -> Option<&str> {
     ids.into_iter().find(|id| !id.is_empty() && id.len() <= LONGEST_ID)
 }
 
+/// The machine-readable name of an error, which AWS sends in a header instead of the body, before a colon.
+/// Source: <https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization>
+/// (read 2026-11-23).
+pub fn error_type(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get("x-amzn-errortype")?.to_str().ok()?;
+    value.split(':').next().map(str::trim).filter(|name| !name.is_empty())
+}
+
 /// OpenAI and most others; Anthropic; AWS; Azure.
 const REQUEST_ID_HEADERS: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"];
 
@@ -48,6 +56,21 @@ mod tests {
     use http::{HeaderName, HeaderValue};
 
     use super::*;
+
+    #[test]
+    fn the_name_of_an_aws_error_ends_before_the_colon() {
+        for (value, expected) in [
+            ("ValidationException", Some("ValidationException")),
+            ("ValidationException:http://internal.amazon.com/coral/x/", Some("ValidationException")),
+            (":x", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-amzn-errortype", HeaderValue::from_static(value));
+
+            assert_eq!(error_type(&headers), expected, "{value}");
+        }
+    }
 
     #[test]
     fn every_spelling_of_retry_after_is_read_or_ignored() {

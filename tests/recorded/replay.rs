@@ -80,6 +80,7 @@ fn vendor_of(case: &Case) -> Option<&'static str> {
     let (speaks, otherwise) = match case.api.as_str() {
         "chat_completions" => (chats(recorded, Wire::ChatCompletions), "compatible"),
         "messages" => (chats(recorded, Wire::Messages), "anthropic"),
+        "converse" => (chats(recorded, Wire::Converse), "bedrock"),
         "generateContent" => (chats(recorded, Wire::GenerateContent), "google"),
         // Perplexity packs vectors as signed bytes, which no vendor of the table does.
         "embeddings" if case.provider == "perplexity" => return None,

@@ -9,31 +9,31 @@ use serde_json::value::RawValue;
 use crate::types::{Extra, Json, Wire};
 
 /// The fields of one object, in the order they came.
-pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(in crate::protocol) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
     /// Reads `raw`; `None` when it is no object.
-    pub(super) fn of(raw: &'a RawValue) -> Option<Self> {
+    pub(in crate::protocol) fn of(raw: &'a RawValue) -> Option<Self> {
         serde_json::from_str(raw.get()).ok()
     }
 
     /// Name and value of each field.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+    pub(in crate::protocol) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.0.iter().map(|(name, value)| (&**name, *value))
     }
 
     /// The value of `name`; of several the last, as every reader of JSON has it.
-    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
+    pub(in crate::protocol) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().rev().find(|(own, _)| own == name).map(|(_, value)| *value)
     }
 
     /// The text in `name`.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    pub(in crate::protocol) fn text(&self, name: &str) -> Option<String> {
         self.get(name).and_then(text)
     }
 
     /// The object's `type`.
-    pub(super) fn kind(&self) -> Option<Cow<'a, str>> {
+    pub(in crate::protocol) fn kind(&self) -> Option<Cow<'a, str>> {
         self.get("type").and_then(|raw| serde_json::from_str::<Name<'a>>(raw.get()).ok()).map(|name| name.0)
     }
 }
@@ -67,17 +67,17 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The text, if it is text.
-pub(super) fn text(raw: &RawValue) -> Option<String> {
+pub(in crate::protocol) fn text(raw: &RawValue) -> Option<String> {
     serde_json::from_str(raw.get()).ok()
 }
 
 /// The count, if it is a whole number that is not negative.
-pub(super) fn count(raw: &RawValue) -> Option<u64> {
+pub(in crate::protocol) fn count(raw: &RawValue) -> Option<u64> {
     raw.get().parse().ok()
 }
 
 /// Says a field nothing: `null`, or a list without entries?
-pub(super) fn is_void(raw: &RawValue) -> bool {
+pub(in crate::protocol) fn is_void(raw: &RawValue) -> bool {
     let text = raw.get();
     text == "null"
         || text

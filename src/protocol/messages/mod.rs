@@ -7,14 +7,14 @@ mod block;
 mod content;
 mod decode;
 mod encode;
-mod fields;
-mod notes;
+pub(super) mod fields;
+pub(super) mod notes;
 mod object;
 mod stream;
-mod thinking;
+pub(super) mod thinking;
 mod tool;
 mod usage;
-mod wire;
+pub(super) mod wire;
 
 #[cfg(test)]
 mod tests;

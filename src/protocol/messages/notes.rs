@@ -5,19 +5,19 @@ use crate::types::{Adaptation, OnUnsupported};
 
 /// Collects adaptations, or refuses the first where the caller wants none.
 #[derive(Debug)]
-pub(super) struct Notes {
+pub(in crate::protocol) struct Notes {
     choice: OnUnsupported,
     list: Vec<Adaptation>,
 }
 
 impl Notes {
     /// None yet.
-    pub(super) fn new(choice: OnUnsupported) -> Self {
+    pub(in crate::protocol) fn new(choice: OnUnsupported) -> Self {
         Self { choice, list: Vec::new() }
     }
 
     /// Notes `adaptation`, once.
-    pub(super) fn add(&mut self, adaptation: Adaptation) -> Result<()> {
+    pub(in crate::protocol) fn add(&mut self, adaptation: Adaptation) -> Result<()> {
         match self.choice {
             OnUnsupported::Error => Err(Error::new(
                 ErrorKind::Unsupported,
@@ -33,7 +33,7 @@ impl Notes {
     }
 
     /// All of them.
-    pub(super) fn into_list(self) -> Vec<Adaptation> {
+    pub(in crate::protocol) fn into_list(self) -> Vec<Adaptation> {
         self.list
     }
 }

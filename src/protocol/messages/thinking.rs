@@ -8,10 +8,10 @@ use crate::types::{Adaptation, ChatRequest, Effort, ModelHints, ReasoningOptions
 
 /// How long and how hard.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Plan {
-    pub(super) max_tokens: u64,
-    pub(super) thinking: Option<Thinking>,
-    pub(super) effort: Option<&'static str>,
+pub(in crate::protocol) struct Plan {
+    pub(in crate::protocol) max_tokens: u64,
+    pub(in crate::protocol) thinking: Option<Thinking>,
+    pub(in crate::protocol) effort: Option<&'static str>,
 }
 
 impl Plan {
@@ -20,7 +20,11 @@ impl Plan {
     /// Two generations of models want thinking spelled differently and refuse the other spelling with a 400: the older
     /// take a budget, those since Opus 4.7 an effort. The newer are exactly those that refuse sampling parameters:
     /// <https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking> (read 2026-11-23).
-    pub(super) fn of(request: &ChatRequest, target: EncodeFor<'_>, notes: &mut Notes) -> Result<Self> {
+    pub(in crate::protocol) fn of(
+        request: &ChatRequest,
+        target: EncodeFor<'_>,
+        notes: &mut Notes,
+    ) -> Result<Self> {
         let max_tokens =
             request.max_output_tokens.unwrap_or_else(|| default_limit(target.hints, target.mode));
         let plain = Self { max_tokens, thinking: None, effort: None };
@@ -97,7 +101,7 @@ impl Plan {
     }
 
     /// Gives thinking up.
-    pub(super) fn without_thinking(self) -> Self {
+    pub(in crate::protocol) fn without_thinking(self) -> Self {
         Self { thinking: None, effort: None, ..self }
     }
 }

@@ -195,7 +195,7 @@ impl Serialize for Source<'_> {
 
 /// Whether to think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thinking {
+pub(in crate::protocol) enum Thinking {
     Adaptive,
     Disabled,
     Enabled { budget_tokens: u64 },

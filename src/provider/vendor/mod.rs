@@ -54,7 +54,8 @@ pub struct Vendor {
     pub aliases: &'static [&'static str],
     /// Its name for people.
     pub title: &'static str,
-    /// The address its paths are below, without a slash at the end; empty when the application must give one.
+    /// The address its paths are below, without a slash at the end; empty when the application must give one. A part in
+    /// braces is a region: [`Settings::region`](super::Settings::region), or one of the environment variables it names.
     pub base_url: &'static str,
     /// The environment variable that overrides [`base_url`](Self::base_url).
     pub base_url_env: Option<&'static str>,

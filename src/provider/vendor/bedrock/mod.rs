@@ -1,20 +1,20 @@
-//! Amazon Bedrock: prices only. Register a provider of your own under this name to call it.
-//!
-//! The address depends on the account: `https://bedrock-runtime.{region}.amazonaws.com`.
-//! The key is a Bedrock API key; signed requests need a provider of your own.
+//! Amazon Bedrock. What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::converse::Converse;
+use crate::provider::vendor::{KeyStyle, Vendor};
 
+/// Bedrock's runtime, with an API key as a bearer token:
+/// <https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "bedrock",
     aliases: &[],
     title: "Amazon Bedrock",
-    base_url: "",
-    base_url_env: None,
+    base_url: "https://bedrock-runtime.{AWS_REGION|AWS_DEFAULT_REGION}.amazonaws.com",
+    base_url_env: Some("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
     key_env: &["AWS_BEARER_TOKEN_BEDROCK"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
+    chat: Some(&Converse),
     also: &[],
     embed: None,
     models: include_str!("models.json"),
