@@ -3,6 +3,7 @@
 //! A protocol turns a request into a path and a body, and bytes into an answer. It is sans-IO: the provider feeds it.
 
 pub mod chat_completions;
+pub mod cohere_chat;
 pub mod embeddings;
 mod failure;
 pub mod generate_content;

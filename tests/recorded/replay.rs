@@ -80,11 +80,13 @@ fn vendor_of(case: &Case) -> Option<&'static str> {
         "chat_completions" => (chats(recorded, Wire::ChatCompletions), "compatible"),
         "messages" => (chats(recorded, Wire::Messages), "anthropic"),
         "generateContent" => (chats(recorded, Wire::GenerateContent), "google"),
+        "chat_v2" => (chats(recorded, Wire::CohereChat), "cohere"),
         // Perplexity packs vectors as signed bytes, which no vendor of the table does.
         "embeddings" if case.provider == "perplexity" => return None,
         "embeddings" if case.path.ends_with("/embeddings") => {
             (recorded.filter(|own| own.embed.is_some()), "compatible")
         }
+        "embeddings" if case.path.ends_with("/embed") => (None, "cohere"),
         "embeddings" if case.path.ends_with(":batchEmbedContents") => (None, "google"),
         _ => return None,
     };
