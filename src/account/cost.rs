@@ -277,6 +277,30 @@ mod tests {
     }
 
     #[test]
+    fn searches_of_a_reranker_need_no_tokens() {
+        let by_search = price(&[(Charge::Per1kSearches, "2")]);
+        let mut usage = Usage::of(0, 0);
+        usage.searches = Some(3);
+
+        assert_eq!(of(&usage, &by_search).map(|cost| micro(cost.total)), Some(6_000));
+        assert_eq!(of(&usage, &price(&[(Charge::Input, "1")])), None);
+        assert_eq!(of(&Usage::of(0, 0), &by_search), None);
+    }
+
+    #[test]
+    fn what_is_billed_counts_instead_of_what_was_processed() {
+        let price = price(&[(Charge::Input, "2"), (Charge::Output, "3"), (Charge::CachedInput, "1")]);
+        let mut usage = Usage::of(1_000, 100);
+        usage.cache_read_tokens = Some(900);
+        usage.billed_input_tokens = Some(10);
+        usage.billed_output_tokens = Some(50);
+
+        let cost = of(&usage, &price).unwrap();
+
+        assert_eq!([cost.input, cost.cache_read, cost.output, cost.total].map(micro), [20, 0, 150, 170]);
+    }
+
+    #[test]
     fn the_tier_is_chosen_by_the_whole_prompt() {
         let price = price(&[(Charge::Input, "2"), (Charge::Output, "2"), (Charge::CachedInput, "1")])
             .tier(100, Rates::per_million("4", "4").unwrap());

@@ -313,7 +313,7 @@ fn prepare_routes(
 fn with_keys(environment: &Environment, registered: &[Settings]) -> Vec<Settings> {
     vendor::ALL
         .iter()
-        .filter(|vendor| vendor.chat.is_some() || vendor.embed.is_some())
+        .filter(|vendor| vendor.chat.is_some() || vendor.embed.is_some() || vendor.rerank.is_some())
         .filter(|vendor| {
             !registered.iter().any(|settings| settings.name.is_none() && settings.vendor == vendor.name)
         })

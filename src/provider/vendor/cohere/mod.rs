@@ -1,6 +1,7 @@
 //! Cohere. What surprises about it is in `docs.md` beside this file.
 
 use crate::protocol::cohere_chat::{CohereChat, CohereEmbeddings};
+use crate::protocol::rerank::{Rerank, RerankSpelling};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Cohere's second API: <https://docs.cohere.com/reference/about> (read 2026-11-23).
@@ -16,5 +17,8 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CohereChat),
     also: &[],
     embed: Some(&CohereEmbeddings),
+    rerank: Some(&RERANK),
     models: include_str!("models.json"),
 };
+
+static RERANK: Rerank = Rerank::new(RerankSpelling::Cohere);

@@ -17,6 +17,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[],
     embed: Some(&EMBEDDINGS),
+    rerank: None,
     models: "",
 };
 

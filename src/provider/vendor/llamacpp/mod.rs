@@ -2,6 +2,7 @@
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Reasoning};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::rerank::{Rerank, RerankSpelling};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// llama.cpp's OpenAI-compatible API: <https://github.com/ggml-org/llama.cpp/tree/master/tools/server> (collected 2026-11-22).
@@ -17,6 +18,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[],
     embed: Some(&EMBEDDINGS),
+    rerank: Some(&RERANK),
     models: "",
 };
 
@@ -24,3 +26,5 @@ static CHAT: ChatCompletions =
     ChatCompletions::new(Dialect { reasoning: Reasoning::Template, ..Dialect::PLAIN });
 
 static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);
+
+static RERANK: Rerank = Rerank::new(RerankSpelling::Jina);
