@@ -85,6 +85,15 @@ pub(super) struct Content<'a> {
     pub(super) thinking: Option<String>,
 }
 
+impl Content<'_> {
+    /// Is it of a kind that has no name here?
+    pub(super) fn is_foreign(&self) -> bool {
+        self.text.is_none()
+            && self.thinking.is_none()
+            && self.kind.is_some_and(|kind| !matches!(kind.get(), "\"text\"" | THINKING))
+    }
+}
+
 /// Reads one block; `None` when it says nothing.
 fn part(block: &RawValue) -> Option<Part> {
     let opaque = || Some(Part::Opaque(Opaque::new(WIRE, block.to_owned())));
@@ -95,6 +104,7 @@ fn part(block: &RawValue) -> Option<Part> {
         Ok(Content { thinking: Some(text), text: None, .. }) => {
             (!text.is_empty()).then_some(text).map(|text| reasoning(text, THINKING))
         }
+        Ok(content) if !content.is_foreign() => None,
         _ => opaque(),
     }
 }

@@ -161,7 +161,7 @@ impl Decoder {
     fn content(&mut self, event: &Event<'_>, out: &mut VecDeque<StreamEvent>) {
         let raw = message::<OfContent<'_>>(event).and_then(|message| message.content);
         match raw.and_then(|raw| serde_json::from_str::<Content<'_>>(raw.get()).ok()) {
-            Some(Content { text: None, thinking: None, kind: Some(_) }) if self.block == Block::New => {
+            Some(content) if self.block == Block::New && content.is_foreign() => {
                 if let Some(raw) = raw {
                     self.last = None;
                     out.push_back(StreamEvent::Part(Part::Opaque(Opaque::new(WIRE, raw.to_owned()))));

@@ -347,11 +347,13 @@ fn a_stream_must_end_with_its_marker_and_calls_must_begin() {
 fn strange_content_survives_or_is_skipped() {
     let odd = json!({"type": "film", "url": "https://example.com"});
     let end = json!({"type": "message-end", "delta": {"finish_reason": "COMPLETE"}});
+    let bare =
+        json!({"type": "content-start", "index": 0, "delta": {"message": {"content": {"type": "text"}}}});
     let start = json!({"type": "content-start", "index": 0, "delta": {"message": {"content": odd}}});
     let garbage = json!({"type": "content-delta", "index": 0, "delta": {"message": {"content": ["x"]}}});
-    let streamed = streamed(&[start, garbage, json!({"type": 7}), end]).unwrap();
+    let streamed = streamed(&[bare, start, garbage, json!({"type": 7}), end]).unwrap();
     let whole = whole(
-        &json!({"finish_reason": "COMPLETE", "message": {"content": [odd, {"type": "text", "text": ""}]}}),
+        &json!({"finish_reason": "COMPLETE", "message": {"content": [{"type": "text"}, odd, {"type": "text", "text": ""}]}}),
     );
 
     assert!(streamed == whole.unwrap());

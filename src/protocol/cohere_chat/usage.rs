@@ -26,7 +26,7 @@ pub(super) fn usage(raw: &RawValue) -> Option<Usage> {
     (usage != Usage::default()).then_some(usage)
 }
 
-/// What embeddings or a ranking consumed: only the bill is reported.
+/// What embeddings consumed: only the bill is reported.
 pub(super) fn billed(meta: &RawValue) -> Option<Usage> {
     let report: Report<'_> = serde_json::from_str(meta.get()).ok()?;
     let billed = report.billed_units.and_then(counts)?;
@@ -38,7 +38,6 @@ pub(super) fn billed(meta: &RawValue) -> Option<Usage> {
             (text, images) => Some(text.unwrap_or(0).saturating_add(images.unwrap_or(0))),
         },
         image_input_tokens: images,
-        searches: count(billed.search_units),
         ..Usage::default()
     };
     (usage != Usage::default()).then_some(usage)
