@@ -375,7 +375,8 @@ pub use provider::{Provider, Settings};
 pub use routing::{Route, RoutingPolicy};
 pub use types::{
     ChatRequest, ChatResponse, ChatStream, Effort, EmbedRequest, EmbedResponse, FinishReason, Json, Message,
-    Part, ResponseFormat, Role, StreamEvent, Target, Tool, ToolCall, ToolChoice, ToolResult, Usage, Usd,
+    Part, RerankRequest, RerankResponse, ResponseFormat, Role, StreamEvent, Target, Tool, ToolCall,
+    ToolChoice, ToolResult, Usage, Usd,
 };
 
 /// The README's code, compiled.

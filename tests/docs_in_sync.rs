@@ -87,14 +87,15 @@ fn every_line_of_the_changelog_begins_with_a_room() {
 /// One row for each vendor of the table.
 fn providers() -> String {
     let catalogue = vendor::catalogue();
-    let mut table = "| provider | name | key variable | chat | embeddings | priced models |\n".to_owned();
-    table.push_str("|---|---|---|---|---|---:|\n");
+    let mut table =
+        "| provider | name | key variable | chat | embeddings | rerank | priced models |\n".to_owned();
+    table.push_str("|---|---|---|---|---|---|---:|\n");
     let mut all = 0;
     for vendor in vendor::ALL {
         let models = catalogue.models_of(vendor.name);
         let priced = models.iter().filter(|model| model.price.is_some()).count();
         all += priced;
-        let callable = vendor.chat.is_some() || vendor.embed.is_some();
+        let callable = vendor.chat.is_some() || vendor.embed.is_some() || vendor.rerank.is_some();
         row(
             &mut table,
             &[
@@ -107,6 +108,7 @@ fn providers() -> String {
                     None => "prices only".to_owned(),
                 },
                 if vendor.embed.is_some() { "yes" } else { "" }.to_owned(),
+                if vendor.rerank.is_some() { "yes" } else { "" }.to_owned(),
                 if priced > 0 { priced.to_string() } else { "".to_owned() },
             ],
         );

@@ -12,8 +12,9 @@ use crate::types::{Cost, PriceSource, Usage, Usd};
 ///   the standard price.
 ///
 /// `None`, not zero, when it is unknown: the input or the output is not known, the price is not in dollars, has no rates
-/// for the service tier or for something that was used. Counts that contradict each other are cut down to the whole they
-/// are part of. The [`source`](Cost::source) is [`PriceSource::Application`] until the caller says otherwise.
+/// for the service tier or for something that was used. Where the usage says what is billed, that counts. Counts that
+/// contradict each other are cut down to the whole they are part of. The [`source`](Cost::source) is
+/// [`PriceSource::Application`] until the caller says otherwise.
 ///
 /// ```
 /// use polyroute::catalog::Price;
@@ -29,7 +30,10 @@ pub fn cost(usage: &Usage, price: &Price, at: SystemTime, service_tier: Option<&
     let tokens = Tokens::of(usage)?;
     let card = price.card(tokens.all_input, at, service_tier)?;
     // Priced by the page, the hour or the search only: tokens say nothing about the cost.
-    card.first(&[Charge::Input, Charge::Output, Charge::PerRequest])?;
+    match usage.searches {
+        None => card.first(&[Charge::Input, Charge::Output, Charge::PerRequest])?,
+        Some(_) => card.first(&[Charge::Per1kSearches, Charge::Input, Charge::Output, Charge::PerRequest])?,
+    };
 
     let input = Sum::default()
         .add(tokens.input, &card, &[Charge::Input])?
@@ -51,7 +55,8 @@ pub fn cost(usage: &Usage, price: &Price, at: SystemTime, service_tier: Option<&
     let reasoning = Sum::default().add(tokens.reasoning, &card, &[Charge::Reasoning, Charge::Output])?;
     let other = Sum::default()
         .add_each(1, card.rate(Charge::PerRequest).unwrap_or_default(), ATTO_PER_PICO)
-        .add_thousands(usage.web_searches.unwrap_or(0), card.rate(Charge::WebSearchPer1k))?;
+        .add_thousands(usage.web_searches.unwrap_or(0), card.rate(Charge::WebSearchPer1k))?
+        .add_thousands(usage.searches.unwrap_or(0), card.rate(Charge::Per1kSearches))?;
 
     let mut cost = Cost {
         input: input.rounded(),
@@ -93,10 +98,12 @@ struct Tokens {
 
 impl Tokens {
     fn of(usage: &Usage) -> Option<Self> {
-        let (all_input, all_output) = usage.input_tokens.zip(usage.output_tokens)?;
+        let all_input = usage.billed_input_tokens.or(usage.input_tokens)?;
+        let all_output = usage.billed_output_tokens.or(usage.output_tokens)?;
         let count = Option::unwrap_or_default;
         let audio_input = count(usage.audio_input_tokens);
-        let cached = count(usage.cache_read_tokens);
+        // What is billed has no cached part: that was left out already.
+        let cached = usage.billed_input_tokens.map_or_else(|| count(usage.cache_read_tokens), |_| 0);
         let audio_cached = count(usage.audio_cache_read_tokens).min(cached);
         let hour = count(usage.cache_write_1h_tokens);
 
@@ -267,6 +274,30 @@ mod tests {
         let cost = of(&usage, &price).unwrap();
 
         assert_eq!((micro(cost.other), micro(cost.total)), (35_000, 35_002));
+    }
+
+    #[test]
+    fn searches_of_a_reranker_need_no_tokens() {
+        let by_search = price(&[(Charge::Per1kSearches, "2")]);
+        let mut usage = Usage::of(0, 0);
+        usage.searches = Some(3);
+
+        assert_eq!(of(&usage, &by_search).map(|cost| micro(cost.total)), Some(6_000));
+        assert_eq!(of(&usage, &price(&[(Charge::Input, "1")])), None);
+        assert_eq!(of(&Usage::of(0, 0), &by_search), None);
+    }
+
+    #[test]
+    fn what_is_billed_counts_instead_of_what_was_processed() {
+        let price = price(&[(Charge::Input, "2"), (Charge::Output, "3"), (Charge::CachedInput, "1")]);
+        let mut usage = Usage::of(1_000, 100);
+        usage.cache_read_tokens = Some(900);
+        usage.billed_input_tokens = Some(10);
+        usage.billed_output_tokens = Some(50);
+
+        let cost = of(&usage, &price).unwrap();
+
+        assert_eq!([cost.input, cost.cache_read, cost.output, cost.total].map(micro), [20, 0, 150, 170]);
     }
 
     #[test]

@@ -324,7 +324,7 @@ fn prepare_routes(
 fn with_keys(environment: &Environment, taken: &[String]) -> Vec<Settings> {
     vendor::ALL
         .iter()
-        .filter(|vendor| vendor.chat.is_some() || vendor.embed.is_some())
+        .filter(|vendor| vendor.chat.is_some() || vendor.embed.is_some() || vendor.rerank.is_some())
         .filter(|vendor| !taken.iter().any(|name| name == vendor.name))
         .filter(|vendor| !vendor.base_url.is_empty() && environment.first(vendor.key_env).is_some())
         .map(|vendor| Settings::vendor(vendor.name))

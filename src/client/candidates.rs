@@ -12,8 +12,8 @@ use crate::provider::Provider;
 use crate::routing::policy::Ordered;
 use crate::routing::{Candidate, Kept, RequestFacts, RoutingPolicy, filter};
 use crate::types::{
-    ChatRequest, Cost, Decision, EmbedRequest, MediaSource, ModelHints, Part, Ranked, ResponseFormat, Target,
-    Usage,
+    ChatRequest, Cost, Decision, EmbedRequest, MediaSource, ModelHints, Part, Ranked, RerankRequest,
+    ResponseFormat, Target, Usage,
 };
 
 /// A model that can be called, with what the catalogue knows of it.
@@ -205,6 +205,17 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
 /// What a policy may know of an embedding.
 pub(super) fn embed_facts(inner: &Inner, request: &EmbedRequest) -> RequestFacts {
     let bytes: usize = request.inputs.iter().map(String::len).sum();
+    let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
+    facts.output_tokens = 0;
+    finish_facts(inner, facts)
+}
+
+/// What a policy may know of a ranking: the query is read with every document.
+pub(super) fn rerank_facts(inner: &Inner, request: &RerankRequest) -> RequestFacts {
+    let bytes = request
+        .documents
+        .iter()
+        .fold(0_usize, |sum, text| sum.saturating_add(text.len()).saturating_add(request.query.len()));
     let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
     facts.output_tokens = 0;
     finish_facts(inner, facts)

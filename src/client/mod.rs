@@ -22,7 +22,10 @@ use crate::error::Result;
 use crate::resilience::{RetryPolicy, Timeouts};
 use crate::store::Store;
 use crate::telemetry::Observer;
-use crate::types::{ChatRequest, ChatResponse, ChatStream, Cost, EmbedRequest, EmbedResponse, Target, Usage};
+use crate::types::{
+    ChatRequest, ChatResponse, ChatStream, Cost, EmbedRequest, EmbedResponse, RerankRequest, RerankResponse,
+    Target, Usage,
+};
 use registry::Registry;
 
 /// Asks any model of any registered provider. Cloning copies a pointer; clones share connections and state.
@@ -101,6 +104,16 @@ impl Client {
     /// As [`chat`](Self::chat).
     pub async fn embed(&self, request: EmbedRequest) -> Result<EmbedResponse> {
         pipeline::embed(&self.inner, &request).await
+    }
+
+    /// Puts texts in the order of their relevance to a query.
+    ///
+    /// Dropping the future cancels the call.
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat).
+    pub async fn rerank(&self, request: RerankRequest) -> Result<RerankResponse> {
+        pipeline::rerank(&self.inner, &request).await
     }
 
     /// Every model of the catalogue that can be called with the registered providers, with its price. Models that are

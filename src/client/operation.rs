@@ -1,4 +1,4 @@
-//! What one attempt does: chat, open a stream, embed.
+//! What one attempt does: chat, open a stream, embed, rank.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -11,9 +11,12 @@ use futures::stream::StreamExt as _;
 use super::candidates::PlannedTarget;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
-use crate::provider::{Call, EmbedCall};
+use crate::provider::{Call, EmbedCall, RerankCall};
 use crate::resilience::Timeouts;
-use crate::types::{ChatRequest, EmbedReply, EmbedRequest, EventStream, Reply, ReplyStream, StreamEvent};
+use crate::types::{
+    ChatRequest, EmbedReply, EmbedRequest, EventStream, Reply, ReplyStream, RerankReply, RerankRequest,
+    StreamEvent,
+};
 
 /// A pending attempt.
 pub(super) type Attempting<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -83,6 +86,21 @@ impl Operation for Embed<'_> {
 
     fn start<'a>(&'a self, target: &'a PlannedTarget) -> Attempting<'a, EmbedReply> {
         target.provider.embed(EmbedCall::new(target.target.model(), self.0))
+    }
+
+    fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
+        (timeouts.answer, TimeoutPhase::Answer)
+    }
+}
+
+/// An order of documents.
+pub(super) struct Rerank<'r>(pub(super) &'r RerankRequest);
+
+impl Operation for Rerank<'_> {
+    type Output = RerankReply;
+
+    fn start<'a>(&'a self, target: &'a PlannedTarget) -> Attempting<'a, RerankReply> {
+        target.provider.rerank(RerankCall::new(target.target.model(), self.0))
     }
 
     fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {

@@ -6,10 +6,12 @@ use super::Inner;
 use super::attempt;
 use super::call::{Consumed, RunningCall};
 use super::candidates::{self, Planned};
-use super::operation::{Chat, Embed, OpenStream};
+use super::operation::{Chat, Embed, OpenStream, Rerank};
 use super::stream::CallStream;
 use crate::error::Result;
-use crate::types::{ChatRequest, ChatResponse, ChatStream, EmbedRequest, EmbedResponse};
+use crate::types::{
+    ChatRequest, ChatResponse, ChatStream, EmbedRequest, EmbedResponse, RerankRequest, RerankResponse,
+};
 
 pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatResponse> {
     let mut call = begin_chat(inner, request)?;
@@ -49,6 +51,28 @@ pub(super) async fn embed(inner: &Arc<Inner>, request: &EmbedRequest) -> Result<
             call.note_response(reply.status, reply.request_id.clone());
             let cost = call.answer_attempt(&Consumed { usage: reply.usage.as_ref(), service_tier: None });
             Ok(EmbedResponse::new(reply, call.succeed(cost, Vec::new())))
+        }
+        Err(error) => Err(call.fail(error)),
+    }
+}
+
+pub(super) async fn rerank(inner: &Arc<Inner>, request: &RerankRequest) -> Result<RerankResponse> {
+    request.validate()?;
+    let planned = candidates::plan(inner, &request.model, &candidates::rerank_facts(inner, request))?;
+    let total = request.timeout.unwrap_or(inner.timeouts.total);
+    let mut call = RunningCall::begin(inner, "rerank", &request.model, planned, total);
+    match attempt::run(&mut call, &Rerank(request)).await {
+        Ok(mut reply) => {
+            if let Some(usage) = &mut reply.usage {
+                // A ranking generates nothing, and where searches are sold no tokens are counted.
+                usage.output_tokens.get_or_insert(0);
+                if usage.searches.is_some() {
+                    usage.input_tokens.get_or_insert(0);
+                }
+            }
+            call.note_response(reply.status, reply.request_id.clone());
+            let cost = call.answer_attempt(&Consumed { usage: reply.usage.as_ref(), service_tier: None });
+            Ok(RerankResponse::new(reply, call.succeed(cost, Vec::new())))
         }
         Err(error) => Err(call.fail(error)),
     }

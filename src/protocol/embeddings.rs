@@ -22,6 +22,8 @@ pub struct OpenAiEmbeddings {
 pub enum DimensionsField {
     /// `dimensions`.
     Dimensions,
+    /// `dimensions`, but no `encoding_format`: Jina.
+    BareDimensions,
     /// `output_dimension`: Mistral, Voyage.
     OutputDimension,
 }
@@ -88,7 +90,7 @@ impl Serialize for Body<'_> {
         map.serialize_entry("model", self.target.model)?;
         map.serialize_entry("input", &self.request.inputs)?;
         let name = match self.dimensions {
-            DimensionsField::Dimensions => "dimensions",
+            DimensionsField::Dimensions | DimensionsField::BareDimensions => "dimensions",
             DimensionsField::OutputDimension => "output_dimension",
         };
         if let Some(dimensions) = self.request.dimensions
@@ -188,6 +190,8 @@ mod tests {
             encoded(OpenAiEmbeddings::new(DimensionsField::OutputDimension), &request)["output_dimension"],
             8
         );
+        let bare = encoded(OpenAiEmbeddings::new(DimensionsField::BareDimensions), &request);
+        assert_eq!((&bare["dimensions"], bare.get("encoding_format")), (&serde_json::json!(8), None));
     }
 
     #[test]

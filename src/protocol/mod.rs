@@ -3,11 +3,13 @@
 //! A protocol turns a request into a path and a body, and bytes into an answer. It is sans-IO: the provider feeds it.
 
 pub mod chat_completions;
+pub mod cohere_chat;
 pub mod converse;
 pub mod embeddings;
 mod failure;
 pub mod generate_content;
 pub mod messages;
+pub mod rerank;
 pub mod responses;
 
 use std::borrow::Cow;
@@ -16,7 +18,10 @@ use std::collections::VecDeque;
 pub use failure::WireFailure;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{Adaptation, ChatRequest, EmbedReply, EmbedRequest, ModelHints, Reply, StreamEvent, Wire};
+use crate::types::{
+    Adaptation, ChatRequest, EmbedReply, EmbedRequest, ModelHints, Reply, RerankReply, RerankRequest,
+    StreamEvent, Wire,
+};
 
 /// A wire format for chat.
 pub trait Protocol: std::fmt::Debug + Send + Sync {
@@ -99,6 +104,26 @@ pub trait EmbedProtocol: std::fmt::Debug + Send + Sync {
 }
 
 const _: fn(Box<dyn EmbedProtocol>) = |_object_safe| ();
+
+/// A wire format for reranking.
+pub trait RerankProtocol: std::fmt::Debug + Send + Sync {
+    /// Writes `request` for `target` as the vendor wants it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when the format cannot say what was asked.
+    fn encode_rerank(&self, request: &RerankRequest, target: EncodeFor<'_>) -> Result<Encoded>;
+
+    /// Reads a complete answer about `documents` texts.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidResponse`] when it cannot be read or names a document that was not among them.
+    fn decode_rerank(&self, body: &[u8], documents: usize) -> Result<RerankReply>;
+
+    /// Reads the body of an HTTP error.
+    fn decode_failure(&self, body: &[u8]) -> WireFailure;
+}
+
+const _: fn(Box<dyn RerankProtocol>) = |_object_safe| ();
 
 /// Whom a request is written for.
 #[non_exhaustive]

@@ -16,14 +16,14 @@ use url::Url;
 
 use super::settings::{Environment, Limits, Settings, parse_base_url, regional};
 use super::vendor::{KeyStyle, Vendor};
-use super::{Call, Credential, EmbedCall, Provider};
+use super::{Call, Credential, EmbedCall, Provider, RerankCall};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Framing, Mode, Path, Protocol, WireFailure};
 use crate::transport::{
     self, Body, EventFrame, EventStreamDecoder, HttpRequest, HttpResponse, SseDecoder, Transport,
 };
-use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, Secret, StreamEvent, Wire};
+use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, RerankReply, Secret, StreamEvent, Wire};
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
 pub struct HttpProvider {
@@ -61,7 +61,7 @@ impl HttpProvider {
         if name.is_empty() || name.contains('/') {
             return Err(configuration("a provider's name may not be empty or hold a slash".to_owned()));
         }
-        if vendor.chat.is_none() && vendor.embed.is_none() {
+        if vendor.chat.is_none() && vendor.embed.is_none() && vendor.rerank.is_none() {
             return Err(configuration(format!(
                 "{} is known by its prices only; use Settings::compatible if it speaks chat completions, or a \
                  provider of your own under this name",
@@ -345,6 +345,24 @@ impl Provider for HttpProvider {
         let (status, headers, bytes) = self.read_json(response).await?;
         let mut reply = embed
             .decode_embed(&bytes, call.request.inputs.len())
+            .map_err(|error| self.annotate(error, status, &headers))?;
+        reply.request_id = self.request_id(&headers);
+        reply.status = Some(status);
+        Ok(reply)
+    }
+
+    async fn rerank(&self, call: RerankCall<'_>) -> Result<RerankReply> {
+        let rerank = self
+            .vendor
+            .rerank
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no reranking", self.name)))?;
+        let target = EncodeFor::new(&self.name, call.model, Mode::Whole);
+        let encoded = rerank.encode_rerank(call.request, target)?;
+        let response = self.send(encoded, Mode::Whole).await?;
+        let response = self.check_status(response, |body| rerank.decode_failure(body)).await?;
+        let (status, headers, bytes) = self.read_json(response).await?;
+        let mut reply = rerank
+            .decode_rerank(&bytes, call.request.documents.len())
             .map_err(|error| self.annotate(error, status, &headers))?;
         reply.request_id = self.request_id(&headers);
         reply.status = Some(status);

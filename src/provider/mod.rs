@@ -18,7 +18,9 @@ pub use http::HttpProvider;
 pub use settings::{Environment, Limits, Settings};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{ChatRequest, EmbedReply, EmbedRequest, ModelHints, Reply, ReplyStream};
+use crate::types::{
+    ChatRequest, EmbedReply, EmbedRequest, ModelHints, Reply, ReplyStream, RerankReply, RerankRequest,
+};
 
 /// Something that completes text: a vendor, a server of your own, a function.
 ///
@@ -51,6 +53,15 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     async fn embed(&self, call: EmbedCall<'_>) -> Result<EmbedReply> {
         let _ = call;
         Err(Error::new(ErrorKind::Unsupported, format!("{} has no embeddings", self.name())))
+    }
+
+    /// Puts texts in the order of their relevance. By default unsupported.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless implemented.
+    async fn rerank(&self, call: RerankCall<'_>) -> Result<RerankReply> {
+        let _ = call;
+        Err(Error::new(ErrorKind::Unsupported, format!("{} has no reranking", self.name())))
     }
 }
 
@@ -88,6 +99,23 @@ pub struct EmbedCall<'a> {
 impl<'a> EmbedCall<'a> {
     /// A call of `model` with `request`.
     pub fn new(model: &'a str, request: &'a EmbedRequest) -> Self {
+        Self { model, request }
+    }
+}
+
+/// One attempt at a ranking.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct RerankCall<'a> {
+    /// The model, as this provider names it.
+    pub model: &'a str,
+    /// What is asked.
+    pub request: &'a RerankRequest,
+}
+
+impl<'a> RerankCall<'a> {
+    /// A call of `model` with `request`.
+    pub fn new(model: &'a str, request: &'a RerankRequest) -> Self {
         Self { model, request }
     }
 }

@@ -6,7 +6,7 @@ use tracing::field::Empty;
 use super::convention::provider_name;
 use crate::types::{Attempt, AttemptReason, Target, Usage};
 
-/// The span of a whole call. `operation` is `chat` or `embeddings`; `model` is what the caller asked for.
+/// The span of a whole call. `operation` is `chat`, `embeddings` or `rerank`; `model` is what the caller asked for.
 pub(crate) fn call_span(operation: &'static str, model: &str) -> Span {
     tracing::info_span!(
         "polyroute.call",

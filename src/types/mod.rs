@@ -15,6 +15,7 @@ mod message;
 mod money;
 mod outcome;
 mod request;
+mod rerank;
 mod response;
 mod secret;
 mod stream;
@@ -37,6 +38,7 @@ pub use message::{
 pub use money::{Cost, PriceSource, Usd};
 pub use outcome::{Attempt, AttemptReason, Outcome};
 pub use request::{ChatRequest, Effort, Logprobs, ReasoningOptions};
+pub use rerank::{Relevance, RerankReply, RerankRequest, RerankResponse};
 pub use response::{Alternative, CallSummary, ChatResponse, FinishReason, Reply};
 pub use secret::Secret;
 pub use stream::{Accumulator, ChatStream, EventStream, ReplyStream, StreamEvent, StreamFinish};

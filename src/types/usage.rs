@@ -35,8 +35,15 @@ pub struct Usage {
     pub image_input_tokens: Option<u64>,
     /// Pictures in the answer; part of the output.
     pub image_output_tokens: Option<u64>,
+    /// Prompt tokens the vendor bills, where that is not what the model read: Cohere leaves out its own instructions and
+    /// what it cached.
+    pub billed_input_tokens: Option<u64>,
+    /// Generated tokens the vendor bills, where that is not what the model wrote.
+    pub billed_output_tokens: Option<u64>,
     /// Web searches the vendor ran.
     pub web_searches: Option<u64>,
+    /// Searches of a reranker the vendor bills.
+    pub searches: Option<u64>,
     /// What the provider says it charged.
     pub reported_cost: Option<Usd>,
     /// Fields without a name here.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use polyroute::types::{EmbedReply, FinishReason, Part, Reply, ToolCall, Usage};
+use polyroute::types::{EmbedReply, FinishReason, Part, Reply, RerankReply, ToolCall, Usage};
 use polyroute::{Error, ErrorKind};
 use serde_json::Value;
 
@@ -82,6 +82,18 @@ pub(crate) fn compare_embedding(reply: &EmbedReply, expect: &Value) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Is `reply` the order that `expect` describes?
+pub(crate) fn compare_ranking(reply: &RerankReply, expect: &Value) -> Result<(), String> {
+    require_kind(expect, "rerank")?;
+    same_name("model", reply.model.as_deref(), &expect["model"])?;
+    let own: Vec<_> =
+        reply.results.iter().map(|result| (Some(result.index as u64), Some(result.score))).collect();
+    let expected: Vec<_> = list(&expect["rerank"]["results"])
+        .map(|result| (result["index"].as_u64(), result["score"].as_f64()))
+        .collect();
+    if own.is_empty() || own != expected { differs("results", own, expected) } else { Ok(()) }
 }
 
 /// A recording that stops before its end may be reported as an error; then as this one.

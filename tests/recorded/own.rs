@@ -40,6 +40,19 @@ pub(crate) fn cases() -> Vec<Case> {
     let vectors = json!({"object": "list", "model": "e-1", "usage": {"prompt_tokens": 2, "total_tokens": 2},
         "data": [{"object": "embedding", "index": 0, "embedding": [0.25, -0.5]}]});
 
+    let plan = json!({"id": "co-1", "finish_reason": "TOOL_CALL", "message": {"role": "assistant",
+        "tool_plan": "I will look.", "tool_calls": [{"id": "t-2", "type": "function",
+            "function": {"name": "now", "arguments": "{}"}}]},
+        "usage": {"billed_units": {"input_tokens": 2, "output_tokens": 3}, "cached_tokens": 16,
+            "tokens": {"input_tokens": 40, "output_tokens": 9}}});
+    let cohere_stream = "event: message-start\ndata: {\"type\":\"message-start\",\"id\":\"co-2\",\"delta\":{\"message\":\
+        {\"role\":\"assistant\"}}}\n\nevent: content-start\ndata: {\"type\":\"content-start\",\"index\":0,\"delta\":\
+        {\"message\":{\"content\":{\"type\":\"text\",\"text\":\"\"}}}}\n\nevent: content-delta\ndata: \
+        {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"text\":\"Grüß Gott\"}}}}\n\n\
+        event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\",\"usage\":\
+        {\"tokens\":{\"input_tokens\":4,\"output_tokens\":2}}}}\n\ndata: [DONE]\n\n";
+    let ranking = json!({"model": "r-1", "results": [{"index": 0, "relevance_score": 0.5}]});
+
     let completion = |id: &str, model: &str, more: Value| {
         let mut expect = json!({"kind": "completion", "id": id, "model": model, "text": "", "reasoning_text": null,
             "tool_calls": []});
@@ -81,6 +94,18 @@ pub(crate) fn cases() -> Vec<Case> {
                 "retryDelay": "2.5s"}]}}).to_string(),
             json!({"kind": "error", "error": {"http_status": 429, "class": "rate_limit", "message": "Too fast.",
                 "code": "429", "type": "RESOURCE_EXHAUSTED", "retry_after_s": 2.5}})),
+        ("chat_v2", false, 200, plan.to_string(), completion("co-1", "", json!({"tool_plan": "I will look.",
+            "tool_calls": [{"id": "t-2", "name": "now", "arguments": {}}],
+            "finish_reason": "tool_calls", "finish_reason_raw": "TOOL_CALL",
+            "usage": {"input_tokens": 40, "output_tokens": 9, "cached_input_tokens": 16}}))),
+        ("chat_v2", true, 200, cohere_stream.to_owned(), completion("co-2", "", json!({"text": "Grüß Gott",
+            "finish_reason": "stop", "finish_reason_raw": "COMPLETE",
+            "usage": {"input_tokens": 4, "output_tokens": 2}}))),
+        ("chat_v2", false, 401, json!({"message": "invalid api token"}).to_string(),
+            json!({"kind": "error", "error": {"http_status": 401, "class": "authentication",
+                "message": "invalid api token"}})),
+        ("rerank", false, 200, ranking.to_string(), json!({"kind": "rerank", "model": "r-1",
+            "rerank": {"results": [{"index": 0, "score": 0.5}]}})),
         ("embeddings", false, 200, vectors.to_string(), json!({"kind": "embedding", "model": "e-1",
             "usage": {"input_tokens": 2}, "embeddings": {"count": 1, "dims": 2, "head": [0.25, -0.5]}})),
     ]

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use polyroute::provider::vendor::find;
 use polyroute::resilience::RetryPolicy;
 use polyroute::testing::{Raw, Sandbox};
-use polyroute::types::{ChatRequest, EmbedRequest, Wire};
+use polyroute::types::{ChatRequest, EmbedRequest, RerankRequest, Wire};
 use polyroute::{Client, Settings};
 
 use crate::case::Case;
-use crate::compare::{compare_embedding, compare_error, compare_reply};
+use crate::compare::{compare_embedding, compare_error, compare_ranking, compare_reply};
 
 /// A sandbox with one fake vendor, and a client with one provider, for every vendor that `cases` need.
 pub(crate) struct Replay {
@@ -58,6 +58,15 @@ impl Replay {
                 Err(error) => compare_error(&error, &case.expect),
             };
         }
+        if case.api == "rerank" {
+            let given =
+                case.request.as_ref().map_or(0, |body| body["documents"].as_array().map_or(0, Vec::len));
+            let documents = (0..given.max(1)).map(|number| format!("text {number}"));
+            return match self.client.rerank(RerankRequest::new(model, "query", documents)).await {
+                Ok(response) => compare_ranking(&response.reply, &case.expect),
+                Err(error) => compare_error(&error, &case.expect),
+            };
+        }
         let request = ChatRequest::new(model).user("What was asked is part of the recording.");
         let answer = if case.stream {
             match self.client.chat_stream(request).await {
@@ -82,12 +91,15 @@ fn vendor_of(case: &Case) -> Option<&'static str> {
         "messages" => (chats(recorded, Wire::Messages), "anthropic"),
         "converse" => (chats(recorded, Wire::Converse), "bedrock"),
         "generateContent" => (chats(recorded, Wire::GenerateContent), "google"),
+        "chat_v2" => (chats(recorded, Wire::CohereChat), "cohere"),
         // Perplexity packs vectors as signed bytes, which no vendor of the table does.
         "embeddings" if case.provider == "perplexity" => return None,
         "embeddings" if case.path.ends_with("/embeddings") => {
             (recorded.filter(|own| own.embed.is_some()), "compatible")
         }
         "responses" => return Some("openai-responses"),
+        "rerank" => (recorded.filter(|own| own.rerank.is_some()), "llamacpp"),
+        "embeddings" if case.path.ends_with("/embed") => (None, "cohere"),
         "embeddings" if case.path.ends_with(":batchEmbedContents") => (None, "google"),
         _ => return None,
     };

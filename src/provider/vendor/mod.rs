@@ -42,7 +42,7 @@ mod zai;
 mod zhipu;
 
 use crate::catalog::{Catalogue, Table};
-use crate::protocol::{EmbedProtocol, Protocol};
+use crate::protocol::{EmbedProtocol, Protocol, RerankProtocol};
 
 /// Everything there is to know about a vendor.
 #[non_exhaustive]
@@ -71,6 +71,8 @@ pub struct Vendor {
     pub also: &'static [&'static dyn Protocol],
     /// How it speaks embeddings.
     pub embed: Option<&'static dyn EmbedProtocol>,
+    /// How it speaks reranking.
+    pub rerank: Option<&'static dyn RerankProtocol>,
     /// Its models and prices, in the schema of [`Catalogue`].
     pub models: &'static str,
 }

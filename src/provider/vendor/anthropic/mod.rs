@@ -16,5 +16,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&Messages),
     also: &[],
     embed: None,
+    rerank: None,
     models: include_str!("models.json"),
 };

@@ -17,5 +17,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&Converse),
     also: &[],
     embed: None,
+    rerank: None,
     models: include_str!("models.json"),
 };

@@ -16,6 +16,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[],
     embed: None,
+    rerank: None,
     models: include_str!("models.json"),
 };
 

@@ -1,7 +1,10 @@
-//! Cohere: prices only. Register a provider of your own under this name to call it.
+//! Cohere. What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::cohere_chat::{CohereChat, CohereEmbeddings};
+use crate::protocol::rerank::{Rerank, RerankSpelling};
+use crate::provider::vendor::{KeyStyle, Vendor};
 
+/// Cohere's second API: <https://docs.cohere.com/reference/about> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "cohere",
     aliases: &[],
@@ -11,8 +14,11 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["CO_API_KEY", "COHERE_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
+    chat: Some(&CohereChat),
     also: &[],
-    embed: None,
+    embed: Some(&CohereEmbeddings),
+    rerank: Some(&RERANK),
     models: include_str!("models.json"),
 };
+
+static RERANK: Rerank = Rerank::new(RerankSpelling::Cohere);

@@ -17,5 +17,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&GenerateContent),
     also: &[],
     embed: Some(&GeminiEmbeddings),
+    rerank: None,
     models: include_str!("models.json"),
 };

@@ -17,6 +17,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[&Responses::PLAIN],
     embed: None,
+    rerank: None,
     models: include_str!("models.json"),
 };
 

@@ -1,7 +1,10 @@
-//! Jina AI: prices only. Register a provider of your own under this name to call it.
+//! Jina AI. What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::rerank::{Rerank, RerankSpelling};
+use crate::provider::vendor::{KeyStyle, Vendor};
 
+/// Jina AI: <https://jina.ai/embeddings/> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "jina",
     aliases: &[],
@@ -13,6 +16,11 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: None,
     also: &[],
-    embed: None,
+    embed: Some(&EMBEDDINGS),
+    rerank: Some(&RERANK),
     models: include_str!("models.json"),
 };
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::BareDimensions);
+
+static RERANK: Rerank = Rerank::new(RerankSpelling::Jina);

@@ -2,6 +2,7 @@
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Reasoning};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::rerank::{Rerank, RerankSpelling};
 use crate::protocol::responses::Responses;
 use crate::provider::vendor::{KeyStyle, Vendor};
 
@@ -18,6 +19,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[&Responses::PLAIN],
     embed: Some(&EMBEDDINGS),
+    rerank: Some(&RERANK),
     models: "",
 };
 
@@ -25,3 +27,5 @@ static CHAT: ChatCompletions =
     ChatCompletions::new(Dialect { reasoning: Reasoning::Template, ..Dialect::PLAIN });
 
 static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);
+
+static RERANK: Rerank = Rerank::new(RerankSpelling::Jina);

@@ -18,6 +18,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[&Responses::PLAIN],
     embed: Some(&EMBEDDINGS),
+    rerank: None,
     models: "",
 };
 
