@@ -27,7 +27,7 @@ fn a_client_that_cannot_work_is_not_built_and_the_error_says_what_to_change() {
         (nowhere(), "add .vendor(..), .provider(..) or .vendors_from_env()"),
         (nowhere().vendors_from_env(), "OPENAI_API_KEY"),
         (nowhere().vendor(Settings::vendor("openai")), "set OPENAI_API_KEY or pass it with .api_key(..)"),
-        (nowhere().vendor(Settings::vendor("opnai")), "the vendors are anthropic, "),
+        (nowhere().vendor(Settings::vendor("opnai")), "did you mean \"openai\"?; the vendors are "),
         (nowhere().vendor(Settings::vendor("bedrock")), "Settings::compatible"),
         (nowhere().vendor(Settings::vendor("compatible")), ".base_url(..)"),
         (nowhere().vendor(Settings::compatible("lab", "localhost:8000")), "http://"),

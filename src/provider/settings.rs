@@ -23,6 +23,8 @@ pub struct Settings {
     pub(crate) name: Option<String>,
     pub(crate) api_key: Option<Secret>,
     pub(crate) base_url: Option<String>,
+    pub(crate) resource: Option<String>,
+    pub(crate) model_aliases: Vec<(String, String)>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) wire: Option<Wire>,
     pub(crate) plain_http: PlainHttp,
@@ -43,6 +45,8 @@ impl Settings {
             name: None,
             api_key: None,
             base_url: None,
+            resource: None,
+            model_aliases: Vec::new(),
             headers: Vec::new(),
             wire: None,
             plain_http: PlainHttp::LoopbackOnly,
@@ -73,6 +77,27 @@ impl Settings {
     #[must_use]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
+        self
+    }
+
+    /// Sets the part of the address that is the application's own: the resource of Azure, the account of Cloudflare, the
+    /// workspace of Databricks, the region of Bedrock. Up to 63 letters, digits and hyphens.
+    #[must_use]
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resource = Some(resource.into());
+        self
+    }
+
+    /// Says that `model` is the catalogue's `known`, so that its price, limits and abilities are known: for the
+    /// deployments of Azure and other names of the application's own. The provider is still asked for `model`.
+    ///
+    /// ```
+    /// use polyroute::Settings;
+    /// let azure = Settings::vendor("azure").resource("my-resource").model_alias("my-deployment", "gpt-4.1");
+    /// ```
+    #[must_use]
+    pub fn model_alias(mut self, model: impl Into<String>, known: impl Into<String>) -> Self {
+        self.model_aliases.push((model.into(), known.into()));
         self
     }
 

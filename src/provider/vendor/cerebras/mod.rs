@@ -17,6 +17,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     also: &[],
     embed: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {

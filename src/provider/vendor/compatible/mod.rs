@@ -7,7 +7,7 @@ use crate::provider::vendor::{KeyStyle, Vendor};
 /// Any server that imitates OpenAI's API: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "compatible",
-    aliases: &[],
+    aliases: &["openai_compatible"],
     title: "OpenAI-compatible server",
     base_url: "",
     base_url_env: None,
@@ -18,6 +18,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     also: &[],
     embed: Some(&EMBEDDINGS),
     models: "",
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect::PLAIN);

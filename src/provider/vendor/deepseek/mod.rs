@@ -1,7 +1,7 @@
 //! DeepSeek. What surprises about it is in `docs.md` beside this file.
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
-use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
 /// DeepSeek's OpenAI-compatible API: <https://api-docs.deepseek.com/api/create-chat-completion> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -15,8 +15,10 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: Some(&CHAT),
     also: &[],
+    elsewhere: &[Elsewhere::messages(Some("https://api.deepseek.com/anthropic/v1"))],
     embed: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {

@@ -18,6 +18,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     also: &[],
     embed: Some(&EMBEDDINGS),
     models: "",
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect::PLAIN);

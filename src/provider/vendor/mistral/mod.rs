@@ -21,6 +21,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     also: &[],
     embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {

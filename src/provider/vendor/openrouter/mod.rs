@@ -4,7 +4,7 @@ use crate::protocol::chat_completions::{
     ChatCompletions, Developer, Dialect, Documents, Echo, Reasoning, StreamUsage,
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
-use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
 /// OpenRouter's OpenAI-compatible API: <https://openrouter.ai/docs/api-reference/overview> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -18,8 +18,10 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: Some(&CHAT),
     also: &[],
+    elsewhere: &[Elsewhere::messages(None).key(KeyStyle::Bearer)],
     embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {

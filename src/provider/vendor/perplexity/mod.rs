@@ -1,4 +1,4 @@
-//! Perplexity: prices only. Register a provider of your own under this name to call it.
+//! Perplexity: prices only. Its chat completions ended on 2026-09-27: <https://docs.perplexity.ai> (collected 2026-11-22).
 
 use super::{KeyStyle, Vendor};
 
@@ -15,4 +15,5 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     also: &[],
     embed: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };

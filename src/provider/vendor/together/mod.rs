@@ -2,7 +2,7 @@
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
-use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
 /// Together AI's OpenAI-compatible API: <https://docs.together.ai/reference/chat-completions-1> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -16,8 +16,10 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: Some(&CHAT),
     also: &[],
+    elsewhere: &[Elsewhere::messages(None).key(KeyStyle::Bearer)],
     embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
