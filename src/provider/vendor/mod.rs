@@ -47,6 +47,7 @@ mod scaleway;
 mod siliconflow;
 mod stackit;
 mod together;
+mod tokenmix;
 mod vercel_ai_gateway;
 mod vertex;
 mod vllm;
@@ -212,6 +213,7 @@ pub const ALL: &[&Vendor] = &[
     &siliconflow::BUILTIN,
     &stackit::BUILTIN,
     &together::BUILTIN,
+    &tokenmix::BUILTIN,
     &vercel_ai_gateway::BUILTIN,
     &vertex::BUILTIN,
     &vllm::BUILTIN,
