@@ -4,7 +4,7 @@ use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Reasonin
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// SiliconFlow's OpenAI-compatible API: <https://docs.siliconflow.com/en/api-reference/chat-completions/chat-completions> (collected 2026-11-22).
+/// SiliconFlow's OpenAI-compatible API: <https://docs.siliconflow.cn/cn/api-reference/chat-completions/chat-completions> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "siliconflow",
     aliases: &[],

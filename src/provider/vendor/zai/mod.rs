@@ -3,7 +3,7 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, StreamUsage};
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
-/// Z.ai (international)'s OpenAI-compatible API: <https://docs.z.ai/api-reference/llm/chat-completion> (collected 2026-11-22).
+/// Z.ai (international)'s OpenAI-compatible API: <https://docs.z.ai/api-reference/llm/chat-completion.md> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "zai",
     aliases: &[],
@@ -39,6 +39,7 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
         Lacking::Seed,
         Lacking::ServiceTier,
         Lacking::TopK,
+        Lacking::User,
     ],
     ..Dialect::PLAIN
 });

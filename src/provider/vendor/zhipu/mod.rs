@@ -3,7 +3,7 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, StreamUsage};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
-/// Zhipu AI BigModel (mainland China)'s OpenAI-compatible API: <https://open.bigmodel.cn/dev/api> (collected 2026-11-22).
+/// Zhipu AI BigModel (mainland China)'s OpenAI-compatible API: <https://docs.bigmodel.cn/api-reference/模型-api/对话补全> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "zhipu",
     aliases: &[],
@@ -38,6 +38,7 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
         Lacking::Seed,
         Lacking::ServiceTier,
         Lacking::TopK,
+        Lacking::User,
     ],
     ..Dialect::PLAIN
 });
