@@ -18,7 +18,7 @@ use super::{Client, Inner};
 use crate::catalog::{Catalogue, Price};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::provider::{Environment, HttpProvider, KeyStyle, Provider, Settings, Vendor, vendor};
+use crate::provider::{Environment, HttpProvider, KeyStyle, Provider, Settings, Vendor, is_known, vendor};
 use crate::resilience::{RetryPolicy, Timeouts};
 use crate::routing::Route;
 use crate::store::{MemoryStore, Store};
@@ -211,7 +211,11 @@ impl ClientBuilder {
         let mut registry = Registry::default();
         for provider in self.providers {
             let name = provider.name().to_owned();
-            add(&mut registry, &name, Registered { provider, priced_as: name.clone() })?;
+            add(
+                &mut registry,
+                &name,
+                Registered { provider, priced_as: name.clone(), model_aliases: BTreeMap::new() },
+            )?;
         }
         let from_env = match self.from_env {
             FromEnv::Yes => with_keys(&self.environment, &taken),
@@ -228,7 +232,9 @@ impl ClientBuilder {
             )?;
             let name = provider.name().to_owned();
             let priced_as = if vendor.models.is_empty() { name.clone() } else { vendor.name.to_owned() };
-            add(&mut registry, &name, Registered { provider: Arc::new(provider), priced_as })?;
+            let model_aliases = known_models(&catalogue, &priced_as, settings)?;
+            let provider = Arc::new(provider);
+            add(&mut registry, &name, Registered { provider, priced_as, model_aliases })?;
             if name == vendor.name {
                 let aliases = vendor.aliases.iter().map(|alias| ((*alias).to_owned(), name.clone()));
                 registry.aliases.extend(aliases);
@@ -300,6 +306,23 @@ fn add(registry: &mut Registry, name: &str, registered: Registered) -> Result<()
     Ok(())
 }
 
+/// The application's own names of models, each checked to mean something.
+fn known_models(
+    catalogue: &Catalogue,
+    priced_as: &str,
+    settings: &Settings,
+) -> Result<BTreeMap<String, String>> {
+    for (alias, known) in &settings.model_aliases {
+        if catalogue.find(priced_as, known).is_none() {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                format!("model_alias({alias:?}, {known:?}): the catalogue has no {known:?} of {priced_as}"),
+            ));
+        }
+    }
+    Ok(settings.model_aliases.iter().cloned().collect())
+}
+
 fn prepare_routes(
     registry: &Registry,
     catalogue: &Catalogue,
@@ -326,7 +349,7 @@ fn with_keys(environment: &Environment, taken: &[String]) -> Vec<Settings> {
         .iter()
         .filter(|vendor| vendor.chat.is_some() || vendor.embed.is_some() || vendor.rerank.is_some())
         .filter(|vendor| !taken.iter().any(|name| name == vendor.name))
-        .filter(|vendor| !vendor.base_url.is_empty() && environment.first(vendor.key_env).is_some())
+        .filter(|vendor| environment.first(vendor.key_env).is_some() && is_known(vendor, environment))
         .map(|vendor| Settings::vendor(vendor.name))
         .collect()
 }
@@ -349,11 +372,17 @@ fn no_provider(from_env: FromEnv) -> Error {
 }
 
 fn unknown_vendor(name: &str) -> Error {
+    if let Some(reason) = vendor::absent(name) {
+        return Error::new(ErrorKind::Configuration, format!("there is no vendor {name:?}: {reason}"));
+    }
     let known: Vec<&str> = vendor::ALL.iter().map(|vendor| vendor.name).collect();
+    let nearest = known.iter().min_by_key(|known| strsim::damerau_levenshtein(name, known));
+    let near = nearest.filter(|known| strsim::damerau_levenshtein(name, known) <= 2);
+    let advice = near.map(|near| format!(", did you mean {near:?}?")).unwrap_or_default();
     Error::new(
         ErrorKind::Configuration,
         format!(
-            "there is no vendor {name:?}; the vendors are {}. For others use Settings::compatible",
+            "there is no vendor {name:?}{advice}; the vendors are {}. For others use Settings::compatible",
             known.join(", ")
         ),
     )

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::Inner;
-use super::registry::{Meaning, Registered, Registry};
+use super::registry::{Meaning, Registry};
 use crate::account;
 use crate::catalog::{Capability, Catalogue, Model};
 use crate::error::{Error, ErrorKind, Result};
@@ -100,7 +100,7 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
 /// What the catalogue knows of `target`.
 pub(super) fn describe(inner: &Inner, target: &Target) -> Option<Arc<Model>> {
     let (_, registered) = inner.registry.provider(target.provider())?;
-    inner.catalogue.find(&registered.priced_as, target.model())
+    inner.catalogue.find(&registered.priced_as, registered.priced_model(target.model()))
 }
 
 /// What `usage` costs by the catalogue; `None` when the price or the service tier is unknown.
@@ -134,9 +134,9 @@ pub(super) fn prepare(
         .iter()
         .map(|text| match registry.resolve(text).map_err(|error| in_route(error.message()))? {
             Meaning::Target(target) => {
-                let priced_as =
-                    registry.provider(target.provider()).map(|(_, Registered { priced_as, .. })| priced_as);
-                let model = priced_as.and_then(|provider| catalogue.find(provider, target.model()));
+                let model = registry.provider(target.provider()).and_then(|(_, registered)| {
+                    catalogue.find(&registered.priced_as, registered.priced_model(target.model()))
+                });
                 Ok(Candidate::new(target, model))
             }
             Meaning::Route(_) => Err(in_route("a target is provider/model, not another route")),
@@ -150,6 +150,12 @@ pub(super) fn callable(inner: &Inner) -> Vec<CallableModel> {
     for (name, registered) in &inner.registry.providers {
         for model in inner.catalogue.models_of(&registered.priced_as) {
             if let Ok(target) = Target::new(name, &model.id) {
+                models.push(CallableModel { target, model });
+            }
+        }
+        for (alias, known) in &registered.model_aliases {
+            let model = inner.catalogue.find(&registered.priced_as, known);
+            if let (Some(model), Ok(target)) = (model, Target::new(name, alias)) {
                 models.push(CallableModel { target, model });
             }
         }

@@ -22,6 +22,15 @@ pub(super) struct Registry {
 pub(super) struct Registered {
     pub(super) provider: Arc<dyn Provider>,
     pub(super) priced_as: String,
+    /// The application's own names of models, and what the catalogue calls them.
+    pub(super) model_aliases: BTreeMap<String, String>,
+}
+
+impl Registered {
+    /// The name that the catalogue has for `model`.
+    pub(super) fn priced_model<'a>(&'a self, model: &'a str) -> &'a str {
+        self.model_aliases.get(model).map_or(model, String::as_str)
+    }
 }
 
 /// A route whose targets have been looked up.
@@ -94,13 +103,18 @@ impl Registry {
             Some(vendor) => self.unknown(
                 model,
                 &format!(
-                    "; {} is not registered, set {} or add .vendor(Settings::vendor({:?}).api_key(..))",
+                    "; {} is not registered, set {}{} or add .vendor(Settings::vendor({:?}){}.api_key(..))",
                     vendor.title,
                     vendor.key_env.join(" or "),
-                    vendor.name
+                    vendor.resource_env.first().map(|name| format!(" and {name}")).unwrap_or_default(),
+                    vendor.name,
+                    if vendor.resource_env.is_empty() { "" } else { ".resource(..)" },
                 ),
             ),
-            None => self.unknown(model, ""),
+            None => {
+                let reason = vendor::absent(provider).map(|reason| format!("; {reason}"));
+                self.unknown(model, &reason.unwrap_or_default())
+            }
         }
     }
 

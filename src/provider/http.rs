@@ -14,12 +14,16 @@ use futures::stream::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
 
-use super::settings::{Environment, Limits, Settings, parse_base_url, regional};
+use super::address;
+use super::settings::{Environment, Limits, Settings, parse_base_url};
 use super::vendor::{KeyStyle, Vendor};
 use super::{Call, Credential, EmbedCall, Provider, RerankCall};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Framing, Mode, Path, Protocol, WireFailure};
+use crate::protocol::{
+    ChatDecoder, EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Protocol, RerankProtocol,
+    WireFailure,
+};
 use crate::transport::{
     self, Body, EventFrame, EventStreamDecoder, HttpRequest, HttpResponse, SseDecoder, Transport,
 };
@@ -27,8 +31,9 @@ use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, RerankReply, S
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
 pub struct HttpProvider {
-    vendor: &'static Vendor,
     chat: Option<&'static dyn Protocol>,
+    embed: Option<&'static dyn EmbedProtocol>,
+    rerank: Option<&'static dyn RerankProtocol>,
     name: String,
     base: Url,
     /// The address of the path that never changes; most vendors have one.
@@ -68,20 +73,11 @@ impl HttpProvider {
                 vendor.name
             )));
         }
-        let base = settings
-            .base_url
-            .clone()
-            .or_else(|| {
-                let from_environment = environment.first(vendor.base_url_env.as_slice())?;
-                Some(from_environment.expose().to_owned())
-            })
-            .map_or_else(|| regional(vendor.base_url, settings, environment), Ok)
+        let spoken = spoken(vendor, settings.wire)?;
+        let base = address::base_url(vendor, spoken.base_url, settings, environment)
             .map_err(|error| configuration(format!("{name}: {}", error.message())))?;
-        if base.is_empty() {
-            return Err(configuration(format!("{name} needs .base_url(..)")));
-        }
         let secret = settings.api_key.clone().or_else(|| environment.first(vendor.key_env));
-        let credential = match (secret, vendor.key) {
+        let credential = match (secret, spoken.key) {
             (Some(secret), style) => Some(
                 Credential::new(secret, style)
                     .map_err(|error| configuration(format!("{name}: {}", error.message())))?,
@@ -94,20 +90,21 @@ impl HttpProvider {
                 )));
             }
         };
-        let headers = fixed_headers(vendor, settings, credential.as_ref())?;
+        let headers = fixed_headers(vendor.name, spoken.headers, settings, credential.as_ref())?;
         let accepting = |media_type| {
             let mut headers = headers.clone();
             headers.insert(header::ACCEPT, HeaderValue::from_static(media_type));
             headers
         };
-        let chat = spoken(vendor, settings.wire)?;
-        let streamed = match chat.map(Protocol::framing) {
+        let streamed = match spoken.chat.map(Protocol::framing) {
             Some(Framing::EventStream) => "application/vnd.amazon.eventstream",
             Some(Framing::Sse) | None => "text/event-stream",
         };
         Ok(Self {
-            vendor,
-            chat,
+            chat: spoken.chat,
+            // Vectors and rankings are made at the usual address, which is not the one of another format.
+            embed: vendor.embed.filter(|_| spoken.base_url.is_none()),
+            rerank: vendor.rerank.filter(|_| spoken.base_url.is_none()),
             headers: accepting("application/json"),
             stream_headers: accepting(streamed),
             base: parse_base_url(&base, settings.plain_http)
@@ -273,7 +270,6 @@ impl fmt::Debug for HttpProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpProvider")
             .field("name", &self.name)
-            .field("vendor", &self.vendor.name)
             .field("host", &self.base.host_str())
             .finish_non_exhaustive()
     }
@@ -335,7 +331,6 @@ impl Provider for HttpProvider {
 
     async fn embed(&self, call: EmbedCall<'_>) -> Result<EmbedReply> {
         let embed = self
-            .vendor
             .embed
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no embeddings", self.name)))?;
         let target = EncodeFor::new(&self.name, call.model, Mode::Whole);
@@ -353,7 +348,6 @@ impl Provider for HttpProvider {
 
     async fn rerank(&self, call: RerankCall<'_>) -> Result<RerankReply> {
         let rerank = self
-            .vendor
             .rerank
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no reranking", self.name)))?;
         let target = EncodeFor::new(&self.name, call.model, Mode::Whole);
@@ -521,17 +515,38 @@ async fn read_whole(mut body: Body, limit: usize) -> Result<Bytes> {
     Err(too_large())
 }
 
+/// A format as the vendor speaks it.
+struct Spoken {
+    chat: Option<&'static dyn Protocol>,
+    /// Its address, if it has one of its own.
+    base_url: Option<&'static str>,
+    key: KeyStyle,
+    headers: &'static [(&'static str, &'static str)],
+}
+
 /// The format asked for, or the vendor's usual one.
-fn spoken(vendor: &'static Vendor, wire: Option<Wire>) -> Result<Option<&'static dyn Protocol>> {
-    let Some(wire) = wire else { return Ok(vendor.chat) };
-    let known = || vendor.chat.into_iter().chain(vendor.also.iter().copied());
-    known().find(|protocol| protocol.wire() == wire).map(Some).ok_or_else(|| {
-        let names: Vec<&str> = known().map(|protocol| protocol.wire().as_str()).collect();
-        Error::new(
-            ErrorKind::Configuration,
-            format!("{} does not speak {wire}; it speaks {}", vendor.name, names.join(", ")),
-        )
-    })
+fn spoken(vendor: &'static Vendor, wire: Option<Wire>) -> Result<Spoken> {
+    let usual = Spoken { chat: vendor.chat, base_url: None, key: vendor.key, headers: vendor.headers };
+    let Some(wire) = wire else { return Ok(usual) };
+    let mut here = vendor.chat.into_iter().chain(vendor.also.iter().copied());
+    if let Some(chat) = here.find(|chat| chat.wire() == wire) {
+        return Ok(Spoken { chat: Some(chat), ..usual });
+    }
+    let elsewhere = vendor.elsewhere.iter().find(|elsewhere| elsewhere.chat.wire() == wire);
+    elsewhere
+        .map(|elsewhere| Spoken {
+            chat: Some(elsewhere.chat),
+            base_url: elsewhere.base_url,
+            key: elsewhere.key,
+            headers: elsewhere.headers,
+        })
+        .ok_or_else(|| {
+            let names: Vec<&str> = vendor.formats().map(|chat| chat.wire().as_str()).collect();
+            Error::new(
+                ErrorKind::Configuration,
+                format!("{} does not speak {wire}; it speaks {}", vendor.name, names.join(", ")),
+            )
+        })
 }
 
 fn below(base: &Url, path: &str) -> Url {
@@ -542,16 +557,20 @@ fn below(base: &Url, path: &str) -> Url {
     url
 }
 
-fn fixed_headers(vendor: &Vendor, settings: &Settings, credential: Option<&Credential>) -> Result<HeaderMap> {
+fn fixed_headers(
+    vendor: &str,
+    fixed: &'static [(&'static str, &'static str)],
+    settings: &Settings,
+    credential: Option<&Credential>,
+) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    for (name, value) in vendor.headers {
+    for (name, value) in fixed {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     for (name, value) in &settings.headers {
-        let bad = |_| {
-            Error::new(ErrorKind::Configuration, format!("a header given to {} cannot be sent", vendor.name))
-        };
+        let bad =
+            |_| Error::new(ErrorKind::Configuration, format!("a header given to {vendor} cannot be sent"));
         let name = HeaderName::try_from(name.as_str()).map_err(|_| bad(()))?;
         let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| bad(()))?;
         value.set_sensitive(true);

@@ -4,15 +4,17 @@
 //! for one implementation, [`HttpProvider`], which runs any [`Protocol`](crate::protocol::Protocol) over any
 //! [`Transport`](crate::transport::Transport).
 
+mod address;
 mod credential;
 mod http;
 mod settings;
 pub mod vendor;
 
-pub use vendor::{KeyStyle, Vendor};
+pub use vendor::{Elsewhere, KeyStyle, Vendor};
 
 use async_trait::async_trait;
 
+pub(crate) use address::is_known;
 pub use credential::Credential;
 pub use http::HttpProvider;
 pub use settings::{Environment, Limits, Settings};

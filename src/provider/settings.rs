@@ -23,7 +23,8 @@ pub struct Settings {
     pub(crate) name: Option<String>,
     pub(crate) api_key: Option<Secret>,
     pub(crate) base_url: Option<String>,
-    pub(crate) region: Option<String>,
+    pub(crate) resource: Option<String>,
+    pub(crate) model_aliases: Vec<(String, String)>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) wire: Option<Wire>,
     pub(crate) plain_http: PlainHttp,
@@ -44,7 +45,8 @@ impl Settings {
             name: None,
             api_key: None,
             base_url: None,
-            region: None,
+            resource: None,
+            model_aliases: Vec::new(),
             headers: Vec::new(),
             wire: None,
             plain_http: PlainHttp::LoopbackOnly,
@@ -78,11 +80,24 @@ impl Settings {
         self
     }
 
-    /// Sets the region, where the vendor's address depends on one, for example `eu-central-1` of Bedrock. An address
-    /// given with [`base_url`](Self::base_url) is used as it is.
+    /// Sets the part of the address that is the application's own: the resource of Azure, the account of Cloudflare, the
+    /// workspace of Databricks, the region of Bedrock. Up to 63 letters, digits and hyphens.
     #[must_use]
-    pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = Some(region.into());
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resource = Some(resource.into());
+        self
+    }
+
+    /// Says that `model` is the catalogue's `known`, so that its price, limits and abilities are known: for the
+    /// deployments of Azure and other names of the application's own. The provider is still asked for `model`.
+    ///
+    /// ```
+    /// use polyroute::Settings;
+    /// let azure = Settings::vendor("azure").resource("my-resource").model_alias("my-deployment", "gpt-4.1");
+    /// ```
+    #[must_use]
+    pub fn model_alias(mut self, model: impl Into<String>, known: impl Into<String>) -> Self {
+        self.model_aliases.push((model.into(), known.into()));
         self
     }
 
@@ -195,29 +210,7 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// A vendor's address with its region in it. The place of the region names the variables that may hold it:
-/// `https://host.{AWS_REGION|AWS_DEFAULT_REGION}.example.com`.
-///
-/// # Errors
-/// [`ErrorKind::Configuration`] when a region is wanted and missing, or could lead to another host.
-pub(crate) fn regional(template: &str, settings: &Settings, environment: &Environment) -> Result<String> {
-    let place = template.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
-    let Some((before, (variables, after))) = place else { return Ok(template.to_owned()) };
-    let refuse = |message: String| Err(Error::new(ErrorKind::Configuration, message));
-    let names: Vec<&str> = variables.split('|').collect();
-    let known = environment.first(&names).map(|region| region.expose().to_owned());
-    let Some(region) = settings.region.clone().or(known) else {
-        return refuse(format!("there is no region: set {} or pass it with .region(..)", names.join(" or ")));
-    };
-    let harmless = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if region.is_empty() || region.len() > LONGEST_REGION || !region.bytes().all(harmless) {
-        return refuse("the region is not a name such as eu-central-1".to_owned());
-    }
-    Ok(format!("{before}{region}{after}"))
-}
-
 /// The longest name a part of a host may have.
-const LONGEST_REGION: usize = 63;
 
 /// Reads a base URL. Nothing of it is repeated in an error: it may hold a password.
 ///
@@ -283,29 +276,6 @@ mod tests {
 
             assert_eq!(error.kind(), ErrorKind::Configuration, "{bad}");
             assert!(!format!("{error} {error:?}").contains("CANARY"), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_region_goes_into_the_address_and_nothing_else_does() {
-        let template = "https://run.{FIRST|SECOND}.example.com";
-        let own = |region: &str| Settings::vendor("x").region(region);
-        let second = Environment::of([("SECOND", "eu-2"), ("FIRST", " ")]);
-        let none = Environment::of([("OTHER", "eu-2")]);
-
-        assert_eq!(regional(template, &own("us-1"), &second).unwrap(), "https://run.us-1.example.com");
-        assert_eq!(
-            regional(template, &Settings::vendor("x"), &second).unwrap(),
-            "https://run.eu-2.example.com"
-        );
-        assert_eq!(regional("https://fixed", &own("us-1"), &second).unwrap(), "https://fixed");
-        let error = regional(template, &Settings::vendor("x"), &none).unwrap_err();
-        assert!(error.message().contains("set FIRST or SECOND or pass it with .region(..)"), "{error}");
-        for bad in ["", "CANARY", "eu.evil", "eu/canary", "canary@x", "eu#", "eu%2e", "é", &"a".repeat(64)] {
-            let error = regional(template, &own(bad), &second).unwrap_err();
-
-            assert_eq!(error.kind(), ErrorKind::Configuration, "{bad}");
-            assert!(!format!("{error:?}").to_lowercase().contains("canary"), "{bad}");
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Dialect {
     pub developer: Developer,
     /// How files are spelled.
     pub documents: Documents,
+    /// How its reasoning is kept apart from its text.
+    pub apart: Apart,
     /// What it does not have.
     pub lacks: &'static [Lacking],
 }
@@ -47,6 +49,7 @@ impl Dialect {
         tool_call_ids: ToolCallIds::Any,
         developer: Developer::AsSystem,
         documents: Documents::File,
+        apart: Apart::Unasked,
         lacks: &[],
     };
 
@@ -93,6 +96,8 @@ pub enum Reasoning {
     Switch,
     /// DeepSeek's `thinking: {type: disabled}`, and `reasoning_effort` of low, high or max.
     ThinkingType,
+    /// Moonshot's `thinking: {type}` of enabled or disabled, and nothing in between.
+    ThinkingSwitch,
     /// Together's `reasoning: {enabled: false}`, and `reasoning_effort`.
     Enabled,
     /// Fireworks' `reasoning_effort` or `thinking: {type: enabled, budget_tokens}`, not both.
@@ -109,6 +114,7 @@ impl Reasoning {
             Self::Effort => field == "reasoning_effort",
             Self::Object | Self::Enabled => matches!(field, "reasoning" | "reasoning_effort"),
             Self::Switch => matches!(field, "enable_thinking" | "thinking_budget"),
+            Self::ThinkingSwitch => field == "thinking",
             Self::ThinkingType | Self::EffortOrBudget => matches!(field, "thinking" | "reasoning_effort"),
         }
     }
@@ -168,10 +174,20 @@ pub enum Documents {
     DocumentUrl,
 }
 
+/// How reasoning is kept apart from text.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apart {
+    /// Without asking.
+    Unasked,
+    /// With MiniMax's `reasoning_split: true`; without it, it comes inside the text.
+    Split,
+}
+
 /// Something a service does not have.
 ///
-/// Losing one of the first five would change what the answer means, so a request that needs one is refused. The others are
-/// left out and reported.
+/// Losing one of the first seven would change what the answer means, so a request that needs one is refused. The others
+/// are left out and reported, but for parts of text, which lose nothing when joined.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lacking {
@@ -185,6 +201,10 @@ pub enum Lacking {
     ToolsWithFormat,
     /// Pictures in tool results.
     ToolMedia,
+    /// Telling it which function to call.
+    NamedTool,
+    /// Telling it to call none of the functions it is given.
+    NoTool,
     /// `frequency_penalty`.
     FrequencyPenalty,
     /// `metadata`.
@@ -201,6 +221,8 @@ pub enum Lacking {
     Seed,
     /// `service_tier`.
     ServiceTier,
+    /// Text in several parts; it is joined.
+    TextParts,
     /// `top_k`.
     TopK,
     /// `user`.

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::protocol::{EncodeFor, Encoded, Mode, Path};
 use crate::types::{ChatRequest, Extra, Json, ParallelToolCalls, Part, Tool, Wire};
 
-use super::dialect::{Dialect, SeedField, StreamUsage, TokenLimit};
+use super::dialect::{Apart, Dialect, SeedField, StreamUsage, TokenLimit};
 use super::message::Messages;
 use super::options::{Decider, Options};
 use super::part::{Object, Place, check, extras, unwritable};
@@ -111,6 +111,9 @@ impl Serialize for Body<'_> {
             for (name, value) in &options.reasoning {
                 object.put(name, value)?;
             }
+        }
+        if dialect.apart == Apart::Split {
+            object.put("reasoning_split", &true)?;
         }
         let limit = match dialect.token_limit {
             TokenLimit::MaxTokens => "max_tokens",

@@ -160,6 +160,7 @@ fn joined(first: &RawValue, second: &RawValue) -> Box<RawValue> {
 enum Content<'a> {
     Nothing(Option<&'static str>),
     Text(&'a str),
+    Joined(String),
     Blocks(Context<'a>, &'a [Part]),
 }
 
@@ -172,6 +173,9 @@ impl<'a> Content<'a> {
                 Self::Text(&text.text)
             }
             (Some(Part::Refusal(refusal)), None) => Self::Text(&refusal.text),
+            _ if context.dialect.lacks(Lacking::TextParts) => {
+                joined_text(parts, context).map_or(Self::Blocks(context, parts), Self::Joined)
+            }
             _ => Self::Blocks(context, parts),
         }
     }
@@ -182,6 +186,7 @@ impl Serialize for Content<'_> {
         match self {
             Self::Nothing(nothing) => nothing.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
+            Self::Joined(text) => serializer.serialize_str(text),
             Self::Blocks(context, parts) => serializer.collect_seq(
                 parts.iter().filter(|part| is_content(part, context.dialect)).map(|part| Block {
                     part,
@@ -191,6 +196,18 @@ impl Serialize for Content<'_> {
             ),
         }
     }
+}
+
+/// All of `parts` as one text, if they are nothing else.
+fn joined_text(parts: &[Part], context: Context<'_>) -> Option<String> {
+    let content = parts.iter().filter(|part| is_content(part, context.dialect));
+    content
+        .map(|part| match part {
+            Part::Text(text) => Some(&*text.text),
+            Part::Refusal(refusal) => Some(&*refusal.text),
+            _ => None,
+        })
+        .collect()
 }
 
 struct ToolCalls<'a> {

@@ -25,7 +25,8 @@ mod usage;
 mod wire;
 
 pub use dialect::{
-    Developer, Dialect, Documents, Echo, Lacking, Reasoning, SeedField, StreamUsage, TokenLimit, ToolCallIds,
+    Apart, Developer, Dialect, Documents, Echo, Lacking, Reasoning, SeedField, StreamUsage, TokenLimit,
+    ToolCallIds,
 };
 pub use serve::parse_request;
 pub(super) use usage::dollars;

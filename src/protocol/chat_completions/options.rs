@@ -107,6 +107,7 @@ impl<'a> Decider<'a> {
         let wants_schema = matches!(request.response_format, Some(ResponseFormat::JsonSchema { .. }));
         let wants_format =
             wants_schema || matches!(request.response_format, Some(ResponseFormat::JsonObject));
+        let choice = request.tool_choice.as_ref();
         let needs = [
             (Lacking::JsonSchema, wants_schema, "response_format with a JSON schema"),
             (Lacking::Logprobs, request.logprobs.is_some(), "logprobs"),
@@ -116,6 +117,12 @@ impl<'a> Decider<'a> {
                 wants_format && !request.tools.is_empty(),
                 "tools together with response_format",
             ),
+            (
+                Lacking::NamedTool,
+                matches!(choice, Some(ToolChoice::Function(_))),
+                "tool_choice with a function's name",
+            ),
+            (Lacking::NoTool, choice == Some(&ToolChoice::None), "tool_choice none"),
         ];
         if let Some((.., field)) =
             needs.into_iter().find(|(what, is_needed, _)| *is_needed && self.dialect.lacks(*what))
@@ -197,6 +204,13 @@ impl<'a> Decider<'a> {
                 Effort::None => vec![("thinking", V::Type { r#type: "disabled" })],
                 // Any word is taken and mapped to low, high or max there.
                 word => vec![("reasoning_effort", V::Word(word.as_str()))],
+            },
+            Reasoning::ThinkingSwitch => match self.word(effort, budget)? {
+                Effort::None => vec![("thinking", V::Type { r#type: "disabled" })],
+                _ => {
+                    self.changed("the provider reasons or does not; how much cannot be said")?;
+                    vec![("thinking", V::Type { r#type: "enabled" })]
+                }
             },
             Reasoning::Enabled => match self.word(effort, budget)? {
                 Effort::None => vec![("reasoning", V::Enabled { enabled: false })],

@@ -3,19 +3,27 @@
 //! A vendor is a constant: where it is, how it wants its key, which formats it speaks, what its models cost. Adding one
 //! is a folder and two lines here.
 
+mod ai21;
 mod anthropic;
 mod azure;
 mod azure_ai;
+mod baseten;
 mod bedrock;
+mod bedrock_mantle;
 mod cerebras;
+mod cloudflare;
 mod cohere;
 mod compatible;
+mod databricks;
 mod deepinfra;
 mod deepseek;
 mod fireworks;
 mod google;
 mod groq;
+mod huggingface;
+mod hyperbolic;
 mod jina;
+mod litellm_proxy;
 mod llamacpp;
 mod lmstudio;
 mod meta;
@@ -23,25 +31,35 @@ mod minimax;
 mod mistral;
 mod moonshot;
 mod nebius;
+mod novita;
+mod nscale;
+mod nvidia_nim;
 mod ollama;
 mod openai;
 mod openrouter;
 mod ovhcloud;
 mod perplexity;
+mod portkey;
 mod qwen;
 mod qwen_cn;
 mod sambanova;
 mod scaleway;
+mod siliconflow;
 mod stackit;
 mod together;
+mod tokenmix;
+mod vercel_ai_gateway;
 mod vertex;
 mod vllm;
+mod volcengine;
 mod voyage;
+mod wandb;
 mod xai;
 mod zai;
 mod zhipu;
 
 use crate::catalog::{Catalogue, Table};
+use crate::protocol::messages::Messages;
 use crate::protocol::{EmbedProtocol, Protocol, RerankProtocol};
 
 /// Everything there is to know about a vendor.
@@ -54,11 +72,14 @@ pub struct Vendor {
     pub aliases: &'static [&'static str],
     /// Its name for people.
     pub title: &'static str,
-    /// The address its paths are below, without a slash at the end; empty when the application must give one. A part in
-    /// braces is a region: [`Settings::region`](super::Settings::region), or one of the environment variables it names.
+    /// The address its paths are below, without a slash at the end; empty when the application must give one. A
+    /// `{resource}` in it is what [`Settings::resource`](super::Settings::resource) says.
     pub base_url: &'static str,
-    /// The environment variable that overrides [`base_url`](Self::base_url).
+    /// The environment variable that overrides [`base_url`](Self::base_url). Where that has a `{resource}`, an address
+    /// without a path gets the usual path.
     pub base_url_env: Option<&'static str>,
+    /// The environment variables that may hold the resource, in order of preference.
+    pub resource_env: &'static [&'static str],
     /// The environment variables that may hold the key, in order of preference.
     pub key_env: &'static [&'static str],
     /// How it wants the key.
@@ -69,12 +90,72 @@ pub struct Vendor {
     pub chat: Option<&'static dyn Protocol>,
     /// Other chat formats it speaks; [`Settings::speak`](super::Settings::speak) chooses one.
     pub also: &'static [&'static dyn Protocol],
+    /// Other chat formats it speaks at another address or under other headers; chosen in the same way.
+    pub elsewhere: &'static [Elsewhere],
     /// How it speaks embeddings.
     pub embed: Option<&'static dyn EmbedProtocol>,
     /// How it speaks reranking.
     pub rerank: Option<&'static dyn RerankProtocol>,
     /// Its models and prices, in the schema of [`Catalogue`].
     pub models: &'static str,
+}
+
+impl Vendor {
+    /// What most vendors have in common: a folder says what differs.
+    pub(crate) const PLAIN: Self = Self {
+        name: "",
+        aliases: &[],
+        title: "",
+        base_url: "",
+        base_url_env: None,
+        resource_env: &[],
+        key_env: &[],
+        key: KeyStyle::Bearer,
+        headers: &[],
+        chat: None,
+        also: &[],
+        elsewhere: &[],
+        embed: None,
+        rerank: None,
+        models: "",
+    };
+
+    /// Every chat format it speaks, the usual one first.
+    pub fn formats(&self) -> impl Iterator<Item = &'static dyn Protocol> {
+        let others = self.also.iter().copied();
+        self.chat.into_iter().chain(others).chain(self.elsewhere.iter().map(|elsewhere| elsewhere.chat))
+    }
+}
+
+/// A chat format that a vendor speaks at another address or under other headers than its usual one.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Elsewhere {
+    /// The format.
+    pub chat: &'static dyn Protocol,
+    /// The address its paths are below; `None` when it is the usual one.
+    pub base_url: Option<&'static str>,
+    /// How it wants the key.
+    pub key: KeyStyle,
+    /// Headers every request needs.
+    pub headers: &'static [(&'static str, &'static str)],
+}
+
+impl Elsewhere {
+    /// Anthropic messages at `base_url`, with the key in a header of Anthropic's.
+    pub(crate) const fn messages(base_url: Option<&'static str>) -> Self {
+        Self {
+            chat: &Messages,
+            base_url,
+            key: KeyStyle::Header("x-api-key"),
+            headers: &[("anthropic-version", "2023-06-01")],
+        }
+    }
+
+    /// The same with the key in another place.
+    pub(crate) const fn key(self, key: KeyStyle) -> Self {
+        Self { key, ..self }
+    }
 }
 
 /// How a vendor wants its key.
@@ -91,19 +172,27 @@ pub enum KeyStyle {
 
 /// Every vendor, in alphabetical order.
 pub const ALL: &[&Vendor] = &[
+    &ai21::BUILTIN,
     &anthropic::BUILTIN,
     &azure::BUILTIN,
     &azure_ai::BUILTIN,
+    &baseten::BUILTIN,
     &bedrock::BUILTIN,
+    &bedrock_mantle::BUILTIN,
     &cerebras::BUILTIN,
+    &cloudflare::BUILTIN,
     &cohere::BUILTIN,
     &compatible::BUILTIN,
+    &databricks::BUILTIN,
     &deepinfra::BUILTIN,
     &deepseek::BUILTIN,
     &fireworks::BUILTIN,
     &google::BUILTIN,
     &groq::BUILTIN,
+    &huggingface::BUILTIN,
+    &hyperbolic::BUILTIN,
     &jina::BUILTIN,
+    &litellm_proxy::BUILTIN,
     &llamacpp::BUILTIN,
     &lmstudio::BUILTIN,
     &meta::BUILTIN,
@@ -111,20 +200,29 @@ pub const ALL: &[&Vendor] = &[
     &mistral::BUILTIN,
     &moonshot::BUILTIN,
     &nebius::BUILTIN,
+    &novita::BUILTIN,
+    &nscale::BUILTIN,
+    &nvidia_nim::BUILTIN,
     &ollama::BUILTIN,
     &openai::BUILTIN,
     &openrouter::BUILTIN,
     &ovhcloud::BUILTIN,
     &perplexity::BUILTIN,
+    &portkey::BUILTIN,
     &qwen::BUILTIN,
     &qwen_cn::BUILTIN,
     &sambanova::BUILTIN,
     &scaleway::BUILTIN,
+    &siliconflow::BUILTIN,
     &stackit::BUILTIN,
     &together::BUILTIN,
+    &tokenmix::BUILTIN,
+    &vercel_ai_gateway::BUILTIN,
     &vertex::BUILTIN,
     &vllm::BUILTIN,
+    &volcengine::BUILTIN,
     &voyage::BUILTIN,
+    &wandb::BUILTIN,
     &xai::BUILTIN,
     &zai::BUILTIN,
     &zhipu::BUILTIN,
@@ -134,6 +232,24 @@ pub const ALL: &[&Vendor] = &[
 pub fn find(name: &str) -> Option<&'static Vendor> {
     ALL.iter().copied().find(|vendor| vendor.name == name || vendor.aliases.contains(&name))
 }
+
+/// Why there is no vendor of this name, where that is known and there is something else to do.
+pub fn absent(name: &str) -> Option<&'static str> {
+    ABSENT.iter().find(|(known, _)| *known == name).map(|(_, reason)| *reason)
+}
+
+/// From the vendors' documentation (collected 2026-11-22).
+const ABSENT: &[(&str, &str)] = &[
+    (
+        "github_models",
+        "GitHub Models closed its inference API on 2026-07-30; use azure_ai, openai or another vendor of the same model",
+    ),
+    (
+        "watsonx",
+        "watsonx.ai speaks a format of its own, which is not here; use a provider of your own, or a gateway in between \
+         with Settings::compatible",
+    ),
+];
 
 /// The embedded models and prices of every vendor, each read when first asked for.
 pub fn catalogue() -> Catalogue {

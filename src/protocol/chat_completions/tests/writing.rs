@@ -302,3 +302,59 @@ fn reasoning_goes_back_only_where_it_came_from() {
         assert_eq!(message, expected, "{echo:?}");
     }
 }
+
+#[test]
+fn a_choice_of_tools_that_cannot_be_said_is_refused() {
+    let lacking = dialect(|dialect| dialect.lacks = &[Lacking::NamedTool, Lacking::NoTool]);
+    for (choice, is_taken) in [
+        (ToolChoice::Auto, true),
+        (ToolChoice::Required, true),
+        (ToolChoice::None, false),
+        (ToolChoice::Function("f".into()), false),
+    ] {
+        let mut request = ChatRequest::new("p/m").user("?").tool(Tool::function("f", "", json!({})));
+        request.tool_choice = Some(choice.clone());
+        let written = written_by(lacking, &request);
+
+        assert_eq!(written.is_ok(), is_taken, "{choice:?}");
+        if let Err(error) = written {
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.message().contains("tool_choice"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn parts_of_text_are_joined_where_only_a_string_is_taken_and_pictures_stay_parts() {
+    let joining = dialect(|dialect| dialect.lacks = &[Lacking::TextParts]);
+    let texts = ChatRequest::new("p/m").user_parts([Part::text("a"), Part::text("b")]);
+    let picture =
+        ChatRequest::new("p/m").user_parts([Part::text("a"), Part::image_url("https://example.com/a.png")]);
+
+    assert_eq!(written_by(joining, &texts).unwrap().0["messages"][0]["content"], "ab");
+    assert!(written(&texts)["messages"][0]["content"].is_array());
+    assert!(written_by(joining, &picture).unwrap().0["messages"][0]["content"].is_array());
+}
+
+#[test]
+fn a_switch_of_reasoning_is_on_or_off_and_says_what_it_leaves_out() {
+    let switch = dialect(|dialect| dialect.reasoning = Reasoning::ThinkingSwitch);
+    for (effort, word, adaptations) in [(Effort::None, "disabled", 0), (Effort::High, "enabled", 1)] {
+        let request = ChatRequest::new("p/m").user("?").reasoning(effort);
+        let (body, adapted) = written_by(switch, &request).unwrap();
+
+        assert_eq!(body["thinking"], json!({"type": word}));
+        assert_eq!((adapted.len(), body.get("reasoning_effort")), (adaptations, None));
+    }
+}
+
+#[test]
+fn reasoning_is_kept_apart_where_that_must_be_asked_for() {
+    let request = ChatRequest::new("p/m").user("?");
+
+    assert_eq!(
+        written_by(dialect(|dialect| dialect.apart = Apart::Split), &request).unwrap().0["reasoning_split"],
+        true
+    );
+    assert_eq!(written(&request).get("reasoning_split"), None);
+}

@@ -18,4 +18,5 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     embed: None,
     rerank: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };

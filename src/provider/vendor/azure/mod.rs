@@ -1,21 +1,35 @@
-//! Azure OpenAI: prices only. Register a provider of your own under this name to call it.
-//!
-//! The address depends on the account: `https://{resource}.openai.azure.com/openai/v1`.
+//! Azure OpenAI. What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::chat_completions::{
+    ChatCompletions, Developer, Dialect, Echo, Lacking, Reasoning, TokenLimit,
+};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{KeyStyle, Vendor};
 
+/// Azure OpenAI's OpenAI-compatible API: <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "azure",
     aliases: &[],
     title: "Azure OpenAI",
-    base_url: "",
+    base_url: "https://{resource}.openai.azure.com/openai/v1",
     base_url_env: Some("AZURE_OPENAI_ENDPOINT"),
     key_env: &["AZURE_OPENAI_API_KEY"],
     key: KeyStyle::Header("api-key"),
     headers: &[],
-    chat: None,
+    chat: Some(&CHAT),
     also: &[],
-    embed: None,
-    rerank: None,
+    embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    token_limit: TokenLimit::MaxCompletionTokens,
+    reasoning: Reasoning::Effort,
+    echo: Echo::Never,
+    developer: Developer::Kept,
+    lacks: &[Lacking::TopK, Lacking::ToolMedia],
+    ..Dialect::PLAIN
+});
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

@@ -9,14 +9,13 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     name: "bedrock",
     aliases: &[],
     title: "Amazon Bedrock",
-    base_url: "https://bedrock-runtime.{AWS_REGION|AWS_DEFAULT_REGION}.amazonaws.com",
+    base_url: "https://bedrock-runtime.{resource}.amazonaws.com",
     base_url_env: Some("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+    resource_env: &["AWS_REGION", "AWS_DEFAULT_REGION"],
     key_env: &["AWS_BEARER_TOKEN_BEDROCK"],
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&Converse),
-    also: &[],
-    embed: None,
-    rerank: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };

@@ -18,6 +18,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     embed: None,
     rerank: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {

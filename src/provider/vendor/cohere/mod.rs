@@ -19,6 +19,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     embed: Some(&CohereEmbeddings),
     rerank: Some(&RERANK),
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
 
 static RERANK: Rerank = Rerank::new(RerankSpelling::Cohere);

@@ -8,7 +8,7 @@ use crate::provider::vendor::{KeyStyle, Vendor};
 /// Any server that imitates OpenAI's API: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "compatible",
-    aliases: &[],
+    aliases: &["openai_compatible"],
     title: "OpenAI-compatible server",
     base_url: "",
     base_url_env: None,
@@ -20,6 +20,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     embed: Some(&EMBEDDINGS),
     rerank: None,
     models: "",
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect::PLAIN);

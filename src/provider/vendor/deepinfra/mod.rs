@@ -1,7 +1,10 @@
-//! DeepInfra: prices only. Register a provider of your own under this name to call it.
+//! DeepInfra. What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
+/// DeepInfra's OpenAI-compatible API: <https://docs.deepinfra.com/api-reference/openai-chat-completions-1> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "deepinfra",
     aliases: &[],
@@ -11,9 +14,20 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["DEEPINFRA_API_KEY", "DEEPINFRA_TOKEN"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
+    chat: Some(&CHAT),
     also: &[],
-    embed: None,
-    rerank: None,
+    elsewhere: &[Elsewhere::messages(Some("https://api.deepinfra.com/anthropic/v1")).key(KeyStyle::Bearer)],
+    embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    reasoning: Reasoning::Enabled,
+    echo: Echo::Fields(&["reasoning_content"]),
+    required_tool: None,
+    lacks: &[Lacking::NamedTool, Lacking::ToolMedia, Lacking::Metadata, Lacking::TextParts],
+    ..Dialect::PLAIN
+});
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

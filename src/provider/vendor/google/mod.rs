@@ -19,4 +19,5 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     embed: Some(&GeminiEmbeddings),
     rerank: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };

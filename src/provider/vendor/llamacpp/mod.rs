@@ -21,6 +21,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     embed: Some(&EMBEDDINGS),
     rerank: Some(&RERANK),
     models: "",
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions =

@@ -20,6 +20,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     embed: Some(&EMBEDDINGS),
     rerank: None,
     models: "",
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect::PLAIN);

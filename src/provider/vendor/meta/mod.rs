@@ -1,7 +1,9 @@
-//! Meta AI API: prices only. Register a provider of your own under this name to call it.
+//! Meta AI API. What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect};
+use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
+/// Meta AI API's OpenAI-compatible API: <https://dev.meta.ai/docs> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "meta",
     aliases: &[],
@@ -11,9 +13,13 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["META_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
+    chat: Some(&CHAT),
     also: &[],
+    elsewhere: &[Elsewhere::messages(None).key(KeyStyle::Bearer)],
     embed: None,
     rerank: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect::PLAIN);

@@ -1,7 +1,9 @@
-//! Moonshot AI (Kimi): prices only. Register a provider of your own under this name to call it.
+//! Moonshot AI (Kimi). What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
+use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
+/// Moonshot AI (Kimi)'s OpenAI-compatible API: <https://platform.kimi.ai/docs/api/chat.md> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "moonshot",
     aliases: &[],
@@ -11,9 +13,19 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["MOONSHOT_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
+    chat: Some(&CHAT),
     also: &[],
+    elsewhere: &[Elsewhere::messages(Some("https://api.moonshot.ai/anthropic/v1")).key(KeyStyle::Bearer)],
     embed: None,
     rerank: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    reasoning: Reasoning::ThinkingSwitch,
+    echo: Echo::Fields(&["reasoning_content"]),
+    required_tool: None,
+    lacks: &[Lacking::NamedTool],
+    ..Dialect::PLAIN
+});

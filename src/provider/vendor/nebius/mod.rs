@@ -1,7 +1,10 @@
-//! Nebius Token Factory: prices only. Register a provider of your own under this name to call it.
+//! Nebius Token Factory. What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Reasoning};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{KeyStyle, Vendor};
 
+/// Nebius Token Factory's OpenAI-compatible API: <https://docs.tokenfactory.nebius.com/> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "nebius",
     aliases: &[],
@@ -11,9 +14,14 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["NEBIUS_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
+    chat: Some(&CHAT),
     also: &[],
-    embed: None,
-    rerank: None,
+    embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
+
+static CHAT: ChatCompletions =
+    ChatCompletions::new(Dialect { reasoning: Reasoning::Effort, ..Dialect::PLAIN });
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

@@ -3,7 +3,7 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::Responses;
-use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
 /// Ollama's OpenAI-compatible API: <https://docs.ollama.com/api/openai-compatibility> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -17,9 +17,11 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: Some(&CHAT),
     also: &[&Responses::PLAIN],
+    elsewhere: &[Elsewhere::messages(None).key(KeyStyle::OptionalBearer)],
     embed: Some(&EMBEDDINGS),
     rerank: None,
     models: "",
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {

@@ -1,4 +1,4 @@
-//! Perplexity: prices only. Register a provider of your own under this name to call it.
+//! Perplexity: prices only. Its chat completions ended on 2026-09-27: <https://docs.perplexity.ai> (collected 2026-11-22).
 
 use super::{KeyStyle, Vendor};
 
@@ -16,4 +16,5 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     embed: None,
     rerank: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };

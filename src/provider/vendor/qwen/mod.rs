@@ -3,12 +3,12 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::Responses;
-use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
 /// Alibaba Model Studio (Qwen)'s OpenAI-compatible API: <https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "qwen",
-    aliases: &["dashscope"],
+    aliases: &["dashscope", "alibaba"],
     title: "Alibaba Model Studio (Qwen)",
     base_url: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
     base_url_env: Some("DASHSCOPE_BASE_URL"),
@@ -17,9 +17,11 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: Some(&CHAT),
     also: &[&Responses::PLAIN],
+    elsewhere: &[Elsewhere::messages(Some("https://dashscope-intl.aliyuncs.com/apps/anthropic/v1"))],
     embed: Some(&EMBEDDINGS),
     rerank: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {

@@ -1,7 +1,10 @@
-//! Alibaba Cloud Model Studio (mainland China): prices only. Register a provider of your own under this name to call it.
+//! Alibaba Cloud Model Studio (mainland China). What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
+/// Alibaba Cloud Model Studio (mainland China)'s OpenAI-compatible API: <https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "qwen_cn",
     aliases: &["dashscope_cn"],
@@ -11,9 +14,20 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["DASHSCOPE_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
+    chat: Some(&CHAT),
     also: &[],
-    embed: None,
-    rerank: None,
+    elsewhere: &[Elsewhere::messages(Some("https://dashscope.aliyuncs.com/apps/anthropic/v1"))],
+    embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    reasoning: Reasoning::Switch,
+    echo: Echo::Fields(&["reasoning_content"]),
+    required_tool: None,
+    lacks: &[Lacking::Metadata, Lacking::ServiceTier, Lacking::User],
+    ..Dialect::PLAIN
+});
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

@@ -1,7 +1,10 @@
-//! SambaNova Cloud: prices only. Register a provider of your own under this name to call it.
+//! SambaNova Cloud. What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Lacking};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
+/// SambaNova Cloud's OpenAI-compatible API: <https://docs.sambanova.ai/docs/en/v1.0.57/features/openai-compatibility> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "sambanova",
     aliases: &[],
@@ -11,9 +14,17 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["SAMBANOVA_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
+    chat: Some(&CHAT),
     also: &[],
-    embed: None,
-    rerank: None,
+    elsewhere: &[Elsewhere::messages(None).key(KeyStyle::Bearer)],
+    embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    lacks: &[Lacking::Logprobs, Lacking::FrequencyPenalty, Lacking::PresencePenalty, Lacking::TextParts],
+    ..Dialect::PLAIN
+});
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

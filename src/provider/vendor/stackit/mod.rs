@@ -1,7 +1,10 @@
-//! STACKIT AI Model Serving: prices only. Register a provider of your own under this name to call it.
+//! STACKIT AI Model Serving. What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect};
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::provider::vendor::{KeyStyle, Vendor};
 
+/// STACKIT AI Model Serving's OpenAI-compatible API: <https://docs.stackit.cloud/products/data-and-ai/ai-model-serving/basics/available-shared-models> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "stackit",
     aliases: &[],
@@ -11,9 +14,13 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["STACKIT_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
+    chat: Some(&CHAT),
     also: &[],
-    embed: None,
-    rerank: None,
+    embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect::PLAIN);
+
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

@@ -19,6 +19,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     embed: Some(&EMBEDDINGS),
     rerank: Some(&RERANK),
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
 
 static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::OutputDimension);

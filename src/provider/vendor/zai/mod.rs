@@ -1,7 +1,9 @@
-//! Z.ai (international): prices only. Register a provider of your own under this name to call it.
+//! Z.ai (international). What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, StreamUsage};
+use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
+/// Z.ai (international)'s OpenAI-compatible API: <https://docs.z.ai/api-reference/llm/chat-completion.md> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "zai",
     aliases: &[],
@@ -11,9 +13,34 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["ZAI_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
+    chat: Some(&CHAT),
     also: &[],
+    elsewhere: &[Elsewhere::messages(Some("https://api.z.ai/api/anthropic/v1")).key(KeyStyle::Bearer)],
     embed: None,
     rerank: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    reasoning: Reasoning::ThinkingType,
+    echo: Echo::Fields(&["reasoning_content"]),
+    stream_usage: StreamUsage::Always,
+    required_tool: None,
+    lacks: &[
+        Lacking::JsonSchema,
+        Lacking::Logprobs,
+        Lacking::Choices,
+        Lacking::NamedTool,
+        Lacking::NoTool,
+        Lacking::FrequencyPenalty,
+        Lacking::MessageName,
+        Lacking::Metadata,
+        Lacking::PresencePenalty,
+        Lacking::Seed,
+        Lacking::ServiceTier,
+        Lacking::TopK,
+        Lacking::User,
+    ],
+    ..Dialect::PLAIN
+});

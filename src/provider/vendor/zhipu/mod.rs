@@ -1,7 +1,9 @@
-//! Zhipu AI BigModel (mainland China): prices only. Register a provider of your own under this name to call it.
+//! Zhipu AI BigModel (mainland China). What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, StreamUsage};
+use crate::provider::vendor::{KeyStyle, Vendor};
 
+/// Zhipu AI BigModel (mainland China)'s OpenAI-compatible API: <https://docs.bigmodel.cn/api-reference/模型-api/对话补全> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "zhipu",
     aliases: &[],
@@ -11,9 +13,33 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["ZHIPUAI_API_KEY", "ZHIPU_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
+    chat: Some(&CHAT),
     also: &[],
     embed: None,
     rerank: None,
     models: include_str!("models.json"),
+    ..Vendor::PLAIN
 };
+
+static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    reasoning: Reasoning::ThinkingType,
+    echo: Echo::Fields(&["reasoning_content"]),
+    stream_usage: StreamUsage::Always,
+    required_tool: None,
+    lacks: &[
+        Lacking::JsonSchema,
+        Lacking::Logprobs,
+        Lacking::Choices,
+        Lacking::NamedTool,
+        Lacking::NoTool,
+        Lacking::FrequencyPenalty,
+        Lacking::MessageName,
+        Lacking::Metadata,
+        Lacking::PresencePenalty,
+        Lacking::Seed,
+        Lacking::ServiceTier,
+        Lacking::TopK,
+        Lacking::User,
+    ],
+    ..Dialect::PLAIN
+});

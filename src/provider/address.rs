@@ -1,0 +1,169 @@
+//! Where a vendor is: addresses with a part that is the application's own.
+
+use super::settings::{Environment, Settings};
+use super::vendor::Vendor;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What stands in a vendor's address for the application's own part.
+const RESOURCE: &str = "{resource}";
+
+/// Can the address be told without the application?
+pub(crate) fn is_known(vendor: &Vendor, environment: &Environment) -> bool {
+    environment.first(vendor.base_url_env.as_slice()).is_some()
+        || environment.first(vendor.resource_env).is_some()
+        || !(vendor.base_url.is_empty() || vendor.base_url.contains(RESOURCE))
+}
+
+/// The address that paths are below. `elsewhere` is the address of the format spoken, if it is not the usual one.
+///
+/// # Errors
+/// [`ErrorKind::Configuration`] when it is not known, or the resource would change more than its place in it.
+pub(super) fn base_url(
+    vendor: &Vendor,
+    elsewhere: Option<&str>,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<String> {
+    let refuse = |message: String| Err(Error::new(ErrorKind::Configuration, message));
+    let template = elsewhere.unwrap_or(vendor.base_url);
+    let has_resource = template.contains(RESOURCE);
+    match (&settings.base_url, &settings.resource) {
+        (Some(_), Some(_)) => return refuse("give .base_url(..) or .resource(..), not both".to_owned()),
+        (Some(url), None) => return Ok(url.clone()),
+        (None, Some(_)) if !has_resource => {
+            return refuse("its address has no resource in it; leave .resource(..) out".to_owned());
+        }
+        (None, Some(resource)) => return fill(template, resource),
+        (None, None) => {}
+    }
+    if let Some(url) = environment.first(vendor.base_url_env.as_slice()) {
+        let url = url.expose().trim_end_matches('/');
+        if has_resource && !has_path(url) {
+            let scheme = if url.contains("://") { "" } else { "https://" };
+            return Ok(format!("{scheme}{url}{}", path_of(template)));
+        }
+        if elsewhere.is_some() {
+            return refuse(format!(
+                "{} is the address of another format; give .base_url(..) for this one",
+                vendor.base_url_env.unwrap_or_default()
+            ));
+        }
+        return Ok(url.to_owned());
+    }
+    if let Some(resource) = environment.first(vendor.resource_env) {
+        return fill(template, resource.expose());
+    }
+    if has_resource {
+        let variables: Vec<&str> = vendor.resource_env.iter().copied().chain(vendor.base_url_env).collect();
+        return refuse(format!("give .resource(..) or .base_url(..), or set {}", variables.join(" or ")));
+    }
+    if template.is_empty() {
+        let variable = vendor.base_url_env.map(|name| format!(" or {name}")).unwrap_or_default();
+        return refuse(format!("it needs .base_url(..){variable}"));
+    }
+    Ok(template.to_owned())
+}
+
+/// Only what cannot end a host name or a path segment goes in.
+fn fill(template: &str, resource: &str) -> Result<String> {
+    let is_plain = (1..=63).contains(&resource.len())
+        && resource.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_plain {
+        Ok(template.replace(RESOURCE, resource))
+    } else {
+        Err(Error::new(
+            ErrorKind::Configuration,
+            "the resource is not 1 to 63 letters, digits and hyphens; it is a name, not an address",
+        ))
+    }
+}
+
+fn after_scheme(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, rest)| rest)
+}
+
+fn has_path(url: &str) -> bool {
+    after_scheme(url).contains('/')
+}
+
+fn path_of(url: &str) -> &str {
+    let rest = after_scheme(url);
+    rest.find('/').and_then(|start| rest.get(start..)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AZURE: Vendor = Vendor {
+        name: "azure",
+        base_url: "https://{resource}.example.com/openai/v1",
+        base_url_env: Some("ENDPOINT"),
+        resource_env: &["RESOURCE"],
+        ..Vendor::PLAIN
+    };
+
+    fn of(settings: &Settings, pairs: &[(&str, &str)]) -> Result<String> {
+        base_url(&AZURE, None, settings, &Environment::of(pairs.iter().copied()))
+    }
+
+    #[test]
+    fn a_resource_that_would_leave_its_place_is_refused_and_not_shown() {
+        let long = "a".repeat(64);
+        for bad in
+            ["", "x#", "x/../", "x@evil", "x.evil.com/", "x:80", "x?y", "x\\y", "ü", "x y", "%2e", &long]
+        {
+            for error in [
+                of(&Settings::vendor("azure").resource(bad), &[]).unwrap_err(),
+                of(&Settings::vendor("azure"), &[("RESOURCE", bad)]).unwrap_err(),
+            ] {
+                assert_eq!(error.kind(), ErrorKind::Configuration, "{bad}");
+                assert!(bad.len() < 3 || !error.to_string().contains(bad), "{bad}: {error}");
+            }
+        }
+        let good = of(&Settings::vendor("azure").resource("My-Resource-1"), &[]).unwrap();
+
+        assert_eq!(good, "https://My-Resource-1.example.com/openai/v1");
+    }
+
+    #[test]
+    fn an_address_from_the_environment_gets_the_usual_path_unless_it_has_one() {
+        let settings = Settings::vendor("azure");
+        for (given, expected) in [
+            ("https://a.example.com", "https://a.example.com/openai/v1"),
+            ("https://a.example.com/", "https://a.example.com/openai/v1"),
+            ("a.example.com", "https://a.example.com/openai/v1"),
+            ("https://proxy.example.com/azure/v1", "https://proxy.example.com/azure/v1"),
+        ] {
+            assert_eq!(of(&settings, &[("ENDPOINT", given)]).unwrap(), expected);
+        }
+        assert_eq!(of(&settings, &[("RESOURCE", "a")]).unwrap(), "https://a.example.com/openai/v1");
+    }
+
+    #[test]
+    fn nothing_is_guessed() {
+        let both = Settings::vendor("azure").resource("a").base_url("https://b.example.com/v1");
+
+        assert!(of(&both, &[]).unwrap_err().message().contains("not both"));
+        assert!(of(&Settings::vendor("azure"), &[]).unwrap_err().message().contains("RESOURCE or ENDPOINT"));
+        let plain = Vendor { base_url: "https://api.example.com/v1", ..Vendor::PLAIN };
+        let resource = Settings::vendor("plain").resource("a");
+        assert!(base_url(&plain, None, &resource, &Environment::default()).is_err());
+    }
+
+    #[test]
+    fn another_formats_address_is_not_taken_from_the_variable_of_the_usual_one() {
+        let vendor = Vendor {
+            base_url: "https://api.example.com/v1",
+            base_url_env: Some("ENDPOINT"),
+            ..Vendor::PLAIN
+        };
+        let settings = Settings::vendor("plain");
+        let elsewhere = Some("https://api.example.com/anthropic/v1");
+        let set = Environment::of([("ENDPOINT", "https://eu.example.com/v1")]);
+
+        assert!(base_url(&vendor, elsewhere, &settings, &set).unwrap_err().message().contains("ENDPOINT"));
+        let unset = Environment::of([("OTHER", "x")]);
+        assert_eq!(Some(&*base_url(&vendor, elsewhere, &settings, &unset).unwrap()), elsewhere);
+    }
+}
