@@ -4,7 +4,7 @@
 
 use polyroute::resilience::RetryPolicy;
 use polyroute::testing::{Fault, Sandbox};
-use polyroute::types::{FinishReason, Wire};
+use polyroute::types::{FinishReason, Usage, Wire};
 use polyroute::{
     ChatRequest, Client, Effort, ErrorKind, ResponseFormat, Settings, Tool, ToolChoice, ToolResult,
 };
@@ -34,7 +34,9 @@ async fn a_question_is_answered_whole_and_in_pieces() {
 
     assert_eq!(whole.text(), "Paris is the capital of France.");
     assert_eq!(streamed.text(), whole.text());
-    assert_eq!(streamed.usage(), whole.usage());
+    // The fake counts what was sent, and asking for a stream takes a few letters more.
+    let written = |usage: &Usage| usage.output_tokens;
+    assert_eq!(streamed.usage().and_then(written), whole.usage().and_then(written));
     assert!(sandbox.openai().received().iter().all(|request| request.path.ends_with("/responses")));
 }
 
