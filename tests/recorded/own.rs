@@ -37,6 +37,21 @@ pub(crate) fn cases() -> Vec<Case> {
         {\"responseId\":\"g-2\",\"modelVersion\":\"m-3\",\"candidates\":[{\"index\":0,\"content\":{\"role\":\"model\",\
         \"parts\":[{\"text\":\"two\"}]},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":4,\
         \"candidatesTokenCount\":3,\"totalTokenCount\":7}}\r\n\r\n";
+    let response = json!({"id": "r-1", "object": "response", "status": "incomplete", "model": "m-4",
+        "incomplete_details": {"reason": "max_output_tokens"}, "error": null, "output": [{"type": "reasoning", "id": "rs-1",
+            "summary": [{"type": "summary_text", "text": "Hm."}]}, {"type": "message", "id": "o-1", "role": "assistant",
+            "status": "incomplete", "content": [{"type": "output_text", "text": "Once", "annotations": []}]}],
+        "usage": {"input_tokens": 8, "input_tokens_details": {"cached_tokens": 2}, "output_tokens": 6,
+            "output_tokens_details": {"reasoning_tokens": 5}, "total_tokens": 14}});
+    let response_stream = "data: {\"type\":\"response.created\",\"response\":{\"id\":\"r-2\",\"model\":\"m-4\",\
+        \"output\":[]}}\n\ndata: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\
+        \"type\":\"function_call\",\"id\":\"fc-1\",\"call_id\":\"k-1\",\"name\":\"now\",\"arguments\":\"\"}}\n\n\
+        data: {\"type\":\"response.function_call_arguments.delta\",\"output_index\":0,\"delta\":\"{\\\"zone\\\":\"}\n\n\
+        data: {\"type\":\"response.function_call_arguments.delta\",\"output_index\":0,\"delta\":\"\\\"CET\\\"}\"}\n\n\
+        data: {\"type\":\"response.output_item.done\",\"output_index\":0,\"item\":{\"type\":\"function_call\",\
+        \"id\":\"fc-1\",\"call_id\":\"k-1\",\"name\":\"now\",\"arguments\":\"{\\\"zone\\\":\\\"CET\\\"}\"}}\n\n\
+        data: {\"type\":\"response.completed\",\"response\":{\"id\":\"r-2\",\"model\":\"m-4\",\"status\":\"completed\",\
+        \"output\":[],\"usage\":{\"input_tokens\":4,\"output_tokens\":3}}}\n\n";
     let vectors = json!({"object": "list", "model": "e-1", "usage": {"prompt_tokens": 2, "total_tokens": 2},
         "data": [{"object": "embedding", "index": 0, "embedding": [0.25, -0.5]}]});
 
@@ -106,6 +121,14 @@ pub(crate) fn cases() -> Vec<Case> {
                 "message": "invalid api token"}})),
         ("rerank", false, 200, ranking.to_string(), json!({"kind": "rerank", "model": "r-1",
             "rerank": {"results": [{"index": 0, "score": 0.5}]}})),
+        ("responses", false, 200, response.to_string(), completion("r-1", "m-4", json!({
+            "text": "Once", "reasoning_text": "Hm.", "finish_reason": "length",
+            "finish_reason_raw": "incomplete:max_output_tokens",
+            "usage": {"input_tokens": 8, "output_tokens": 6, "cached_input_tokens": 2, "reasoning_tokens": 5}}))),
+        ("responses", true, 200, response_stream.to_owned(), completion("r-2", "m-4", json!({
+            "tool_calls": [{"id": "k-1", "name": "now", "arguments": {"zone": "CET"}}],
+            "finish_reason": "tool_calls", "finish_reason_raw": "completed",
+            "usage": {"input_tokens": 4, "output_tokens": 3}}))),
         ("embeddings", false, 200, vectors.to_string(), json!({"kind": "embedding", "model": "e-1",
             "usage": {"input_tokens": 2}, "embeddings": {"count": 1, "dims": 2, "head": [0.25, -0.5]}})),
     ]
