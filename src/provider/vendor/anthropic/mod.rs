@@ -14,9 +14,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Header("x-api-key"),
     headers: &[("anthropic-version", "2023-06-01")],
     chat: Some(&Messages),
-    also: &[],
-    embed: None,
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -17,7 +17,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Header("api-key"),
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
     embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
     ..Vendor::PLAIN

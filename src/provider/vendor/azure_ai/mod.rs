@@ -14,10 +14,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Header("api-key"),
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
     elsewhere: &[Elsewhere::messages(Some("https://{resource}.services.ai.azure.com/anthropic/v1"))],
-    embed: None,
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

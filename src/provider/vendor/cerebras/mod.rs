@@ -14,9 +14,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
-    embed: None,
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -15,7 +15,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CohereChat),
-    also: &[],
     embed: Some(&CohereEmbeddings),
     rerank: Some(&RERANK),
     models: include_str!("models.json"),

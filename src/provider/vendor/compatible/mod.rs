@@ -18,7 +18,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[&Responses::PLAIN],
     embed: Some(&EMBEDDINGS),
-    rerank: None,
     models: "",
     ..Vendor::PLAIN
 };

@@ -15,7 +15,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
     elsewhere: &[Elsewhere::messages(Some("https://api.deepinfra.com/anthropic/v1")).key(KeyStyle::Bearer)],
     embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),

@@ -17,8 +17,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[&Responses::PLAIN],
     elsewhere: &[Elsewhere::messages(Some("https://api.deepseek.com/anthropic/v1"))],
-    embed: None,
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

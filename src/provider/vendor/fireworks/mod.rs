@@ -19,7 +19,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     also: &[&RESPONSES],
     elsewhere: &[Elsewhere::messages(None)],
     embed: Some(&EMBEDDINGS),
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

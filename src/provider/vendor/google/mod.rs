@@ -15,9 +15,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Header("x-goog-api-key"),
     headers: &[],
     chat: Some(&GenerateContent),
-    also: &[],
     embed: Some(&GeminiEmbeddings),
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

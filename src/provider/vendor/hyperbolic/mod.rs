@@ -14,8 +14,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
-    embed: None,
     models: "",
     ..Vendor::PLAIN
 };

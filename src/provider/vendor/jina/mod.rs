@@ -14,8 +14,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["JINA_API_KEY", "JINA_AI_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
-    also: &[],
     embed: Some(&EMBEDDINGS),
     rerank: Some(&RERANK),
     models: include_str!("models.json"),

@@ -15,7 +15,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::OptionalBearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
     elsewhere: &[Elsewhere::messages(None).key(KeyStyle::OptionalBearer)],
     embed: Some(&EMBEDDINGS),
     models: "",

@@ -16,10 +16,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
     elsewhere: &[Elsewhere::messages(Some("https://api.minimax.io/anthropic/v1"))],
-    embed: None,
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

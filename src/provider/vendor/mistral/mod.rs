@@ -18,9 +18,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
     embed: Some(&EMBEDDINGS),
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -15,7 +15,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
     embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),
     ..Vendor::PLAIN

@@ -19,7 +19,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     also: &[&Responses::PLAIN],
     elsewhere: &[Elsewhere::messages(None).key(KeyStyle::OptionalBearer)],
     embed: Some(&EMBEDDINGS),
-    rerank: None,
     models: "",
     ..Vendor::PLAIN
 };

@@ -20,7 +20,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[&RESPONSES],
     embed: Some(&EMBEDDINGS),
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -4,7 +4,7 @@ use crate::protocol::chat_completions::{
     ChatCompletions, Developer, Dialect, Documents, Echo, Reasoning, StreamUsage,
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
-use crate::protocol::responses::{Memory, Responses};
+use crate::protocol::responses::Responses;
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
 /// OpenRouter's OpenAI-compatible API: <https://openrouter.ai/docs/api-reference/overview> (collected 2026-11-22).
@@ -18,10 +18,9 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[&RESPONSES],
+    also: &[&Responses::PLAIN],
     elsewhere: &[Elsewhere::messages(None).key(KeyStyle::Bearer)],
     embed: Some(&EMBEDDINGS),
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
@@ -36,5 +35,3 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
 });
 
 static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);
-
-static RESPONSES: Responses = Responses::PLAIN.memory(Memory::EncryptedIfReasoning);

@@ -11,10 +11,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["PERPLEXITY_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
-    also: &[],
-    embed: None,
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -15,7 +15,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Header("x-portkey-api-key"),
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
     elsewhere: &[Elsewhere::messages(None).key(KeyStyle::Header("x-portkey-api-key"))],
     embed: Some(&EMBEDDINGS),
     models: "",

@@ -19,7 +19,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     also: &[&Responses::PLAIN],
     elsewhere: &[Elsewhere::messages(Some("https://dashscope-intl.aliyuncs.com/apps/anthropic/v1"))],
     embed: Some(&EMBEDDINGS),
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

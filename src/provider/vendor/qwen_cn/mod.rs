@@ -15,7 +15,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
     elsewhere: &[Elsewhere::messages(Some("https://dashscope.aliyuncs.com/apps/anthropic/v1"))],
     embed: Some(&EMBEDDINGS),
     models: include_str!("models.json"),

@@ -14,10 +14,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &[],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: None,
-    also: &[],
-    embed: None,
-    rerank: None,
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

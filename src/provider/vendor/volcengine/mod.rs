@@ -16,7 +16,6 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    also: &[],
     embed: Some(&EMBEDDINGS),
     models: "",
     ..Vendor::PLAIN
