@@ -210,8 +210,6 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// The longest name a part of a host may have.
-
 /// Reads a base URL. Nothing of it is repeated in an error: it may hold a password.
 ///
 /// # Errors

@@ -454,7 +454,8 @@ mod tests {
                 let at = random.usize(..bytes.len());
                 match random.u8(..4) {
                     0 => bytes[at] = random.u8(..),
-                    1 => drop(bytes.remove(at)),
+                    1 if bytes.len() > 1 => drop(bytes.remove(at)),
+                    1 => {}
                     2 => bytes.insert(at, random.u8(..)),
                     _ => bytes.truncate(at.max(1)),
                 }
