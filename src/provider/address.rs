@@ -29,6 +29,7 @@ pub(super) fn base_url(
     let has_resource = template.contains(RESOURCE);
     match (&settings.base_url, &settings.resource) {
         (Some(_), Some(_)) => return refuse("give .base_url(..) or .resource(..), not both".to_owned()),
+        (Some(url), None) if url.is_empty() => return refuse("it needs .base_url(..)".to_owned()),
         (Some(url), None) => return Ok(url.clone()),
         (None, Some(_)) if !has_resource => {
             return refuse("its address has no resource in it; leave .resource(..) out".to_owned());
