@@ -342,7 +342,8 @@
 //! | [`account`] | usage × price |
 //! | [`telemetry`] | observers and tracing spans |
 //! | [`transport`] | HTTP and server-sent events |
-//! | [`store`], [`clock`] | shared state and time, to be replaced in tests and clusters |
+//! | [`store`] | the contract of shared state; the client keeps none yet |
+//! | [`clock`] | time, to be replaced in tests |
 //! | `testing` | the feature of that name |
 //!
 //! To know the code, read seven files, about an hour: `src/lib.rs`, `src/types/request.rs`, `src/provider/mod.rs`,

@@ -21,7 +21,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::provider::{Environment, HttpProvider, KeyStyle, Provider, Settings, Vendor, is_known, vendor};
 use crate::resilience::{RetryPolicy, Timeouts};
 use crate::routing::Route;
-use crate::store::{MemoryStore, Store};
 use crate::telemetry::Observer;
 use crate::transport::{HttpRequest, ReqwestTransport, Transport, TransportOptions};
 use crate::types::Target;
@@ -42,7 +41,6 @@ pub struct ClientBuilder {
     observers: Vec<Arc<dyn Observer>>,
     retry: RetryPolicy,
     timeouts: Timeouts,
-    store: Option<Arc<dyn Store>>,
     seed: Option<u64>,
 }
 
@@ -67,7 +65,6 @@ impl ClientBuilder {
             observers: Vec::new(),
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
-            store: None,
             seed: None,
         }
     }
@@ -186,12 +183,6 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets where shared state lives; 10,000 entries of memory by default.
-    pub fn store(mut self, store: impl Store + 'static) -> Self {
-        self.store = Some(Arc::new(store));
-        self
-    }
-
     /// Makes jitter and every other choice by chance repeatable.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -244,10 +235,6 @@ impl ClientBuilder {
             return Err(no_provider(self.from_env));
         }
         registry.routes = prepare_routes(&registry, &catalogue, &self.routes)?;
-        let store = match self.store {
-            Some(store) => store,
-            None => Arc::new(MemoryStore::new(STORE_ENTRIES, Arc::clone(&self.clock))),
-        };
         let mut retry = self.retry;
         retry.max_attempts = retry.max_attempts(retry.max_attempts).max_attempts;
         Ok(Client {
@@ -258,7 +245,6 @@ impl ClientBuilder {
                 observers: self.observers,
                 retry,
                 timeouts: self.timeouts,
-                store,
                 seed: AtomicU64::new(self.seed.unwrap_or_else(|| RandomState::new().hash_one(0))),
             }),
         })
@@ -407,5 +393,3 @@ async fn answers(transport: &dyn Transport, clock: &dyn Clock, base_url: &str) -
 }
 
 const PROBE_LIMIT: Duration = Duration::from_millis(500);
-
-const STORE_ENTRIES: usize = 10_000;

@@ -20,7 +20,6 @@ use crate::catalog::Catalogue;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::resilience::{RetryPolicy, Timeouts};
-use crate::store::Store;
 use crate::telemetry::Observer;
 use crate::types::{
     ChatRequest, ChatResponse, ChatStream, Cost, EmbedRequest, EmbedResponse, RerankRequest, RerankResponse,
@@ -56,7 +55,6 @@ struct Inner {
     observers: Vec<Arc<dyn Observer>>,
     retry: RetryPolicy,
     timeouts: Timeouts,
-    store: Arc<dyn Store>,
     seed: AtomicU64,
 }
 
@@ -142,15 +140,10 @@ impl Client {
     pub fn catalogue(&self) -> &Catalogue {
         &self.inner.catalogue
     }
-
-    /// Where shared state lives.
-    pub fn store(&self) -> &Arc<dyn Store> {
-        &self.inner.store
-    }
 }
 
 impl Inner {
-    /// A number nobody can guess from the last one, but that follows from the seed.
+    /// For jitter and policies that draw: follows from the seed, so that tests repeat. Not a secret.
     fn chance(&self) -> u64 {
         let step = self.seed.fetch_add(1, Ordering::Relaxed);
         fastrand::Rng::with_seed(step).u64(..)

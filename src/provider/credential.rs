@@ -75,6 +75,11 @@ impl std::fmt::Debug for Credential {
     }
 }
 
+/// Removes `secrets` from a provider's words: some vendors echo the key.
+pub(super) fn scrub(secrets: &[Secret], error: Error) -> Error {
+    secrets.iter().fold(error, |error, secret| error.redact(secret.expose()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

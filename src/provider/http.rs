@@ -1,33 +1,30 @@
 //! Any protocol over any transport.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::future::{Either, select};
-use futures::stream::{Stream, StreamExt as _};
+use futures::stream::StreamExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
 
 use super::address;
+use super::credential::scrub;
+use super::events::{Events, Head};
 use super::settings::{Environment, Limits, Settings, parse_base_url};
 use super::vendor::{KeyStyle, Vendor};
 use super::{Call, Credential, EmbedCall, Provider, RerankCall};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{
-    ChatDecoder, EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Protocol, RerankProtocol,
-    WireFailure,
+    EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Protocol, RerankProtocol, WireFailure,
 };
-use crate::transport::{
-    self, Body, EventFrame, EventStreamDecoder, HttpRequest, HttpResponse, SseDecoder, Transport,
-};
-use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, RerankReply, Secret, StreamEvent, Wire};
+use crate::transport::{self, Body, HttpRequest, HttpResponse, Transport};
+use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, RerankReply, Secret, Wire};
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
 pub struct HttpProvider {
@@ -308,18 +305,12 @@ impl Provider for HttpProvider {
             }
             MediaType::EventStream | MediaType::Other => {
                 let request_id = self.request_id(&response.headers);
-                let mut stream = ReplyStream::new(Events {
-                    body: response.body,
-                    frames: Frames::new(chat.framing(), self.limits.event),
-                    chat: chat.chat_decoder(),
-                    ready: VecDeque::new(),
-                    failed: None,
-                    ended: false,
-                    left: self.limits.stream,
-                    secrets: Arc::clone(&self.secrets),
+                let head = Head {
                     status: response.status,
                     request_id: request_id.clone(),
-                });
+                    secrets: Arc::clone(&self.secrets),
+                };
+                let mut stream = ReplyStream::new(Events::new(chat, response.body, self.limits, head));
                 stream.status = Some(response.status);
                 stream.request_id = request_id;
                 stream
@@ -361,132 +352,6 @@ impl Provider for HttpProvider {
         reply.request_id = self.request_id(&headers);
         reply.status = Some(status);
         Ok(reply)
-    }
-}
-
-/// Cuts bytes into events.
-enum Frames {
-    Sse(SseDecoder),
-    EventStream(EventStreamDecoder),
-}
-
-impl Frames {
-    fn new(framing: Framing, limit: usize) -> Self {
-        match framing {
-            Framing::Sse => Self::Sse(SseDecoder::new(limit)),
-            Framing::EventStream => Self::EventStream(EventStreamDecoder::new(limit)),
-        }
-    }
-}
-
-/// The name of an event; the error when the frame reports one:
-/// <https://smithy.io/2.0/aws/amazon-eventstream.html> (read 2026-11-23).
-fn event_type<'a>(frame: &EventFrame<'a>) -> Result<&'a str> {
-    let (mut failure, code) = match frame.text(":message-type") {
-        Some("exception") => (WireFailure::parse(frame.payload), frame.text(":exception-type")),
-        Some("error") => (WireFailure::default(), frame.text(":error-code")),
-        _ => return Ok(frame.text(":event-type").unwrap_or_default()),
-    };
-    failure.code = code.map(str::to_owned).or(failure.code);
-    failure.message = failure.message.or_else(|| frame.text(":error-message").map(str::to_owned));
-    Err(failure.into_error(200))
-}
-
-/// The events of one streamed answer. No task: bytes are decoded when polled.
-struct Events {
-    body: Body,
-    frames: Frames,
-    chat: Box<dyn ChatDecoder>,
-    ready: VecDeque<StreamEvent>,
-    failed: Option<Error>,
-    ended: bool,
-    left: usize,
-    secrets: Arc<[Secret]>,
-    status: u16,
-    request_id: Option<Box<str>>,
-}
-
-impl Events {
-    fn take(&mut self, bytes: &[u8]) -> Result<()> {
-        let (chat, ready) = (&mut self.chat, &mut self.ready);
-        self.left = self.left.checked_sub(bytes.len()).ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidResponse,
-                "the stream is larger than the limit; see Settings::limits",
-            )
-        })?;
-        match &mut self.frames {
-            Frames::Sse(sse) => sse.push(bytes, |event| {
-                if chat.is_done() {
-                    return Ok(());
-                }
-                chat.event(event.name, event.data, ready)
-            }),
-            Frames::EventStream(frames) => frames.push(bytes, |frame| {
-                if chat.is_done() {
-                    return Ok(());
-                }
-                chat.event(event_type(&frame)?, frame.payload, ready)
-            }),
-        }
-    }
-
-    fn end(&mut self) -> Result<()> {
-        let (chat, ready) = (&mut self.chat, &mut self.ready);
-        if let Frames::Sse(sse) = &mut self.frames {
-            sse.finish(|event| {
-                if chat.is_done() {
-                    return Ok(());
-                }
-                chat.event(event.name, event.data, ready)
-            })?;
-        }
-        self.chat.end(&mut self.ready)
-    }
-
-    fn fail(&mut self, error: Error) {
-        let mut error = scrub(&self.secrets, error).with_status(self.status);
-        if let Some(id) = &self.request_id {
-            error = error.with_request_id(id);
-        }
-        self.failed = Some(error);
-        self.ended = true;
-    }
-}
-
-impl Stream for Events {
-    type Item = Result<StreamEvent>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        loop {
-            if let Some(event) = this.ready.pop_front() {
-                return Poll::Ready(Some(Ok(event)));
-            }
-            if this.ended {
-                // The end of the body is usually here already; reading it lets the connection be used again.
-                let _ = this.body.poll_next_unpin(context);
-                return Poll::Ready(this.failed.take().map(Err));
-            }
-            let taken = match ready!(this.body.poll_next_unpin(context)) {
-                Some(Ok(bytes)) => this.take(&bytes),
-                Some(Err(error)) => Err(error),
-                None => {
-                    this.ended = true;
-                    this.end()
-                }
-            };
-            match taken {
-                Ok(()) if this.chat.is_done() && !this.ended => {
-                    this.ended = true;
-                    if let Err(error) = this.chat.end(&mut this.ready) {
-                        this.fail(error);
-                    }
-                }
-                Ok(()) => {}
-                Err(error) => this.fail(error),
-            }
-        }
     }
 }
 
@@ -588,10 +453,6 @@ fn secrets(settings: &Settings, credential: Option<&Credential>) -> Arc<[Secret]
     // Shorter values are words like a region's name, and would only make holes in sentences.
     let own = own.filter(|value| value.len() >= 8).map(Secret::from);
     credential.map(|credential| credential.secret().clone()).into_iter().chain(own).collect()
-}
-
-fn scrub(secrets: &[Secret], error: Error) -> Error {
-    secrets.iter().fold(error, |error, secret| error.redact(secret.expose()))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 
 mod address;
 mod credential;
+mod events;
 mod http;
 mod settings;
 pub mod vendor;

@@ -1,4 +1,6 @@
-//! Where shared state lives: small values under string keys, with a time to live and atomic changes.
+//! Where shared state can live: small values under string keys, with a time to live and atomic changes.
+//!
+//! The client keeps no shared state yet; this is the contract for what will, such as budgets and caches.
 
 mod memory;
 
