@@ -451,7 +451,10 @@ mod tests {
         for _ in 0..20_000 {
             let mut bytes = stream.clone();
             for _ in 0..random.usize(1..4) {
-                let at = random.usize(..bytes.len());
+                let at = random.usize(..bytes.len().max(1)).min(bytes.len().saturating_sub(1));
+                if bytes.is_empty() {
+                    break;
+                }
                 match random.u8(..4) {
                     0 => bytes[at] = random.u8(..),
                     1 if bytes.len() > 1 => drop(bytes.remove(at)),

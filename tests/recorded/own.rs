@@ -52,6 +52,9 @@ pub(crate) fn cases() -> Vec<Case> {
         \"id\":\"fc-1\",\"call_id\":\"k-1\",\"name\":\"now\",\"arguments\":\"{\\\"zone\\\":\\\"CET\\\"}\"}}\n\n\
         data: {\"type\":\"response.completed\",\"response\":{\"id\":\"r-2\",\"model\":\"m-4\",\"status\":\"completed\",\
         \"output\":[],\"usage\":{\"input_tokens\":4,\"output_tokens\":3}}}\n\n";
+    let converse = json!({"output": {"message": {"role": "assistant", "content": [{"text": "Hello"}, {"toolUse":
+        {"toolUseId": "b-1", "name": "now", "input": {}}}]}}, "stopReason": "tool_use", "metrics": {"latencyMs": 3},
+        "usage": {"inputTokens": 1, "outputTokens": 5, "totalTokens": 9, "cacheReadInputTokens": 3}});
     let vectors = json!({"object": "list", "model": "e-1", "usage": {"prompt_tokens": 2, "total_tokens": 2},
         "data": [{"object": "embedding", "index": 0, "embedding": [0.25, -0.5]}]});
 
@@ -129,6 +132,12 @@ pub(crate) fn cases() -> Vec<Case> {
             "tool_calls": [{"id": "k-1", "name": "now", "arguments": {"zone": "CET"}}],
             "finish_reason": "tool_calls", "finish_reason_raw": "completed",
             "usage": {"input_tokens": 4, "output_tokens": 3}}))),
+        ("converse", false, 200, converse.to_string(), json!({"kind": "completion", "id": null, "model": null,
+            "text": "Hello", "reasoning_text": null, "tool_calls": [{"id": "b-1", "name": "now", "arguments": {}}],
+            "finish_reason": "tool_calls", "finish_reason_raw": "tool_use",
+            "usage": {"input_tokens": 4, "output_tokens": 5, "cached_input_tokens": 3}})),
+        ("converse", true, 429, json!({"message": "Too many requests."}).to_string(), json!({"kind": "error",
+            "error": {"http_status": 429, "class": "rate_limit", "message": "Too many requests."}})),
         ("embeddings", false, 200, vectors.to_string(), json!({"kind": "embedding", "model": "e-1",
             "usage": {"input_tokens": 2}, "embeddings": {"count": 1, "dims": 2, "head": [0.25, -0.5]}})),
     ]
