@@ -7,11 +7,12 @@ mod support;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use polyroute::catalog::Price;
 use polyroute::error::TimeoutPhase;
 use polyroute::resilience::{RetryPolicy, Timeouts};
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
 use polyroute::types::Reply;
-use polyroute::{ChatRequest, Client, Error, ErrorKind, Route, Usage};
+use polyroute::{ChatRequest, Client, Error, ErrorKind, Route, Settings, Usage};
 use support::{Notes, builder, run, trace, virtual_clock};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -270,4 +271,47 @@ fn a_thousand_calls_at_once_all_end_and_never_exceed_their_attempts() {
     assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.provider() == "b")));
     assert_eq!((house.a.calls().len(), house.b.calls().len()), (1000, 1000));
     assert_eq!((house.a.in_flight(), house.b.in_flight()), (0, 0));
+}
+
+#[test]
+fn what_is_said_of_a_renamed_vendor_goes_before_what_is_known_of_it() {
+    let price = |rate| Price::per_million(rate, rate).unwrap();
+    let clock = virtual_clock();
+    let client = builder(&clock)
+        .vendor(Settings::vendor("openai").name("team-b").api_key("k"))
+        .vendor(Settings::vendor("openai").name("google").api_key("k"))
+        .provider(ScriptedProvider::new("a"))
+        .price("team-b/gpt-5", price("3"))
+        .price("team-b/my-finetune", price("7"))
+        .price("team-b/embedder", price("7"))
+        .prices_json(r#"{"models":[{"provider":"team-b","id":"gpt-5-mini","max_output_tokens":77}]}"#)
+        .build()
+        .unwrap();
+    let plain = builder(&clock).vendor(Settings::vendor("openai").api_key("k")).build().unwrap();
+    let million = Usage::of(1_000_000, 0);
+    let cost = |client: &Client, target: &str| {
+        client.cost_of(&target.parse().unwrap(), &million).map(|cost| cost.total.to_string())
+    };
+    let models = client.models();
+    let listed = |target: &str| {
+        let mut found = models.iter().filter(|model| model.target.to_string() == target);
+        let first = found.next();
+        assert!(found.next().is_none(), "{target} is listed twice");
+        first.map(|model| model.model.clone())
+    };
+
+    assert_eq!(cost(&client, "team-b/gpt-5").as_deref(), Some("$3"));
+    assert_eq!(cost(&client, "team-b/my-finetune").as_deref(), Some("$7"));
+    assert_eq!(cost(&client, "team-b/gpt-5-mini"), cost(&plain, "openai/gpt-5-mini"));
+    assert!(cost(&client, "team-b/gpt-5-mini").is_some());
+    let own = listed("team-b/gpt-5").unwrap();
+    let vendors = plain.catalogue().find("openai", "gpt-5").unwrap();
+    assert_eq!(own.price, Some(price("3")));
+    assert!(own.context_window.is_some() && own.context_window == vendors.context_window);
+    assert_eq!(own.capabilities, vendors.capabilities);
+    assert!(listed("team-b/my-finetune").is_some());
+    assert_eq!(listed("team-b/gpt-5-mini").unwrap().max_output_tokens, Some(77));
+    // The name of another vendor does not bring that vendor's models.
+    assert!(listed("google/gpt-5").is_some() && listed("google/gemini-2.5-pro").is_none());
+    assert!(client.catalogue().find("google", "gemini-2.5-pro").is_some());
 }
