@@ -170,6 +170,39 @@ fn retry_after_is_waited_for_when_short_and_given_up_when_long() {
 }
 
 #[test]
+fn each_target_is_left_alone_as_long_as_it_asked_whatever_failed_after_it() {
+    let limited = || Error::new(ErrorKind::RateLimited, "slow down").with_retry_after(SECOND * 2);
+    let pair = |builder: polyroute::ClientBuilder| builder.route("pair", Route::ordered(["a/m", "b/m"]));
+    let dead = house_with(pair);
+    dead.a.then(limited()).then(answer("from a"));
+    dead.b.then(ErrorKind::Authentication);
+    let slow = house_with(pair);
+    slow.a.then(limited()).then(answer("from a"));
+    slow.b.then(ScriptedStep::new().pause(SECOND).fail(ErrorKind::Authentication));
+    let other = house_with(pair);
+    other.a.then(limited());
+    other.b.then(ErrorKind::Overloaded).then(answer("from b"));
+
+    for house in [&dead, &slow] {
+        let response = run(house.client.chat(("pair", "hi"))).unwrap();
+
+        assert_eq!(
+            trace(response.attempts()),
+            ["a/m first rate_limited", "b/m failover authentication", "a/m retry answered"]
+        );
+        let waited = response.attempts()[2].started_after;
+        assert!(waited >= SECOND * 2 && waited <= SECOND * 5 / 2, "{waited:?}");
+    }
+    let response = run(other.client.chat(("pair", "hi"))).unwrap();
+    assert_eq!(
+        trace(response.attempts()),
+        ["a/m first rate_limited", "b/m failover overloaded", "b/m retry answered"],
+        "the one that may be tried sooner"
+    );
+    assert!(response.attempts()[2].started_after < SECOND);
+}
+
+#[test]
 fn an_attempt_that_hangs_ends_at_its_own_limit_and_moves_on() {
     let limits = Timeouts::default().answer(SECOND * 7);
     let house = house_with(|builder| builder.timeouts(limits));

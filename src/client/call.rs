@@ -179,6 +179,11 @@ impl RunningCall {
         self.latest.saturating_duration_since(self.started)
     }
 
+    /// When the last attempt began or ended.
+    pub(super) fn latest(&self) -> Instant {
+        self.latest
+    }
+
     /// What was left of the total time when the last attempt began or ended.
     pub(super) fn remaining(&self) -> Duration {
         self.deadline.remaining(self.latest)
