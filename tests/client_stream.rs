@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use polyroute::error::TimeoutPhase;
+use polyroute::resilience::RetryPolicy;
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
-use polyroute::types::Reply;
+use polyroute::types::{Adaptation, Reply};
 use polyroute::{ChatRequest, Client, ErrorKind, FinishReason, Route, StreamEvent, Usage};
 use support::{Notes, builder, run, trace, virtual_clock};
 
@@ -179,4 +180,79 @@ fn an_accumulated_stream_equals_the_whole_answer() {
 
     assert_eq!(whole.reply, streamed.reply);
     assert_eq!(whole.cost(), streamed.cost());
+}
+
+/// Three dollars of flex where the standard service costs thirty.
+fn tiered(clock: &VirtualClock, a: &ScriptedProvider) -> Client {
+    let prices = r#"{"models":[{"provider":"a","id":"m","input":"30","output":"0",
+        "service_tiers":{"flex":{"input":"3","output":"0"}}}]}"#;
+    let once = RetryPolicy::default().max_attempts(1);
+    builder(clock).provider(a.clone()).prices_json(prices).retry(once).build().unwrap()
+}
+
+fn asking(tier: Option<&str>) -> ChatRequest {
+    let mut request = ChatRequest::from(("a/m", "hi"));
+    request.service_tier = tier.map(str::to_owned);
+    request
+}
+
+#[test]
+fn without_a_word_of_the_provider_the_tier_that_was_asked_for_is_charged() {
+    let clock = virtual_clock();
+    let a = ScriptedProvider::new("a").on_clock(clock.clone());
+    let client = tiered(&clock, &a);
+    for (asked, served, expected) in [
+        (None, None, Some("$30")),
+        (Some("auto"), None, Some("$30")),
+        (Some("flex"), None, Some("$3")),
+        (Some("flex"), Some("default"), Some("$30")),
+        (None, Some("flex"), Some("$3")),
+        (Some("tomorrow"), None, None),
+    ] {
+        let mut reply = Reply::text("hello").with_usage(Usage::of(1_000_000, 0));
+        reply.service_tier = served.map(str::to_owned);
+        a.then(reply.clone()).then(reply);
+
+        let (whole, streamed) = run(async {
+            let whole = client.chat(asking(asked)).await.unwrap();
+            let stream = client.chat_stream(asking(asked)).await.unwrap();
+            (whole, stream.into_response().await.unwrap())
+        });
+
+        for response in [whole, streamed] {
+            let cost = response.cost().map(|cost| cost.total.to_string());
+            assert_eq!(cost.as_deref(), expected, "{asked:?} {served:?}");
+            assert_eq!(response.attempts()[0].cost, response.cost().map(|cost| cost.total));
+        }
+    }
+}
+
+#[test]
+fn a_tier_that_was_asked_for_is_charged_for_what_was_broken_off_too() {
+    let million = || StreamEvent::Usage(Box::new(Usage::of(1_000_000, 0)));
+    let clock = virtual_clock();
+    let a = ScriptedProvider::new("a").on_clock(clock.clone());
+    let client = tiered(&clock, &a);
+    for (tier, expected) in [(None, Some("$30")), (Some("flex"), Some("$3")), (Some("tomorrow"), None)] {
+        a.then(ScriptedStep::new().events([start(), text("x"), million()]).fail(ErrorKind::Connection));
+
+        let error = run(async { client.chat_stream(asking(tier)).await.unwrap().into_response().await });
+
+        let cost = error.unwrap_err().attempts()[0].cost.map(|cost| cost.to_string());
+        assert_eq!(cost.as_deref(), expected, "{tier:?}");
+    }
+}
+
+#[test]
+fn a_tier_that_could_not_be_asked_for_is_not_charged() {
+    let clock = virtual_clock();
+    let a = ScriptedProvider::new("a").on_clock(clock.clone());
+    let client = tiered(&clock, &a);
+    let mut reply = Reply::text("hello").with_usage(Usage::of(1_000_000, 0));
+    reply.adaptations = vec![Adaptation::dropped("service_tier", "the service has no such field")];
+    a.then(reply);
+
+    let response = run(client.chat(asking(Some("flex")))).unwrap();
+
+    assert_eq!(response.cost().unwrap().total.to_string(), "$30");
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::future::{Either, select};
 use tracing::Instrument as _;
 
-use super::call::RunningCall;
+use super::call::{Consumed, RunningCall};
 use super::operation::Operation;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Failover, Result, Retry};
@@ -24,7 +24,7 @@ pub(super) async fn run<O: Operation>(call: &mut RunningCall, operation: &O) -> 
             Ok(output) => return Ok(output),
             Err(error) => error,
         };
-        call.fail_attempt(&error, None);
+        call.fail_attempt(&error, &Consumed::default());
         walk.note(step.place, &error, call);
         let pause = match walk.next(&error, call) {
             None => return Err(error),

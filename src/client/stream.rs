@@ -34,6 +34,7 @@ impl CallStream {
         let Opened { held, rest, first_at } = opened;
         call.first_token(first_at);
         call.note_response(rest.status, rest.request_id);
+        call.note_adaptations(&rest.adaptations);
         Self {
             call: Some(call),
             held,
@@ -73,7 +74,8 @@ impl CallStream {
 
     fn fail(&mut self, error: Error) -> Option<Result<StreamEvent>> {
         let mut call = self.call.take()?;
-        call.fail_attempt(&error, self.usage.as_deref());
+        let consumed = Consumed { usage: self.usage.as_deref(), service_tier: self.service_tier.as_deref() };
+        call.fail_attempt(&error, &consumed);
         let error = match call.attempts.last() {
             Some(attempt) => error.with_target(attempt.target.clone()),
             None => error,
