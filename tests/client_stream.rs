@@ -4,9 +4,9 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use polyroute::error::TimeoutPhase;
 use polyroute::resilience::RetryPolicy;
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
@@ -73,6 +73,30 @@ fn a_stream_that_breaks_before_its_first_content_moves_on_unseen() {
     assert_eq!(trace(&summary.attempts), ["a/m first connection", "b/m failover answered"]);
     assert_eq!(summary.cost.as_ref().unwrap().total.to_string(), "$0.0014");
     assert_eq!(events.len(), 6);
+}
+
+#[test]
+fn what_is_reported_before_the_first_content_is_accounted_when_none_comes() {
+    for (step, ended) in [
+        (ScriptedStep::new().events([start(), usage()]).fail(ErrorKind::Connection), "connection"),
+        (ScriptedStep::new().events([start(), usage()]), "truncated"),
+        (ScriptedStep::new().events([start(), usage()]).hang(), "timeout"),
+    ] {
+        let house = house();
+        house.a.then(step);
+        house.b.then(ScriptedStep::new().fail(ErrorKind::Authentication)).then(Reply::text("never"));
+
+        let error = run(house.client.chat_stream(ChatRequest::from(("smart", "hi")))).unwrap_err();
+
+        assert_eq!(
+            trace(&error.attempts()[..2]),
+            [format!("a/m first {ended}"), "b/m failover authentication".to_owned()]
+        );
+        let first = &error.attempts()[0];
+        assert_eq!(first.usage, Some(Usage::of(1000, 100)), "{ended}");
+        assert_eq!(first.cost.unwrap().to_string(), "$0.0028", "{ended}");
+        assert_eq!((&error.attempts()[1].usage, error.attempts()[1].cost), (&None, None), "{ended}");
+    }
 }
 
 #[test]
@@ -255,4 +279,36 @@ fn a_tier_that_could_not_be_asked_for_is_not_charged() {
     let response = run(client.chat(asking(Some("flex")))).unwrap();
 
     assert_eq!(response.cost().unwrap().total.to_string(), "$30");
+}
+
+#[test]
+fn a_pause_of_the_reader_is_not_silence_of_the_provider() {
+    let clock = VirtualClock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000));
+    let a = ScriptedProvider::new("a").on_clock(clock.clone());
+    let client = builder(&clock).provider(a.clone()).build().unwrap();
+    let late = |pause| ScriptedStep::new().event(text("x")).pause(pause).event(text("y")).event(finish());
+    let half = SECOND / 2;
+
+    run(async {
+        a.then(late(SECOND));
+        let mut stream = client.chat_stream(("a/m", "hi")).await.unwrap();
+        assert_eq!(stream.next().await.unwrap().unwrap(), text("x"));
+        clock.advance(SECOND * 60);
+        for _ in 0..2 {
+            assert!(stream.next().now_or_never().is_none());
+            clock.advance(half);
+        }
+        assert_eq!(stream.next().await.unwrap().unwrap(), text("y"));
+
+        // Looking in often does not make a silent provider less silent.
+        a.then(late(SECOND * 600));
+        let mut stream = client.chat_stream(("a/m", "hi")).await.unwrap();
+        assert_eq!(stream.next().await.unwrap().unwrap(), text("x"));
+        for _ in 0..60 {
+            assert!(stream.next().now_or_never().is_none());
+            clock.advance(half);
+        }
+        let error = stream.next().await.unwrap().unwrap_err();
+        assert_eq!(error.timeout_phase(), Some(TimeoutPhase::Idle));
+    });
 }

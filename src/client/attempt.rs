@@ -10,7 +10,7 @@ use super::operation::Operation;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Failover, Result, Retry};
 use crate::resilience::{Next, Situation, Throttled, Untried};
-use crate::types::AttemptReason;
+use crate::types::{AttemptReason, Reply};
 
 /// Makes attempts until one succeeds. The successful attempt is left open for the caller to settle.
 ///
@@ -51,10 +51,18 @@ async fn attempt<O: Operation>(call: &mut RunningCall, operation: &O, step: Step
     };
     let (limit, phase) = O::limit(&call.inner.timeouts);
     let started = operation.start(target).instrument(span);
-    match within(&*call.inner.clock, limit.min(remaining), started).await {
-        Some(outcome) => outcome.map_err(|error| error.with_target(target.target.clone())),
-        None if remaining <= limit => Err(call.deadline_exceeded().with_target(target.target.clone())),
-        None => Err(Error::timeout(phase, limit).with_target(target.target.clone())),
+    let error = match within(&*call.inner.clock, limit.min(remaining), started).await {
+        Some(Ok(output)) => return Ok(output),
+        Some(Err(error)) => error,
+        None if remaining <= limit => call.deadline_exceeded(),
+        None => Error::timeout(phase, limit),
+    };
+    let error = error.with_target(target.target.clone());
+    match operation.consumed() {
+        Some(usage) if error.partial().is_none() => {
+            Err(error.with_partial(Reply::empty().with_usage(*usage)))
+        }
+        _ => Err(error),
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Ch
 
 pub(super) async fn chat_stream(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatStream> {
     let mut call = begin_chat(inner, request)?;
-    let open = OpenStream { request, clock: Arc::clone(&inner.clock) };
+    let open = OpenStream::new(request, Arc::clone(&inner.clock));
     match attempt::run(&mut call, &open).await {
         Ok(opened) => Ok(ChatStream::new(CallStream::new(call, opened))),
         Err(error) => Err(call.fail(error)),
