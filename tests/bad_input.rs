@@ -65,6 +65,8 @@ fn a_model_nobody_has_is_refused_with_the_names_that_are_close() {
             "{model:?}"
         );
     }
+    let error = run(client.chat(("foo/a-model-with-quite-a-long-name-indeed", "hi"))).unwrap_err();
+    assert!(!error.message().contains("did you mean"), "{error}");
     let long = "prompt ".repeat(10_000);
     assert!(run(client.chat((long, "hi"))).unwrap_err().to_string().len() < 1_000);
     assert_eq!(sandbox.connections(), 0);

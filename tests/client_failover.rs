@@ -7,11 +7,12 @@ mod support;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use polyroute::catalog::Price;
 use polyroute::error::TimeoutPhase;
 use polyroute::resilience::{RetryPolicy, Timeouts};
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
 use polyroute::types::Reply;
-use polyroute::{ChatRequest, Client, Error, ErrorKind, Route, Usage};
+use polyroute::{ChatRequest, Client, Error, ErrorKind, Route, Settings, Usage};
 use support::{Notes, builder, run, trace, virtual_clock};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -169,6 +170,39 @@ fn retry_after_is_waited_for_when_short_and_given_up_when_long() {
 }
 
 #[test]
+fn each_target_is_left_alone_as_long_as_it_asked_whatever_failed_after_it() {
+    let limited = || Error::new(ErrorKind::RateLimited, "slow down").with_retry_after(SECOND * 2);
+    let pair = |builder: polyroute::ClientBuilder| builder.route("pair", Route::ordered(["a/m", "b/m"]));
+    let dead = house_with(pair);
+    dead.a.then(limited()).then(answer("from a"));
+    dead.b.then(ErrorKind::Authentication);
+    let slow = house_with(pair);
+    slow.a.then(limited()).then(answer("from a"));
+    slow.b.then(ScriptedStep::new().pause(SECOND).fail(ErrorKind::Authentication));
+    let other = house_with(pair);
+    other.a.then(limited());
+    other.b.then(ErrorKind::Overloaded).then(answer("from b"));
+
+    for house in [&dead, &slow] {
+        let response = run(house.client.chat(("pair", "hi"))).unwrap();
+
+        assert_eq!(
+            trace(response.attempts()),
+            ["a/m first rate_limited", "b/m failover authentication", "a/m retry answered"]
+        );
+        let waited = response.attempts()[2].started_after;
+        assert!(waited >= SECOND * 2 && waited <= SECOND * 5 / 2, "{waited:?}");
+    }
+    let response = run(other.client.chat(("pair", "hi"))).unwrap();
+    assert_eq!(
+        trace(response.attempts()),
+        ["a/m first rate_limited", "b/m failover overloaded", "b/m retry answered"],
+        "the one that may be tried sooner"
+    );
+    assert!(response.attempts()[2].started_after < SECOND);
+}
+
+#[test]
 fn an_attempt_that_hangs_ends_at_its_own_limit_and_moves_on() {
     let limits = Timeouts::default().answer(SECOND * 7);
     let house = house_with(|builder| builder.timeouts(limits));
@@ -270,4 +304,47 @@ fn a_thousand_calls_at_once_all_end_and_never_exceed_their_attempts() {
     assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.provider() == "b")));
     assert_eq!((house.a.calls().len(), house.b.calls().len()), (1000, 1000));
     assert_eq!((house.a.in_flight(), house.b.in_flight()), (0, 0));
+}
+
+#[test]
+fn what_is_said_of_a_renamed_vendor_goes_before_what_is_known_of_it() {
+    let price = |rate| Price::per_million(rate, rate).unwrap();
+    let clock = virtual_clock();
+    let client = builder(&clock)
+        .vendor(Settings::vendor("openai").name("team-b").api_key("k"))
+        .vendor(Settings::vendor("openai").name("google").api_key("k"))
+        .provider(ScriptedProvider::new("a"))
+        .price("team-b/gpt-5", price("3"))
+        .price("team-b/my-finetune", price("7"))
+        .price("team-b/embedder", price("7"))
+        .prices_json(r#"{"models":[{"provider":"team-b","id":"gpt-5-mini","max_output_tokens":77}]}"#)
+        .build()
+        .unwrap();
+    let plain = builder(&clock).vendor(Settings::vendor("openai").api_key("k")).build().unwrap();
+    let million = Usage::of(1_000_000, 0);
+    let cost = |client: &Client, target: &str| {
+        client.cost_of(&target.parse().unwrap(), &million).map(|cost| cost.total.to_string())
+    };
+    let models = client.models();
+    let listed = |target: &str| {
+        let mut found = models.iter().filter(|model| model.target.to_string() == target);
+        let first = found.next();
+        assert!(found.next().is_none(), "{target} is listed twice");
+        first.map(|model| model.model.clone())
+    };
+
+    assert_eq!(cost(&client, "team-b/gpt-5").as_deref(), Some("$3"));
+    assert_eq!(cost(&client, "team-b/my-finetune").as_deref(), Some("$7"));
+    assert_eq!(cost(&client, "team-b/gpt-5-mini"), cost(&plain, "openai/gpt-5-mini"));
+    assert!(cost(&client, "team-b/gpt-5-mini").is_some());
+    let own = listed("team-b/gpt-5").unwrap();
+    let vendors = plain.catalogue().find("openai", "gpt-5").unwrap();
+    assert_eq!(own.price, Some(price("3")));
+    assert!(own.context_window.is_some() && own.context_window == vendors.context_window);
+    assert_eq!(own.capabilities, vendors.capabilities);
+    assert!(listed("team-b/my-finetune").is_some());
+    assert_eq!(listed("team-b/gpt-5-mini").unwrap().max_output_tokens, Some(77));
+    // The name of another vendor does not bring that vendor's models.
+    assert!(listed("google/gpt-5").is_some() && listed("google/gemini-2.5-pro").is_none());
+    assert!(client.catalogue().find("google", "gemini-2.5-pro").is_some());
 }

@@ -5,7 +5,7 @@
 use polyroute::resilience::RetryPolicy;
 use polyroute::testing::{Raw, Sandbox};
 use polyroute::types::{RerankRequest, RerankResponse};
-use polyroute::{Client, ErrorKind, Settings};
+use polyroute::{Client, EmbedRequest, ErrorKind, Settings};
 
 async fn rank(vendor: &'static str, model: &str, body: &str) -> polyroute::Result<RerankResponse> {
     let sandbox = Sandbox::open().expect("a loopback port is free");
@@ -50,9 +50,28 @@ async fn searches_and_tokens_are_charged_at_their_own_rates() {
 
         let order: Vec<usize> = response.results().iter().map(|result| result.index).collect();
         assert_eq!(order, [1, 0], "{vendor}");
-        let total = response.summary.cost.as_ref().map(|cost| cost.total.to_string());
+        let total = response.cost().map(|cost| cost.total.to_string());
         assert_eq!(total.as_deref(), cost, "{vendor}/{model}");
+        assert_eq!(response.target().to_string(), format!("{vendor}/{model}"));
+        assert_eq!(response.usage(), response.attempts()[0].usage.as_ref());
+        assert!(response.usage().is_some(), "{vendor}");
     }
+}
+
+#[tokio::test]
+async fn an_embedding_says_who_made_it_and_what_it_cost() {
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let settings =
+        Settings::vendor("openai").base_url(sandbox.vendor("openai").url()).api_key("key-of-a-test");
+    let client = Client::builder().vendor(settings).build().expect("the settings are right");
+    let request = EmbedRequest::new("openai/text-embedding-3-small", ["a city"]);
+
+    let response = client.embed(request).await.expect("the sandbox embeds");
+
+    assert_eq!(response.target().to_string(), "openai/text-embedding-3-small");
+    assert!(response.usage().is_some_and(|usage| usage.input_tokens > Some(0)));
+    assert_eq!(response.cost().map(|cost| cost.total), response.attempts()[0].cost);
+    assert!(response.cost().is_some());
 }
 
 #[tokio::test]

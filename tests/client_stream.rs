@@ -4,12 +4,13 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use polyroute::error::TimeoutPhase;
+use polyroute::resilience::RetryPolicy;
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
-use polyroute::types::Reply;
+use polyroute::types::{Adaptation, Reply};
 use polyroute::{ChatRequest, Client, ErrorKind, FinishReason, Route, StreamEvent, Usage};
 use support::{Notes, builder, run, trace, virtual_clock};
 
@@ -72,6 +73,30 @@ fn a_stream_that_breaks_before_its_first_content_moves_on_unseen() {
     assert_eq!(trace(&summary.attempts), ["a/m first connection", "b/m failover answered"]);
     assert_eq!(summary.cost.as_ref().unwrap().total.to_string(), "$0.0014");
     assert_eq!(events.len(), 6);
+}
+
+#[test]
+fn what_is_reported_before_the_first_content_is_accounted_when_none_comes() {
+    for (step, ended) in [
+        (ScriptedStep::new().events([start(), usage()]).fail(ErrorKind::Connection), "connection"),
+        (ScriptedStep::new().events([start(), usage()]), "truncated"),
+        (ScriptedStep::new().events([start(), usage()]).hang(), "timeout"),
+    ] {
+        let house = house();
+        house.a.then(step);
+        house.b.then(ScriptedStep::new().fail(ErrorKind::Authentication)).then(Reply::text("never"));
+
+        let error = run(house.client.chat_stream(ChatRequest::from(("smart", "hi")))).unwrap_err();
+
+        assert_eq!(
+            trace(&error.attempts()[..2]),
+            [format!("a/m first {ended}"), "b/m failover authentication".to_owned()]
+        );
+        let first = &error.attempts()[0];
+        assert_eq!(first.usage, Some(Usage::of(1000, 100)), "{ended}");
+        assert_eq!(first.cost.unwrap().to_string(), "$0.0028", "{ended}");
+        assert_eq!((&error.attempts()[1].usage, error.attempts()[1].cost), (&None, None), "{ended}");
+    }
 }
 
 #[test]
@@ -179,4 +204,111 @@ fn an_accumulated_stream_equals_the_whole_answer() {
 
     assert_eq!(whole.reply, streamed.reply);
     assert_eq!(whole.cost(), streamed.cost());
+}
+
+/// Three dollars of flex where the standard service costs thirty.
+fn tiered(clock: &VirtualClock, a: &ScriptedProvider) -> Client {
+    let prices = r#"{"models":[{"provider":"a","id":"m","input":"30","output":"0",
+        "service_tiers":{"flex":{"input":"3","output":"0"}}}]}"#;
+    let once = RetryPolicy::default().max_attempts(1);
+    builder(clock).provider(a.clone()).prices_json(prices).retry(once).build().unwrap()
+}
+
+fn asking(tier: Option<&str>) -> ChatRequest {
+    let mut request = ChatRequest::from(("a/m", "hi"));
+    request.service_tier = tier.map(str::to_owned);
+    request
+}
+
+#[test]
+fn without_a_word_of_the_provider_the_tier_that_was_asked_for_is_charged() {
+    let clock = virtual_clock();
+    let a = ScriptedProvider::new("a").on_clock(clock.clone());
+    let client = tiered(&clock, &a);
+    for (asked, served, expected) in [
+        (None, None, Some("$30")),
+        (Some("auto"), None, Some("$30")),
+        (Some("flex"), None, Some("$3")),
+        (Some("flex"), Some("default"), Some("$30")),
+        (None, Some("flex"), Some("$3")),
+        (Some("tomorrow"), None, None),
+    ] {
+        let mut reply = Reply::text("hello").with_usage(Usage::of(1_000_000, 0));
+        reply.service_tier = served.map(str::to_owned);
+        a.then(reply.clone()).then(reply);
+
+        let (whole, streamed) = run(async {
+            let whole = client.chat(asking(asked)).await.unwrap();
+            let stream = client.chat_stream(asking(asked)).await.unwrap();
+            (whole, stream.into_response().await.unwrap())
+        });
+
+        for response in [whole, streamed] {
+            let cost = response.cost().map(|cost| cost.total.to_string());
+            assert_eq!(cost.as_deref(), expected, "{asked:?} {served:?}");
+            assert_eq!(response.attempts()[0].cost, response.cost().map(|cost| cost.total));
+        }
+    }
+}
+
+#[test]
+fn a_tier_that_was_asked_for_is_charged_for_what_was_broken_off_too() {
+    let million = || StreamEvent::Usage(Box::new(Usage::of(1_000_000, 0)));
+    let clock = virtual_clock();
+    let a = ScriptedProvider::new("a").on_clock(clock.clone());
+    let client = tiered(&clock, &a);
+    for (tier, expected) in [(None, Some("$30")), (Some("flex"), Some("$3")), (Some("tomorrow"), None)] {
+        a.then(ScriptedStep::new().events([start(), text("x"), million()]).fail(ErrorKind::Connection));
+
+        let error = run(async { client.chat_stream(asking(tier)).await.unwrap().into_response().await });
+
+        let cost = error.unwrap_err().attempts()[0].cost.map(|cost| cost.to_string());
+        assert_eq!(cost.as_deref(), expected, "{tier:?}");
+    }
+}
+
+#[test]
+fn a_tier_that_could_not_be_asked_for_is_not_charged() {
+    let clock = virtual_clock();
+    let a = ScriptedProvider::new("a").on_clock(clock.clone());
+    let client = tiered(&clock, &a);
+    let mut reply = Reply::text("hello").with_usage(Usage::of(1_000_000, 0));
+    reply.adaptations = vec![Adaptation::dropped("service_tier", "the service has no such field")];
+    a.then(reply);
+
+    let response = run(client.chat(asking(Some("flex")))).unwrap();
+
+    assert_eq!(response.cost().unwrap().total.to_string(), "$30");
+}
+
+#[test]
+fn a_pause_of_the_reader_is_not_silence_of_the_provider() {
+    let clock = VirtualClock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000));
+    let a = ScriptedProvider::new("a").on_clock(clock.clone());
+    let client = builder(&clock).provider(a.clone()).build().unwrap();
+    let late = |pause| ScriptedStep::new().event(text("x")).pause(pause).event(text("y")).event(finish());
+    let half = SECOND / 2;
+
+    run(async {
+        a.then(late(SECOND));
+        let mut stream = client.chat_stream(("a/m", "hi")).await.unwrap();
+        assert_eq!(stream.next().await.unwrap().unwrap(), text("x"));
+        clock.advance(SECOND * 60);
+        for _ in 0..2 {
+            assert!(stream.next().now_or_never().is_none());
+            clock.advance(half);
+        }
+        assert_eq!(stream.next().await.unwrap().unwrap(), text("y"));
+
+        // Looking in often does not make a silent provider less silent.
+        a.then(late(SECOND * 600));
+        let mut stream = client.chat_stream(("a/m", "hi")).await.unwrap();
+        assert_eq!(stream.next().await.unwrap().unwrap(), text("x"));
+        for _ in 0..60 {
+            assert!(stream.next().now_or_never().is_none());
+            clock.advance(half);
+        }
+        let error = stream.next().await.unwrap().unwrap_err();
+        assert_eq!(error.timeout_phase(), Some(TimeoutPhase::Idle));
+    });
 }

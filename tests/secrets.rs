@@ -428,3 +428,31 @@ fn failover_never_carries_a_key_along() {
     });
     printed.check();
 }
+
+#[test]
+fn a_prompt_in_the_place_of_the_model_is_not_repeated() {
+    let printed = Printed::default();
+    listening(&printed, || {
+        let sandbox = Sandbox::open().unwrap();
+        let client = client(Format::OpenAi, &sandbox, &printed);
+        let tail = "and so on ".repeat(30);
+        for prompt in [
+            "CANARY-user is asking".to_owned(),
+            "bat/CANARY-user is asking".to_owned(),
+            "Is it and/or CANARY-user?".to_owned(),
+            "goof/\u{4f60}\u{597d}CANARY-user".to_owned(),
+            format!("bat/CANARY-user{tail}"),
+            format!("goof/{}CANARY-user", "x".repeat(80)),
+            format!("CANARY-user {tail}/{tail}"),
+            format!("routes {tail} CANARY-user"),
+        ] {
+            for mode in MODES {
+                let error = run(ask(&client, mode, (prompt.as_str(), "route"))).unwrap_err();
+                printed.error("error", &error);
+            }
+            let embed = EmbedRequest::new(prompt.as_str(), ["route"]);
+            printed.error("error", &run(client.embed(embed)).unwrap_err());
+        }
+    });
+    printed.check();
+}

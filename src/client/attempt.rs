@@ -1,16 +1,16 @@
 //! The attempt loop: send, and after a failure fail over, wait or give up. The only place where attempts are made.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::{Either, select};
 use tracing::Instrument as _;
 
-use super::call::RunningCall;
+use super::call::{Consumed, RunningCall};
 use super::operation::Operation;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Failover, Result, Retry};
 use crate::resilience::{Next, Situation, Throttled, Untried};
-use crate::types::AttemptReason;
+use crate::types::{AttemptReason, Reply};
 
 /// Makes attempts until one succeeds. The successful attempt is left open for the caller to settle.
 ///
@@ -24,7 +24,7 @@ pub(super) async fn run<O: Operation>(call: &mut RunningCall, operation: &O) -> 
             Ok(output) => return Ok(output),
             Err(error) => error,
         };
-        call.fail_attempt(&error, None);
+        call.fail_attempt(&error, &Consumed::default());
         walk.note(step.place, &error, call);
         let pause = match walk.next(&error, call) {
             None => return Err(error),
@@ -51,10 +51,18 @@ async fn attempt<O: Operation>(call: &mut RunningCall, operation: &O, step: Step
     };
     let (limit, phase) = O::limit(&call.inner.timeouts);
     let started = operation.start(target).instrument(span);
-    match within(&*call.inner.clock, limit.min(remaining), started).await {
-        Some(outcome) => outcome.map_err(|error| error.with_target(target.target.clone())),
-        None if remaining <= limit => Err(call.deadline_exceeded().with_target(target.target.clone())),
-        None => Err(Error::timeout(phase, limit).with_target(target.target.clone())),
+    let error = match within(&*call.inner.clock, limit.min(remaining), started).await {
+        Some(Ok(output)) => return Ok(output),
+        Some(Err(error)) => error,
+        None if remaining <= limit => call.deadline_exceeded(),
+        None => Error::timeout(phase, limit),
+    };
+    let error = error.with_target(target.target.clone());
+    match operation.consumed() {
+        Some(usage) if error.partial().is_none() => {
+            Err(error.with_partial(Reply::empty().with_usage(*usage)))
+        }
+        _ => Err(error),
     }
 }
 
@@ -88,9 +96,27 @@ struct Walk {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Untried,
-    /// Failed this often, and may be tried again after a pause.
-    Failed(u32),
+    /// May be tried again after a pause.
+    Failed(Failures),
     Dead,
+}
+
+/// What one target's failures mean for its next attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Failures {
+    count: u32,
+    /// Of the last one.
+    throttled: Throttled,
+    /// The end of the time the provider asked to be left alone; the failure itself when it did not.
+    not_before: Instant,
+}
+
+/// A target that was tried and may be tried again.
+struct Again {
+    place: usize,
+    failures: Failures,
+    /// What is left of the time its provider asked to be left alone.
+    wait: Duration,
 }
 
 impl Walk {
@@ -106,12 +132,17 @@ impl Walk {
             self.window_above = Some(self.window_above.map_or(window, |known| known.max(window)));
         }
         if let Some(state) = self.places.get_mut(place) {
-            let failures = if let Place::Failed(failures) = *state { failures } else { 0 };
+            let earlier = if let Place::Failed(failures) = *state { failures.count } else { 0 };
             // A Retry-After too long to wait for means this target is no use within this call.
-            let told_off = error.retry_after().is_some_and(|wait| wait > call.inner.retry.max_retry_after);
-            *state = match error.advice().retry {
-                Retry::AfterBackoff if !told_off => Place::Failed(failures + 1),
-                Retry::AfterBackoff | Retry::Never => Place::Dead,
+            let asked = error.retry_after().unwrap_or_default();
+            let told_off = asked > call.inner.retry.max_retry_after;
+            let throttled =
+                if error.kind() == ErrorKind::RateLimited { Throttled::Yes } else { Throttled::No };
+            *state = match (error.advice().retry, call.latest().checked_add(asked)) {
+                (Retry::AfterBackoff, Some(not_before)) if !told_off => {
+                    Place::Failed(Failures { count: earlier + 1, throttled, not_before })
+                }
+                _ => Place::Dead,
             };
         }
     }
@@ -120,21 +151,17 @@ impl Walk {
     fn next(&self, error: &Error, call: &RunningCall) -> Option<(Step, Duration)> {
         let untried = self.first(|place, state| state == Place::Untried && self.fits(place, call));
         // After the last target failed for good, an earlier one may still be worth another attempt.
-        let again = self.first(|place, state| matches!(state, Place::Failed(_)) && self.fits(place, call));
-        let failures = again.and_then(|place| self.places.get(place)).map_or(1, |state| match state {
-            Place::Failed(failures) => *failures,
-            Place::Untried | Place::Dead => 1,
-        });
+        let again = self.earliest(call);
         let mut advice = error.advice();
         if advice.failover != Failover::Forbidden {
             advice.retry = if again.is_some() { Retry::AfterBackoff } else { Retry::Never };
         }
         let situation = Situation {
             advice,
-            throttled: if error.kind() == ErrorKind::RateLimited { Throttled::Yes } else { Throttled::No },
-            retry_after: error.retry_after().filter(|wait| *wait <= call.inner.retry.max_retry_after),
+            throttled: again.as_ref().map_or(Throttled::No, |again| again.failures.throttled),
+            retry_after: again.as_ref().map(|again| again.wait).filter(|wait| !wait.is_zero()),
             attempts: self.sent,
-            failures_here: failures,
+            failures_here: again.as_ref().map_or(1, |again| again.failures.count),
             untried: if untried.is_some() { Untried::Some } else { Untried::None },
             remaining: call.remaining(),
             chance: call.inner.chance(),
@@ -143,9 +170,22 @@ impl Walk {
             Next::Failover => {
                 Some((Step { place: untried?, reason: AttemptReason::Failover }, Duration::ZERO))
             }
-            Next::Wait(pause) => Some((Step { place: again?, reason: AttemptReason::Retry }, pause)),
+            Next::Wait(pause) => Some((Step { place: again?.place, reason: AttemptReason::Retry }, pause)),
             Next::GiveUp => None,
         }
+    }
+
+    /// The target that may be tried again soonest; of several the best of the plan.
+    fn earliest(&self, call: &RunningCall) -> Option<Again> {
+        let now = call.latest();
+        let failed = self.places.iter().enumerate().filter_map(|(place, state)| match state {
+            Place::Failed(failures) if self.fits(place, call) => {
+                let wait = failures.not_before.saturating_duration_since(now);
+                Some(Again { place, failures: *failures, wait })
+            }
+            Place::Failed(_) | Place::Untried | Place::Dead => None,
+        });
+        failed.min_by_key(|again| again.wait)
     }
 
     fn fits(&self, place: usize, call: &RunningCall) -> bool {

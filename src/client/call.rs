@@ -11,7 +11,9 @@ use crate::account;
 use crate::error::{Error, ErrorKind};
 use crate::resilience::Deadline;
 use crate::telemetry::{self, CallFinished, Event};
-use crate::types::{Adaptation, Attempt, AttemptReason, CallSummary, Cost, Decision, Outcome, Usage};
+use crate::types::{
+    Adaptation, AdaptationKind, Attempt, AttemptReason, CallSummary, Cost, Decision, Outcome, Usage,
+};
 
 /// A running call. Whatever is still open when it is dropped was cancelled, and is settled as such.
 pub(super) struct RunningCall {
@@ -19,6 +21,8 @@ pub(super) struct RunningCall {
     pub(super) planned: Planned,
     pub(super) deadline: Deadline,
     pub(super) attempts: Vec<Attempt>,
+    /// The service tier the caller asked for; it counts where the provider does not say which one served.
+    asked_tier: Option<String>,
     operation: &'static str,
     span: Span,
     started: Instant,
@@ -61,6 +65,7 @@ impl RunningCall {
             planned,
             deadline: Deadline::after(started, total),
             attempts: Vec::new(),
+            asked_tier: None,
             operation,
             span,
             started,
@@ -68,6 +73,20 @@ impl RunningCall {
             current: None,
             settled: false,
         })
+    }
+
+    /// The caller asks for this service tier.
+    pub(super) fn ask_for_tier(&mut self, tier: Option<&str>) {
+        self.asked_tier = tier.map(str::to_owned);
+    }
+
+    /// What was changed to fit the target that is answering.
+    pub(super) fn note_adaptations(&mut self, adaptations: &[Adaptation]) {
+        if adaptations.iter().any(|adaptation| {
+            adaptation.kind == AdaptationKind::Dropped && adaptation.field == "service_tier"
+        }) {
+            self.asked_tier = None;
+        }
     }
 
     /// Begins an attempt at the target in this place of the plan; returns its span.
@@ -101,16 +120,19 @@ impl RunningCall {
         }
     }
 
-    /// The running attempt failed.
-    pub(super) fn fail_attempt(&mut self, error: &Error, usage: Option<&Usage>) {
+    /// The running attempt failed after `consumed`; where that is unknown, after what the error says had come.
+    pub(super) fn fail_attempt(&mut self, error: &Error, consumed: &Consumed<'_>) {
         if let Some(current) = &mut self.current {
             current.attempt.status = error.status().or(current.attempt.status);
             if let Some(id) = error.request_id() {
                 current.attempt.request_id = Some(id.into());
             }
         }
-        let partial = error.partial().and_then(|reply| reply.usage.as_ref());
-        let consumed = Consumed { usage: usage.or(partial), service_tier: None };
+        let partial = error.partial();
+        let consumed = Consumed {
+            usage: consumed.usage.or_else(|| partial?.usage.as_ref()),
+            service_tier: consumed.service_tier.or_else(|| partial?.service_tier.as_deref()),
+        };
         self.close_attempt(Outcome::Failed(error.kind()), &consumed);
     }
 
@@ -143,10 +165,11 @@ impl RunningCall {
 
     fn price(&self, target: &PlannedTarget, consumed: &Consumed<'_>) -> Option<Cost> {
         let usage = consumed.usage?;
+        let tier = consumed.service_tier.or(self.asked_tier.as_deref());
         target
             .model
             .as_ref()
-            .and_then(|model| candidates::price(model, usage, self.inner.clock.wall(), consumed.service_tier))
+            .and_then(|model| candidates::price(model, usage, self.inner.clock.wall(), tier))
             .or_else(|| account::reported(usage))
     }
 
@@ -177,6 +200,11 @@ impl RunningCall {
 
     fn elapsed(&self) -> Duration {
         self.latest.saturating_duration_since(self.started)
+    }
+
+    /// When the last attempt began or ended.
+    pub(super) fn latest(&self) -> Instant {
+        self.latest
     }
 
     /// What was left of the total time when the last attempt began or ended.

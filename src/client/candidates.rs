@@ -6,14 +6,14 @@ use std::time::SystemTime;
 use super::Inner;
 use super::registry::{Meaning, Registry};
 use crate::account;
-use crate::catalog::{Capability, Catalogue, Model};
+use crate::catalog::{Capability, Catalogue, Mode, Model, Support};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::Provider;
 use crate::routing::policy::Ordered;
 use crate::routing::{Candidate, Kept, RequestFacts, RoutingPolicy, filter};
 use crate::types::{
-    ChatRequest, Cost, Decision, EmbedRequest, MediaSource, ModelHints, Part, Ranked, RerankRequest,
-    ResponseFormat, Target, Usage,
+    ChatRequest, Cost, Decision, EmbedRequest, MediaSource, ModelHints, Part, PriceSource, Ranked,
+    RerankRequest, ResponseFormat, Target, Usage,
 };
 
 /// A model that can be called, with what the catalogue knows of it.
@@ -99,8 +99,44 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
 
 /// What the catalogue knows of `target`.
 pub(super) fn describe(inner: &Inner, target: &Target) -> Option<Arc<Model>> {
-    let (_, registered) = inner.registry.provider(target.provider())?;
-    inner.catalogue.find(&registered.priced_as, registered.priced_model(target.model()))
+    known(&inner.registry, &inner.catalogue, target.provider(), target.model())
+}
+
+/// What the catalogue knows of `model` at the provider registered as `name`: what the application said of this provider,
+/// completed by what is known of the vendor behind it.
+fn known(registry: &Registry, catalogue: &Catalogue, name: &str, model: &str) -> Option<Arc<Model>> {
+    let (name, registered) = registry.provider(name)?;
+    let priced = registered.priced_model(model);
+    let vendors = catalogue.find(&registered.priced_as, priced);
+    if name == registered.priced_as && priced == model {
+        return vendors;
+    }
+    match (catalogue.find(name, model).filter(|own| is_own(own)), vendors) {
+        (Some(own), Some(vendors)) => Some(Arc::new(completed(&own, &vendors))),
+        (own, vendors) => own.or(vendors),
+    }
+}
+
+/// Did the application say it? A provider may bear the name of another vendor, whose table says nothing about it.
+fn is_own(model: &Model) -> bool {
+    model.source == PriceSource::Application
+}
+
+fn completed(own: &Model, vendors: &Model) -> Model {
+    let mut model = own.clone();
+    model.mode = if own.mode == Mode::default() { vendors.mode } else { own.mode };
+    model.context_window = own.context_window.or(vendors.context_window);
+    model.max_input_tokens = own.max_input_tokens.or(vendors.max_input_tokens);
+    model.max_output_tokens = own.max_output_tokens.or(vendors.max_output_tokens);
+    model.deprecation = own.deprecation.or(vendors.deprecation);
+    model.capabilities = Capability::all()
+        .filter(|capability| own.supports(*capability) != Support::Unknown)
+        .fold(vendors.capabilities, |known, capability| known.with(capability, own.supports(capability)));
+    if own.price.is_none() {
+        model.price.clone_from(&vendors.price);
+        model.source = vendors.source.clone();
+    }
+    model
 }
 
 /// What `usage` costs by the catalogue; `None` when the price or the service tier is unknown.
@@ -134,9 +170,7 @@ pub(super) fn prepare(
         .iter()
         .map(|text| match registry.resolve(text).map_err(|error| in_route(error.message()))? {
             Meaning::Target(target) => {
-                let model = registry.provider(target.provider()).and_then(|(_, registered)| {
-                    catalogue.find(&registered.priced_as, registered.priced_model(target.model()))
-                });
+                let model = known(registry, catalogue, target.provider(), target.model());
                 Ok(Candidate::new(target, model))
             }
             Meaning::Route(_) => Err(in_route("a target is provider/model, not another route")),
@@ -148,17 +182,18 @@ pub(super) fn prepare(
 pub(super) fn callable(inner: &Inner) -> Vec<CallableModel> {
     let mut models = Vec::new();
     for (name, registered) in &inner.registry.providers {
-        for model in inner.catalogue.models_of(&registered.priced_as) {
-            if let Ok(target) = Target::new(name, &model.id) {
-                models.push(CallableModel { target, model });
-            }
+        let mut rows = inner.catalogue.models_of(&registered.priced_as);
+        if *name != registered.priced_as {
+            rows.extend(inner.catalogue.models_of(name).into_iter().filter(|own| is_own(own)));
+            rows.sort_by(|one, other| one.id.cmp(&other.id));
+            rows.dedup_by(|one, other| one.id == other.id);
         }
-        for (alias, known) in &registered.model_aliases {
-            let model = inner.catalogue.find(&registered.priced_as, known);
-            if let (Some(model), Ok(target)) = (model, Target::new(name, alias)) {
-                models.push(CallableModel { target, model });
-            }
-        }
+        let aliases = registered.model_aliases.keys().map(String::as_str);
+        models.extend(rows.iter().map(|row| &*row.id).chain(aliases).filter_map(|id| {
+            let target = Target::new(name, id).ok()?;
+            let model = known(&inner.registry, &inner.catalogue, name, id)?;
+            Some(CallableModel { target, model })
+        }));
     }
     models
 }

@@ -18,6 +18,7 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Ch
     match attempt::run(&mut call, &Chat(request)).await {
         Ok(mut reply) => {
             call.note_response(reply.status, reply.request_id.clone());
+            call.note_adaptations(&reply.adaptations);
             let consumed =
                 Consumed { usage: reply.usage.as_ref(), service_tier: reply.service_tier.as_deref() };
             let cost = call.answer_attempt(&consumed);
@@ -30,7 +31,7 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Ch
 
 pub(super) async fn chat_stream(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatStream> {
     let mut call = begin_chat(inner, request)?;
-    let open = OpenStream { request, clock: Arc::clone(&inner.clock) };
+    let open = OpenStream::new(request, Arc::clone(&inner.clock));
     match attempt::run(&mut call, &open).await {
         Ok(opened) => Ok(ChatStream::new(CallStream::new(call, opened))),
         Err(error) => Err(call.fail(error)),
@@ -82,5 +83,7 @@ fn begin_chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Box<RunningCa
     request.validate()?;
     let planned: Planned = candidates::plan(inner, &request.model, &candidates::chat_facts(inner, request))?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);
-    Ok(RunningCall::begin(inner, "chat", &request.model, planned, total))
+    let mut call = RunningCall::begin(inner, "chat", &request.model, planned, total);
+    call.ask_for_tier(request.service_tier.as_deref());
+    Ok(call)
 }

@@ -139,44 +139,48 @@ impl Registry {
         Error::new(ErrorKind::NoRoute, message)
     }
 
-    /// At most three names close to `model`, closest first.
+    /// At most three names close to `model`, closest first. Nothing is close to what may not be printed: a suggestion
+    /// repeats half of it.
     fn near(&self, model: &str) -> Vec<String> {
-        let wanted = shorten(model);
-        let (provider, rest) = wanted.split_once('/').unwrap_or(("", wanted));
+        if !is_printable(model) {
+            return Vec::new();
+        }
+        let (provider, rest) = model.split_once('/').unwrap_or(("", model));
         let mut scored: Vec<(usize, String)> = Vec::new();
+        let mut compare = |wanted: &str, known: &str, name: &dyn Fn() -> String| {
+            let distance = strsim::damerau_levenshtein(wanted, known);
+            if distance <= 1 + wanted.len() / 5 {
+                scored.push((distance, name()));
+            }
+        };
         for route in self.routes.keys() {
-            scored.push((strsim::damerau_levenshtein(wanted, route), route.clone()));
+            compare(model, route, &|| route.clone());
         }
         for name in self.providers.keys() {
             if !provider.is_empty() {
-                scored.push((strsim::damerau_levenshtein(provider, name), format!("{name}/{rest}")));
+                compare(provider, name, &|| format!("{name}/{rest}"));
             }
         }
         for route in self.routes.values() {
             for candidate in route.candidates.iter() {
-                let distance = strsim::damerau_levenshtein(rest, candidate.target.model());
-                scored.push((distance, candidate.target.to_string()));
+                compare(rest, candidate.target.model(), &|| candidate.target.to_string());
             }
         }
-        scored.retain(|(distance, _)| *distance <= 1 + wanted.len() / 5);
         scored.sort();
         scored.dedup_by(|left, right| left.1 == right.1);
         scored.into_iter().take(3).map(|(_, name)| name).collect()
     }
 }
 
-/// The string as it may be printed: somebody who swaps the arguments passes a prompt here.
+/// The string as it may be printed.
 fn shown(model: &str) -> String {
-    let is_name = |character: char| !character.is_whitespace() && !character.is_control();
-    if model.len() <= 80 && model.chars().all(is_name) {
-        format!("{model:?}")
-    } else {
-        "the model string".to_owned()
-    }
+    if is_printable(model) { format!("{model:?}") } else { "the model string".to_owned() }
 }
 
-/// A model string comes from the caller and may be anything, even a prompt.
-fn shorten(model: &str) -> &str {
-    let end = model.char_indices().nth(80).map_or(model.len(), |(end, _)| end);
-    model.get(..end).unwrap_or_default()
+/// Somebody who swaps the arguments passes a prompt for a model, and a prompt is never printed. Scripts without spaces
+/// between words have no characters that a name needs.
+fn is_printable(model: &str) -> bool {
+    model.len() <= LONGEST_NAME && model.bytes().all(|byte| byte.is_ascii_graphic())
 }
+
+const LONGEST_NAME: usize = 80;

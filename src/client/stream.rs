@@ -25,7 +25,8 @@ pub(super) struct CallStream {
     service_tier: Option<String>,
     adaptations: Vec<Adaptation>,
     finished: bool,
-    last_event: Instant,
+    /// When the caller began to wait for the event that is due; `None` while nobody waits.
+    waiting_since: Option<Instant>,
     timer: Option<Sleep>,
 }
 
@@ -34,6 +35,7 @@ impl CallStream {
         let Opened { held, rest, first_at } = opened;
         call.first_token(first_at);
         call.note_response(rest.status, rest.request_id);
+        call.note_adaptations(&rest.adaptations);
         Self {
             call: Some(call),
             held,
@@ -42,7 +44,7 @@ impl CallStream {
             service_tier: None,
             adaptations: rest.adaptations,
             finished: false,
-            last_event: first_at,
+            waiting_since: None,
             timer: None,
         }
     }
@@ -73,7 +75,8 @@ impl CallStream {
 
     fn fail(&mut self, error: Error) -> Option<Result<StreamEvent>> {
         let mut call = self.call.take()?;
-        call.fail_attempt(&error, self.usage.as_deref());
+        let consumed = Consumed { usage: self.usage.as_deref(), service_tier: self.service_tier.as_deref() };
+        call.fail_attempt(&error, &consumed);
         let error = match call.attempts.last() {
             Some(attempt) => error.with_target(attempt.target.clone()),
             None => error,
@@ -83,9 +86,10 @@ impl CallStream {
         Some(Err(call.fail(error)))
     }
 
-    /// Has the pause since the last event, or the call, taken too long? Registers the task to be woken when it will have.
+    /// Has the provider been silent for too long, or the call taken too long? Registers the task to be woken when it will
+    /// have. Silence begins when somebody listens: bytes that came while the caller was busy are read only after that.
     ///
-    /// One timer serves many events: it is set once, and only when it fires is the time since the last event looked at.
+    /// One timer serves many events: it is set once, and only when it fires is the length of the silence looked at.
     fn too_late(&mut self, context: &mut Context<'_>) -> Option<Error> {
         let call = self.call.as_ref()?;
         let idle = call.inner.timeouts.idle;
@@ -95,15 +99,14 @@ impl CallStream {
             if remaining.is_zero() {
                 return Some(call.deadline_exceeded());
             }
-            let silent = now.saturating_duration_since(self.last_event);
-            let left = idle.saturating_sub(silent).min(remaining);
+            let since = *self.waiting_since.get_or_insert(now);
+            let left = idle.saturating_sub(now.saturating_duration_since(since)).min(remaining);
             let timer = self.timer.get_or_insert_with(|| call.inner.clock.sleep(left.max(SHORTEST_TIMER)));
             if timer.poll_unpin(context).is_pending() {
                 return None;
             }
             self.timer = None;
-            let silent = call.inner.clock.now().saturating_duration_since(self.last_event);
-            if silent >= idle {
+            if call.inner.clock.now().saturating_duration_since(since) >= idle {
                 return Some(Error::timeout(TimeoutPhase::Idle, idle));
             }
         }
@@ -124,9 +127,7 @@ impl Stream for CallStream {
         }
         match this.events.as_mut().poll_next(context) {
             Poll::Ready(Some(Ok(event))) => {
-                if let Some(call) = &this.call {
-                    this.last_event = call.inner.clock.now();
-                }
+                this.waiting_since = None;
                 this.note(&event);
                 Poll::Ready(Some(Ok(event)))
             }

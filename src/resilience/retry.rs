@@ -127,17 +127,16 @@ impl RetryPolicy {
         if situation.advice.retry == Retry::Never {
             return None;
         }
+        if let Some(asked) = situation.retry_after {
+            let spread = draw_below(EARLY_HERD, situation.chance);
+            return (asked <= self.max_retry_after).then(|| asked.saturating_add(spread));
+        }
         let base = match situation.throttled {
             Throttled::Yes => self.throttled_base,
             Throttled::No => self.base,
         };
         let ceiling = Backoff::new(base, self.cap).ceiling(situation.failures_here);
-        let drawn = draw_below(ceiling, situation.chance);
-        match situation.retry_after {
-            Some(asked) if asked > self.max_retry_after => None,
-            Some(asked) => Some(asked.max(drawn.min(asked + EARLY_HERD))),
-            None => Some(drawn),
-        }
+        Some(draw_below(ceiling, situation.chance))
     }
 }
 
@@ -218,15 +217,20 @@ mod tests {
     #[test]
     fn a_short_retry_after_is_obeyed_and_a_long_one_gives_the_target_up() {
         let policy = RetryPolicy::default();
-        let asked = |seconds| {
+        let asked = |seconds, chance| {
             let retry_after = Some(Duration::from_secs(seconds));
-            policy.decide(&Situation { retry_after, ..after(ErrorKind::RateLimited) })
+            policy.decide(&Situation { retry_after, chance, ..after(ErrorKind::RateLimited) })
         };
 
-        assert_eq!(asked(1), Next::Wait(Duration::from_secs(1)));
-        assert_eq!(asked(60), Next::GiveUp);
-        assert_eq!(asked(86_400), Next::GiveUp);
-        let now = Situation { retry_after: Some(Duration::ZERO), ..after(ErrorKind::RateLimited) };
-        assert!(matches!(policy.decide(&now), Next::Wait(pause) if pause <= Duration::from_millis(500)));
+        // Everybody waits as long as asked, and not everybody equally long.
+        for seconds in [0, 1, 2] {
+            let wait = Duration::from_secs(seconds);
+            assert_eq!(asked(seconds, 0), Next::Wait(wait));
+            assert_eq!(asked(seconds, 1 << 63), Next::Wait(wait + Duration::from_millis(250)));
+            assert!(matches!(asked(seconds, u64::MAX), Next::Wait(pause)
+                if pause > wait + Duration::from_millis(499) && pause < wait + Duration::from_millis(500)));
+        }
+        assert_eq!(asked(60, 0), Next::GiveUp);
+        assert_eq!(asked(86_400, 0), Next::GiveUp);
     }
 }

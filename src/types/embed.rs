@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{CallSummary, Extra, Json, Scope, Usage};
+use super::{Attempt, CallSummary, Cost, Extra, Json, Scope, Target, Usage};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Texts to turn into vectors.
@@ -122,5 +122,25 @@ impl EmbedResponse {
     /// One vector for each input, in the order of the inputs.
     pub fn vectors(&self) -> &[Vec<f32>] {
         &self.reply.vectors
+    }
+
+    /// What the answering attempt consumed.
+    pub fn usage(&self) -> Option<&Usage> {
+        self.reply.usage.as_ref()
+    }
+
+    /// Who answered.
+    pub fn target(&self) -> &Target {
+        &self.summary.target
+    }
+
+    /// What the answering attempt cost, by what was paid for; `None` when the usage or the price is unknown.
+    pub fn cost(&self) -> Option<&Cost> {
+        self.summary.cost.as_ref()
+    }
+
+    /// Every attempt, oldest first.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.summary.attempts
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{CallSummary, Extra, Json, Scope, Usage};
+use super::{Attempt, CallSummary, Cost, Extra, Json, Scope, Target, Usage};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Texts to put in the order of their relevance to a query.
@@ -143,5 +143,25 @@ impl RerankResponse {
     /// In the order the provider gave, usually the most relevant first.
     pub fn results(&self) -> &[Relevance] {
         &self.reply.results
+    }
+
+    /// What the answering attempt consumed.
+    pub fn usage(&self) -> Option<&Usage> {
+        self.reply.usage.as_ref()
+    }
+
+    /// Who answered.
+    pub fn target(&self) -> &Target {
+        &self.summary.target
+    }
+
+    /// What the answering attempt cost, by what was paid for; `None` when the usage or the price is unknown.
+    pub fn cost(&self) -> Option<&Cost> {
+        self.summary.cost.as_ref()
+    }
+
+    /// Every attempt, oldest first.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.summary.attempts
     }
 }
