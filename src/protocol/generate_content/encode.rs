@@ -151,7 +151,7 @@ impl<'a> GenerationConfig<'a> {
             ..Self::default()
         };
         match target.hints.sampling {
-            Sampling::Accepted => {
+            Sampling::Accepted | Sampling::Unknown => {
                 config.temperature = request.temperature;
                 config.top_p = request.top_p;
                 config.top_k = request.top_k;

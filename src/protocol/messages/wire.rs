@@ -205,7 +205,12 @@ impl Serialize for Thinking {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         match self {
-            Self::Adaptive => map.serialize_entry("type", "adaptive")?,
+            // Models since Opus 4.7 leave the text of their thinking out unless they are asked for it:
+            // https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking (read 2026-11-23).
+            Self::Adaptive => {
+                map.serialize_entry("type", "adaptive")?;
+                map.serialize_entry("display", "summarized")?;
+            }
             Self::Disabled => map.serialize_entry("type", "disabled")?,
             Self::Enabled { budget_tokens } => {
                 map.serialize_entry("type", "enabled")?;
