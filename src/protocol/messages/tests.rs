@@ -923,3 +923,21 @@ fn a_model_nobody_described_is_taken_for_a_new_one_unless_its_name_is_old() {
         assert_eq!(body["thinking"]["type"], expected, "{model}");
     }
 }
+
+#[test]
+fn ids_of_other_vendors_calls_are_mapped_for_call_and_result_alike() {
+    let request = ChatRequest::from(("anthropic/m", "hi"))
+        .message(Message::new(
+            Role::Assistant,
+            [ToolCall::new("functions.f:0", "f", "{}"), ToolCall::new("toolu_1", "f", "{}")],
+        ))
+        .tool_results([ToolResult::new("functions.f:0", "1"), ToolResult::new("toolu_1", "2")]);
+
+    let (body, _) = encode_for(&request, target(Mode::Whole));
+
+    let [call, result] = [&body["messages"][1]["content"], &body["messages"][2]["content"]];
+    let mapped = call[0]["id"].as_str().unwrap();
+    assert!(mapped.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)), "{mapped}");
+    assert_eq!(result[0]["tool_use_id"], mapped);
+    assert_eq!([&call[1]["id"], &result[1]["tool_use_id"]], ["toolu_1", "toolu_1"]);
+}

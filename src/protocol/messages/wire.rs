@@ -1,5 +1,7 @@
 //! The request as it is written, mirrored.
 
+use std::borrow::Cow;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
@@ -116,12 +118,12 @@ pub(super) enum Content<'a> {
         title: Option<&'a str>,
     },
     ToolUse {
-        id: &'a str,
+        id: Cow<'a, str>,
         name: &'a str,
         input: &'a RawValue,
     },
     ToolResult {
-        id: &'a str,
+        id: Cow<'a, str>,
         content: Vec<Block<'a>>,
         outcome: ToolOutcome,
     },
