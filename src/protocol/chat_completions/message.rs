@@ -79,10 +79,14 @@ impl Serialize for PlainMessage<'_> {
         }
         object.put("role", role(&message.role, context.dialect))?;
         object.put_some("name", message.name.as_deref().filter(|_| context.has_names))?;
-        match is_assistant {
-            true => object.put("content", &Content::of(&message.parts, context, None))?,
-            false => object.put("content", &Content::of(&message.parts, context, ""))?,
-        }
+        // Null stands for content that is elsewhere: calls, a refusal, sound. Where there is none, a turn whose reasoning
+        // belongs to another format, OpenAI answers 400 to null.
+        let is_elsewhere = message.parts.iter().any(|part| !matches!(part, Part::Reasoning(_)));
+        let nothing = match is_assistant && (is_elsewhere || !object.extra.is_empty()) {
+            true => None,
+            false => Some(""),
+        };
+        object.put("content", &Content::of(&message.parts, context, nothing))?;
         if let Echo::Fields(names) = context.dialect.echo {
             for (name, value) in earlier_reasoning(&message.parts, names) {
                 object.put(name, &value)?;

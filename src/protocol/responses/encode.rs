@@ -34,7 +34,7 @@ pub(super) fn encode(protocol: &Responses, request: &ChatRequest, target: Encode
         input: Input::of(protocol, request, target.provider, ids, &mut notes)?,
         request,
         tools: Tools { tools: &request.tools, provider: target.provider },
-        parallel_tool_calls: request.parallel_tool_calls.map(|parallel| match parallel {
+        parallel_tool_calls: request.meant_parallel_tool_calls().map(|parallel| match parallel {
             ParallelToolCalls::Allowed => true,
             ParallelToolCalls::Forbidden => false,
         }),
