@@ -330,7 +330,7 @@ fn what_is_said_of_a_renamed_vendor_goes_before_what_is_known_of_it() {
         let mut found = models.iter().filter(|model| model.target.to_string() == target);
         let first = found.next();
         assert!(found.next().is_none(), "{target} is listed twice");
-        first.map(|model| model.model.clone())
+        first.map(|model| std::sync::Arc::clone(&model.model))
     };
 
     assert_eq!(cost(&client, "team-b/gpt-5").as_deref(), Some("$3"));

@@ -4,9 +4,11 @@
 
 use std::time::{Duration, Instant};
 
+use polyroute::error::TimeoutPhase;
 use polyroute::provider::Limits;
 use polyroute::resilience::{RetryPolicy, Timeouts};
 use polyroute::testing::{Fault, Garbage, Sandbox, SandboxVendor, Step};
+use polyroute::transport::TransportOptions;
 use polyroute::types::{EmbedRequest, Reply, StreamEvent};
 use polyroute::{
     ChatRequest, Client, Effort, ErrorKind, Message, Part, ResponseFormat, Settings, Tool, ToolChoice,
@@ -251,5 +253,33 @@ async fn dropping_a_call_or_a_stream_closes_the_connection() {
         drop(stream);
         gone(&vendor, 2).await;
         assert_eq!(vendor.in_flight(), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_never_left_this_machine_is_not_billed() {
+    let house = House::new(Timeouts::default());
+    house.vendor("openai").then(Fault::Reset);
+    let broken = house.client.chat(("openai/m", "hello")).await.expect_err("the connection breaks");
+    assert_eq!((broken.kind(), broken.may_be_billed()), (ErrorKind::Connection, true));
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a loopback port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    let ask = |scheme: &str| {
+        let mut options = TransportOptions::default();
+        options.connect_timeout = Duration::from_millis(200);
+        let builder = Client::builder().retry(RetryPolicy::default().max_attempts(1));
+        let settings = Settings::compatible("lab", format!("{scheme}://127.0.0.1:{port}/v1"));
+        let client = builder.transport_options(options).vendor(settings).build();
+        let client = client.expect("the settings are right");
+        async move { client.chat(("lab/m", "hello")).await.expect_err("nobody answers") }
+    };
+    let silent = ask("https").await;
+    assert_eq!(silent.timeout_phase(), Some(TimeoutPhase::Connect), "{silent:?}");
+    drop(listener);
+    let refused = ask("http").await;
+    assert_eq!(refused.kind(), ErrorKind::Connection);
+    for error in [silent, refused] {
+        assert!(!error.may_be_billed() && error.is_retryable() && error.should_failover(), "{error:?}");
     }
 }

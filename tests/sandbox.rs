@@ -191,6 +191,13 @@ fn requests_the_vendor_would_refuse_are_refused_in_its_words() {
         {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}, user]);
     let lost_use = json!([user, {"role": "assistant", "content": [
         {"type": "tool_use", "id": "c", "name": "f", "input": {}}]}, user]);
+    let odd_use = json!([user, {"role": "assistant", "content": [
+        {"type": "tool_use", "id": "functions.f:0", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "functions.f:0"}]}]);
+    let twice = json!([user, {"role": "assistant", "content": [
+        {"type": "tool_use", "id": "c", "name": "f", "input": {}},
+        {"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c"}]}]);
     let lost_function = json!([{"role": "user", "parts": [{"text": "hi"}]},
         {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]},
         {"role": "user", "parts": [{"text": "well?"}]}]);
@@ -211,6 +218,8 @@ fn requests_the_vendor_would_refuse_are_refused_in_its_words() {
         (ANTHROPIC, claude(&json!({"temperature": 1.5})), 400, "temperature: range: 0..1"),
         (ANTHROPIC, claude(&json!({"seed": 1})), 400, "Extra inputs are not permitted"),
         (ANTHROPIC, claude(&json!({"messages": lost_use})), 400, "without `tool_result`"),
+        (ANTHROPIC, claude(&json!({"messages": odd_use})), 400, "should match pattern"),
+        (ANTHROPIC, claude(&json!({"messages": twice})), 400, "ids must be unique"),
         (
             ANTHROPIC,
             claude(&json!({"messages": [{"role": "system", "content": "x"}]})),

@@ -64,7 +64,8 @@ impl Model {
             max_output_tokens: self.max_output_tokens,
             sampling: match self.supports(Capability::SamplingParams) {
                 Support::No => Sampling::Refused,
-                Support::Yes | Support::Unknown => Sampling::Accepted,
+                Support::Yes => Sampling::Accepted,
+                Support::Unknown => Sampling::Unknown,
             },
         }
     }

@@ -28,7 +28,7 @@ pub enum ErrorKind {
     ModelNotFound,
     /// The model string names no provider, route or model that is registered.
     NoRoute,
-    /// The provider says it is overloaded (503, 529).
+    /// The provider says it is overloaded (498, 503, 529).
     Overloaded,
     /// The key is valid but may not do this.
     Permission,
@@ -36,7 +36,7 @@ pub enum ErrorKind {
     QuotaExhausted,
     /// Too many requests or tokens for the moment.
     RateLimited,
-    /// The provider failed (5xx).
+    /// The provider failed (5xx), or for a passing reason of its own could not begin (409, 425).
     Server,
     /// One attempt took too long; [`Error::timeout_phase`](crate::Error::timeout_phase) says which clock.
     Timeout,
@@ -55,11 +55,14 @@ impl ErrorKind {
             401 => Self::Authentication,
             402 => Self::QuotaExhausted,
             403 => Self::Permission,
-            404 => Self::ModelNotFound,
+            404 | 410 => Self::ModelNotFound,
             408 | 504 | 524 => Self::Timeout,
             413 => Self::ContextTooLong,
             429 => Self::RateLimited,
-            503 | 529 => Self::Overloaded,
+            // 498 is Groq's flex tier without capacity: https://console.groq.com/docs/flex-processing (read 2026-11-23).
+            498 | 503 | 529 => Self::Overloaded,
+            // A conflict or an early request is the server's moment, not the request's fault.
+            409 | 425 => Self::Server,
             400..=499 => Self::InvalidRequest,
             500..=599 => Self::Server,
             _ => Self::InvalidResponse,

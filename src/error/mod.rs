@@ -25,6 +25,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     phase: Option<TimeoutPhase>,
+    sent: Sent,
     message: Cow<'static, str>,
     target: Option<Target>,
     status: Option<u16>,
@@ -37,6 +38,13 @@ struct Inner {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
+/// Has the request left this machine?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    No,
+    Maybe,
+}
+
 /// The result of every fallible call in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -46,6 +54,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             phase: None,
+            sent: Sent::Maybe,
             message: message.into(),
             target: None,
             status: None,
@@ -59,11 +68,18 @@ impl Error {
         }))
     }
 
-    /// Makes a [`ErrorKind::Timeout`] of one of the four clocks.
+    /// Makes a [`ErrorKind::Timeout`] of one of the clocks. Without a connection nothing was [sent](Self::not_sent).
     pub fn timeout(phase: TimeoutPhase, limit: Duration) -> Self {
         let mut error = Self::new(ErrorKind::Timeout, format!("no {phase} within {limit:?}"));
         error.0.phase = Some(phase);
-        error
+        if phase == TimeoutPhase::Connect { error.not_sent() } else { error }
+    }
+
+    /// Says that the request never left this machine, so that nobody can charge for it.
+    #[must_use]
+    pub fn not_sent(mut self) -> Self {
+        self.0.sent = Sent::No;
+        self
     }
 
     /// Names the target that failed.
@@ -222,7 +238,11 @@ impl Error {
 
     /// The three answers at once.
     pub fn advice(&self) -> Advice {
-        advice::advice(self.0.kind)
+        let mut advice = advice::advice(self.0.kind);
+        if self.0.sent == Sent::No {
+            advice.billed = Billed::No;
+        }
+        advice
     }
 
     /// May the same request succeed at the same target later?
@@ -320,6 +340,20 @@ mod tests {
         );
         assert!(!format!("{error:?}").contains("CANARY"));
         assert_eq!(error.provider_message(), Some("bad text: CANARY"));
+    }
+
+    #[test]
+    fn what_was_never_sent_is_not_billed_and_may_be_tried_again() {
+        let limit = Duration::from_secs(1);
+        for (error, billed) in [
+            (Error::new(ErrorKind::Connection, "x"), true),
+            (Error::new(ErrorKind::Connection, "x").not_sent(), false),
+            (Error::timeout(TimeoutPhase::Connect, limit), false),
+            (Error::timeout(TimeoutPhase::Answer, limit), true),
+        ] {
+            assert_eq!(error.may_be_billed(), billed, "{error:?}");
+            assert!(error.is_retryable() && error.should_failover(), "{error:?}");
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct WireFailure {
     pub error_type: Option<String>,
     /// The sentence. Treat it as user data.
     pub message: Option<String>,
+    /// The machine-readable reason among Google's details, for example `API_KEY_INVALID`.
+    pub reason: Option<String>,
     /// How long to wait, where the body says so.
     pub retry_after: Option<Duration>,
 }
@@ -57,6 +59,7 @@ impl WireFailure {
                 .or_else(|| inner.get("status").and_then(Value::as_str).map(str::to_owned))
                 .or_else(|| outer.get("type").and_then(word)),
             message,
+            reason: reason(inner),
             retry_after: retry_info(inner),
         }
     }
@@ -67,15 +70,15 @@ impl WireFailure {
     /// too long or a key is bad; the phrases known for that are a closed list below, with their source.
     pub fn kind(&self, status: u16) -> ErrorKind {
         let status = if status < 400 { self.status.unwrap_or_else(|| self.implied_status()) } else { status };
-        let says = |words: &[&str]| self.says(words);
         match status {
             401 => ErrorKind::Authentication,
-            403 if says(BAD_KEY) => ErrorKind::Authentication,
-            429 if says(NO_QUOTA) => ErrorKind::QuotaExhausted,
-            400 | 413 | 422 if says(TOO_LONG) => ErrorKind::ContextTooLong,
-            400 | 422 if says(FILTERED) => ErrorKind::ContentFiltered,
-            400 | 422 if says(BAD_KEY) => ErrorKind::Authentication,
-            400 if says(UNKNOWN_MODEL) => ErrorKind::ModelNotFound,
+            400 | 403 | 429 if self.says(NO_QUOTA) => ErrorKind::QuotaExhausted,
+            400 | 403 | 422 if self.says(BAD_KEY) => ErrorKind::Authentication,
+            400 if self.says(WRONG_PLACE) => ErrorKind::Permission,
+            400 | 413 if self.says(TOO_FAST) => ErrorKind::RateLimited,
+            400 | 413 | 422 if self.says(TOO_LONG) => ErrorKind::ContextTooLong,
+            400 | 422 if self.says(FILTERED) => ErrorKind::ContentFiltered,
+            400 if self.says(UNKNOWN_MODEL) => ErrorKind::ModelNotFound,
             other => ErrorKind::from_status(other),
         }
     }
@@ -108,12 +111,27 @@ impl WireFailure {
             .map_or(500, |(status, _)| *status)
     }
 
-    fn says(&self, words: &[&str]) -> bool {
-        [&self.code, &self.error_type, &self.message].into_iter().flatten().any(|text| {
-            let text = text.to_ascii_lowercase();
-            words.iter().any(|word| text.contains(word))
+    fn says(&self, signs: &[Sign]) -> bool {
+        let message = self.message.as_deref().map(str::to_ascii_lowercase).unwrap_or_default();
+        signs.iter().any(|sign| match sign {
+            Sign::Code(word) => [&self.code, &self.error_type, &self.reason]
+                .into_iter()
+                .flatten()
+                .any(|own| own.to_ascii_lowercase().contains(word)),
+            Sign::Opening(words) => message.starts_with(words),
+            Sign::Words(words) => words.iter().all(|word| message.contains(word)),
         })
     }
+}
+
+/// How a kind of error is recognised; everything in lower case.
+enum Sign {
+    /// Part of the code, the type or the reason. Short and common words belong here.
+    Code(&'static str),
+    /// How the message begins. For words that a prompt, quoted in an error about something else, may hold as well.
+    Opening(&'static str),
+    /// All of these, anywhere in the message: a sentence that only the vendor writes.
+    Words(&'static [&'static str]),
 }
 
 impl fmt::Debug for WireFailure {
@@ -175,6 +193,12 @@ fn sentence(value: &Value) -> Option<String> {
     }
 }
 
+/// Google's `ErrorInfo`: <https://cloud.google.com/apis/design/errors#error_info> (read 2026-11-23).
+fn reason(error: &Value) -> Option<String> {
+    let details = error.get("details")?.as_array()?;
+    details.iter().find_map(|detail| detail.get("reason")?.as_str()).map(str::to_owned)
+}
+
 /// Google's `RetryInfo`: <https://cloud.google.com/apis/design/errors#error_details> (read 2026-11-23).
 fn retry_info(error: &Value) -> Option<Duration> {
     let delay = error.get("details")?.as_array()?.iter().find_map(|detail| detail.get("retryDelay"))?;
@@ -218,42 +242,78 @@ const STATUS_OF_TYPE: &[(u16, &[&str])] = &[
     (504, &["timeout_error", "DEADLINE_EXCEEDED", "ModelTimeoutException"]),
 ];
 
-/// OpenAI code; then the sentences of Anthropic, OpenAI-compatible servers (vLLM, DeepSeek), Perplexity, Google,
-/// Mistral and Bedrock, which have no code for it.
-const TOO_LONG: &[&str] = &[
-    "context_length_exceeded",
-    "too_many_prompt_tokens",
-    "prompt is too long",
-    "maximum context length",
-    "exceeds the context window",
-    "input token count",
-    "too many tokens",
-    "input tokens exceeded",
-    "exceed_context_size",
+/// OpenAI's, Azure's and llama.cpp's codes; then the sentences of Anthropic, OpenAI-compatible servers (vLLM, DeepSeek),
+/// Perplexity, Google, Mistral, Bedrock, Cohere and xAI, which have no code for it.
+const TOO_LONG: &[Sign] = &[
+    Sign::Code("context_length_exceeded"),
+    Sign::Code("too_many_prompt_tokens"),
+    Sign::Code("exceed_context_size"),
+    Sign::Opening("prompt is too long"),
+    Sign::Opening("too many tokens"),
+    Sign::Words(&["prompt is too long:", "tokens >"]),
+    Sign::Words(&["maximum context length", "tokens"]),
+    Sign::Words(&["exceeds the context window"]),
+    Sign::Words(&["input token count", "exceeds"]),
+    Sign::Words(&["too many tokens:"]),
+    Sign::Words(&["prompt contains", "tokens", "too large for model"]),
+    Sign::Words(&["input tokens exceeded"]),
+    Sign::Words(&["input length and `max_tokens` exceed context limit"]),
+    Sign::Words(&["maximum prompt length is"]),
+    Sign::Words(&["exceed_context_size"]),
 ];
 
-/// OpenAI, Azure and Groq codes.
-const FILTERED: &[&str] =
-    &["content_filter", "content_policy_violation", "responsibleaipolicyviolation", "data_inspection_failed"];
+/// OpenAI, Azure, Groq and Qwen codes; Qwen and some gateways put theirs into the message.
+const FILTERED: &[Sign] = &[
+    Sign::Code("content_filter"),
+    Sign::Code("content_policy_violation"),
+    Sign::Code("responsibleaipolicyviolation"),
+    Sign::Code("data_inspection_failed"),
+    Sign::Words(&["content_policy_violation"]),
+    Sign::Words(&["responsibleaipolicyviolation"]),
+    Sign::Words(&["data_inspection_failed"]),
+];
 
 /// Google's reason, then the sentences of Google and xAI, which answer 400 or 403 to a bad key; AWS's names, with 403:
 /// <https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/CommonErrors.html> (read 2026-11-23).
-const BAD_KEY: &[&str] = &[
-    "api_key_invalid",
-    "api key not valid",
-    "incorrect api key",
-    "invalid api key",
-    "invalid_api_key",
-    "expiredtokenexception",
-    "unrecognizedclientexception",
+const BAD_KEY: &[Sign] = &[
+    Sign::Code("api_key_invalid"),
+    Sign::Code("api_key_expired"),
+    Sign::Code("invalid_api_key"),
+    Sign::Code("expiredtokenexception"),
+    Sign::Code("unrecognizedclientexception"),
+    Sign::Words(&["api_key_invalid"]),
+    Sign::Opening("api key not valid"),
+    Sign::Opening("api key expired"),
+    Sign::Opening("incorrect api key"),
+    Sign::Opening("invalid api key"),
 ];
 
-/// OpenAI and xAI codes.
-const UNKNOWN_MODEL: &[&str] = &["model_not_found", "invalid_model", "model not found"];
+/// OpenAI's, Mistral's and xAI's codes; DeepSeek's sentence.
+const UNKNOWN_MODEL: &[Sign] = &[
+    Sign::Code("model_not_found"),
+    Sign::Code("invalid_model"),
+    Sign::Code("model not found"),
+    Sign::Opening("model not exist"),
+    Sign::Opening("model not found"),
+];
 
-/// OpenAI's code, DeepSeek's and Anthropic's sentences.
-const NO_QUOTA: &[&str] =
-    &["insufficient_quota", "insufficient balance", "credit balance", "billing_hard_limit"];
+/// OpenAI's and Qwen's codes, DeepSeek's and Anthropic's sentences. Anthropic answers 400, Qwen 400, others 403 or 429.
+const NO_QUOTA: &[Sign] = &[
+    Sign::Code("insufficient_quota"),
+    Sign::Code("insufficient balance"),
+    Sign::Code("billing_hard_limit"),
+    Sign::Code("arrearage"),
+    Sign::Opening("insufficient balance"),
+    Sign::Words(&["insufficient_quota"]),
+    Sign::Words(&["your credit balance is too low"]),
+];
+
+/// Groq answers 413 to a request that is larger than a minute's allowance of tokens:
+/// <https://console.groq.com/docs/errors> (read 2026-11-23).
+const TOO_FAST: &[Sign] = &[Sign::Code("rate_limit_exceeded")];
+
+/// Google answers 400 FAILED_PRECONDITION: <https://ai.google.dev/gemini-api/docs/troubleshooting> (read 2026-11-23).
+const WRONG_PLACE: &[Sign] = &[Sign::Opening("user location is not supported")];
 
 #[cfg(test)]
 mod tests {
@@ -275,7 +335,65 @@ mod tests {
             (400, r#"{"code":"1500","message":"Invalid model: x","type":"invalid_model"}"#, K::ModelNotFound),
             (429, r#"{"error":{"code":"insufficient_quota"}}"#, K::QuotaExhausted),
             (429, r#"{"error":{"code":429}}"#, K::RateLimited),
+            (
+                400,
+                r#"{"error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the API."}}"#,
+                K::QuotaExhausted,
+            ),
+            (400, r#"{"error":{"code":"Arrearage","message":"Access denied."}}"#, K::QuotaExhausted),
+            (403, r#"{"error":{"code":"insufficient_quota"}}"#, K::QuotaExhausted),
+            (403, r#"{"error":{"message":"no"}}"#, K::Permission),
+            (
+                400,
+                r#"{"error":{"code":400,"message":"API key expired.","status":"INVALID_ARGUMENT"}}"#,
+                K::Authentication,
+            ),
+            (
+                400,
+                r#"{"error":{"code":400,"message":"Bad.","details":[{"a":1},{"reason":"API_KEY_INVALID"}]}}"#,
+                K::Authentication,
+            ),
+            (
+                400,
+                r#"{"code":"x","error":"This model's maximum prompt length is 5 but the request contains 9 tokens."}"#,
+                K::ContextTooLong,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"input length and `max_tokens` exceed context limit: 9 + 9 > 10"}}"#,
+                K::ContextTooLong,
+            ),
+            (400, r#"{"message":"too many tokens: size limit exceeded by 9 tokens."}"#, K::ContextTooLong),
+            (
+                400,
+                r#"{"error":{"message":"bad field in \"how do I get too many tokens\""}}"#,
+                K::InvalidRequest,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"bad field in \"model not found, invalid api key\""}}"#,
+                K::InvalidRequest,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"Model Not Exist","code":"invalid_request_error"}}"#,
+                K::ModelNotFound,
+            ),
+            (
+                413,
+                r#"{"error":{"message":"Request too large","code":"rate_limit_exceeded"}}"#,
+                K::RateLimited,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"User location is not supported for the API use."}}"#,
+                K::Permission,
+            ),
             (402, "", K::QuotaExhausted),
+            (409, "", K::Server),
+            (410, "", K::ModelNotFound),
+            (425, "", K::Server),
+            (498, "", K::Overloaded),
             (408, "", K::Timeout),
             (413, "", K::ContextTooLong),
             (500, "<html>", K::Server),

@@ -74,16 +74,18 @@ impl ReqwestTransport {
 
     fn explain(&self, error: reqwest::Error) -> Error {
         let error = error.without_url();
-        if error.is_timeout() {
+        let connecting = error.is_connect();
+        if connecting && error.is_timeout() {
             return Error::timeout(TimeoutPhase::Connect, self.options.connect_timeout).with_source(error);
         }
         let kind = if is_tls(&error) { ErrorKind::Tls } else { ErrorKind::Connection };
-        let message = match (kind, error.is_connect()) {
+        let message = match (kind, connecting) {
             (ErrorKind::Tls, _) => "the provider's certificate or host name is not trusted",
             (_, true) => "the provider cannot be reached",
             (_, false) => "the connection broke before the answer began",
         };
-        Error::new(kind, message).with_source(error)
+        let explained = Error::new(kind, message).with_source(error);
+        if connecting { explained.not_sent() } else { explained }
     }
 }
 

@@ -14,8 +14,10 @@ pub struct ModelHints {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sampling {
-    /// It does, or nobody knows.
+    /// Nobody said.
     #[default]
+    Unknown,
+    /// It does.
     Accepted,
     /// It refuses them.
     Refused,

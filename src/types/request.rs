@@ -1,10 +1,12 @@
 //! A request for an answer.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use super::{
     Extra, Json, Message, OnUnsupported, ParallelToolCalls, Part, ResponseFormat, Role, Scope, Tool,
@@ -242,7 +244,8 @@ impl ChatRequest {
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] for: no message, more than 100,000 messages, an empty message, a tool result
     /// without an earlier call of the same id, a number that is not finite or out of its range, `n` of 0, a tool
-    /// without a name or with a schema that is not an object.
+    /// without a name or with that of another, a name that no vendor takes, a schema that is not an object or whose
+    /// `type`, `properties` or `required` is malformed.
     pub fn validate(&self) -> Result<()> {
         if self.messages.is_empty() {
             return Err(invalid("the request has no message; add one with .user(..)"));
@@ -290,7 +293,24 @@ impl ChatRequest {
         Ok(())
     }
 
+    /// The choice of a tool, where it means something: vendors answer 400 to one without tools. That one must be called
+    /// goes along all the same, because leaving it out would change what was asked.
+    pub(crate) fn meant_tool_choice(&self) -> Option<&ToolChoice> {
+        let choice = self.tool_choice.as_ref();
+        choice.filter(|choice| self.offers_tools() || **choice == ToolChoice::Required)
+    }
+
+    /// Whether several tools may be called at once, where there are tools.
+    pub(crate) fn meant_parallel_tool_calls(&self) -> Option<ParallelToolCalls> {
+        self.parallel_tool_calls.filter(|_| self.offers_tools())
+    }
+
+    fn offers_tools(&self) -> bool {
+        !self.tools.is_empty() || self.extra.get("tools").is_some()
+    }
+
     fn validate_tools(&self) -> Result<()> {
+        let mut names: HashSet<&str> = HashSet::new();
         for tool in &self.tools {
             if tool.builtin.is_some() {
                 continue;
@@ -298,16 +318,23 @@ impl ChatRequest {
             if tool.name.is_empty() {
                 return Err(invalid("a tool has no name"));
             }
-            if let Some(schema) = &tool.parameters
-                && !is_object(schema)
-            {
-                return Err(invalid(format!("the parameters of tool {:?} are not a JSON object", tool.name)));
+            if !is_name(&tool.name) {
+                return Err(invalid(format!("the name of tool {:?} {NAMES}", tool.name)));
+            }
+            if !names.insert(&tool.name) {
+                return Err(invalid(format!("two tools have the name {:?}", tool.name)));
+            }
+            if let Some(fault) = tool.parameters.as_ref().and_then(schema_fault) {
+                return Err(invalid(format!("the schema of tool {:?} {fault}", tool.name)));
             }
         }
-        if let Some(ResponseFormat::JsonSchema { schema, .. }) = &self.response_format
-            && !is_object(schema)
-        {
-            return Err(invalid("the response schema is not a JSON object"));
+        if let Some(ResponseFormat::JsonSchema { name, schema, .. }) = &self.response_format {
+            if !is_name(name) {
+                return Err(invalid(format!("the name of the response schema {name:?} {NAMES}")));
+            }
+            if let Some(fault) = schema_fault(schema) {
+                return Err(invalid(format!("the response schema {fault}")));
+            }
         }
         if let Some(ToolChoice::Function(name)) = &self.tool_choice
             && !self.tools.iter().any(|tool| tool.name == *name)
@@ -440,12 +467,58 @@ impl Logprobs {
     }
 }
 
-fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidRequest, message)
 }
 
-fn is_object(json: &Json) -> bool {
-    json.as_str().trim_start().starts_with('{')
+/// The widest rule of any vendor is Google's; OpenAI and Anthropic take neither dots nor colons:
+/// <https://pub.dev/documentation/googleapis/latest/aiplatform_v1/GoogleCloudAiplatformV1FunctionDeclaration/name.html>
+/// (read 2026-11-23).
+fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+    (1..=128).contains(&name.len()) && name.bytes().all(fits)
+}
+
+const NAMES: &str = "must be 1 to 128 letters, digits, `_`, `-`, `.` or `:`; most vendors take only the first four, and \
+                     64 of them";
+
+/// What makes `schema` no JSON Schema, as far as its outermost words tell.
+fn schema_fault(schema: &Json) -> Option<&'static str> {
+    #[derive(Deserialize)]
+    struct Outline<'a> {
+        #[serde(borrow, default, rename = "type", deserialize_with = "given")]
+        kind: Option<&'a RawValue>,
+        #[serde(borrow, default, deserialize_with = "given")]
+        properties: Option<&'a RawValue>,
+        #[serde(borrow, default, deserialize_with = "given")]
+        required: Option<&'a RawValue>,
+    }
+    /// A null is there too.
+    fn given<'de: 'a, 'a, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Option<&'a RawValue>, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(Some)
+    }
+    let text = schema.as_str().trim_start();
+    let outline = serde_json::from_str::<Outline<'_>>(text).ok().filter(|_| text.starts_with('{'));
+    let Some(Outline { kind, properties, required }) = outline else { return Some("is not a JSON object") };
+    if kind.is_some_and(|kind| !is_type(kind.get())) {
+        return Some("has a `type` that JSON Schema does not know");
+    }
+    if properties.is_some_and(|properties| !properties.get().starts_with('{')) {
+        return Some("has `properties` that are not an object");
+    }
+    let is_list = |list: &RawValue| serde_json::from_str::<Vec<Cow<'_, str>>>(list.get()).is_ok();
+    required.is_some_and(|list| !is_list(list)).then_some("has a `required` that is not a list of strings")
+}
+
+fn is_type(json: &str) -> bool {
+    const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
+    match serde_json::from_str::<Cow<'_, str>>(json) {
+        Ok(word) => TYPES.contains(&&*word),
+        Err(_) => serde_json::from_str::<Vec<Cow<'_, str>>>(json)
+            .is_ok_and(|words| !words.is_empty() && words.iter().all(|word| TYPES.contains(&&**word))),
+    }
 }
 
 /// Anthropic documents 100,000 as the most messages of one request; no other vendor documents more:
@@ -499,6 +572,45 @@ mod tests {
         assert!(refused(&choice).contains("nowhere"));
         let schema = ChatRequest::from(("p/m", "hi")).tool(Tool::function("f", "d", serde_json::json!([1])));
         assert!(refused(&schema).contains("not a JSON object"));
+    }
+
+    #[test]
+    fn tools_that_every_vendor_would_refuse_are_refused_by_name() {
+        use serde_json::json;
+        let with = |name: &str, schema: serde_json::Value| {
+            ChatRequest::from(("p/m", "hi")).tool(Tool::function(name, "d", schema))
+        };
+
+        for (schema, words) in [
+            (json!({"type": "objekt"}), "`type`"),
+            (json!({"type": null}), "`type`"),
+            (json!({"type": []}), "`type`"),
+            (json!({"type": 5}), "`type`"),
+            (json!({"type": "object", "properties": []}), "`properties`"),
+            (json!({"type": "object", "properties": null}), "`properties`"),
+            (json!({"type": "object", "required": "x"}), "`required`"),
+            (json!({"type": "object", "required": [1]}), "`required`"),
+        ] {
+            let message = refused(&with("weather", schema.clone()));
+            assert!(message.contains(words) && message.contains("weather"), "{message}");
+            let format = ResponseFormat::json_schema("s", schema);
+            assert!(refused(&ChatRequest::from(("p/m", "hi")).response_format(format)).contains(words));
+        }
+        for name in ["a b", "é", "a/b", &"x".repeat(129)] {
+            assert!(refused(&with(name, json!({}))).contains("must be 1 to 128"), "{name}");
+            let format = ResponseFormat::json_schema(name, json!({}));
+            assert!(refused(&ChatRequest::from(("p/m", "hi")).response_format(format)).contains("must be"));
+        }
+        assert!(
+            refused(&with("f", json!({})).tool(Tool::function("f", "d", json!({})))).contains("two tools")
+        );
+        for schema in [
+            json!({}),
+            json!({"$ref": "#/$defs/a"}),
+            json!({"type": ["object", "null"], "properties": {"a\u{e9}": true}, "required": ["a\u{e9}"]}),
+        ] {
+            with("a.b:c-D_1", schema).validate().unwrap();
+        }
     }
 
     #[test]

@@ -16,8 +16,8 @@ use super::wire::{Body, Content, Field, Sound, Word, into_extra};
 pub(super) struct Answers(Vec<(u32, Growing)>);
 
 impl Answers {
-    /// The answer of this number, begun if it is new.
-    pub(super) fn numbered(&mut self, number: u64) -> Result<&mut Growing> {
+    /// The answer of this number, begun if it is new; `id` is that of all.
+    pub(super) fn numbered(&mut self, number: u64, id: Option<&str>) -> Result<&mut Growing> {
         let number = u32::try_from(number)
             .ok()
             .filter(|number| *number <= MAX_CHOICES)
@@ -25,7 +25,7 @@ impl Answers {
         let position = match self.0.iter().position(|(known, _)| *known == number) {
             Some(position) => position,
             None => {
-                self.0.push((number, Growing::default()));
+                self.0.push((number, Growing { calls: Calls::of(id), ..Growing::default() }));
                 self.0.len() - 1
             }
         };

@@ -13,6 +13,8 @@ use super::wire::{Call, Function, Word, into_extra};
 pub(super) struct Calls {
     open: Vec<Open>,
     started: usize,
+    /// The answer's id, for calls without one.
+    answer: Option<Box<str>>,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +74,11 @@ impl<'a> Delta<'a> {
 }
 
 impl Calls {
+    /// None yet, of the answer with this id.
+    pub(super) fn of(answer: Option<&str>) -> Self {
+        Self { answer: answer.map(Into::into), ..Self::default() }
+    }
+
     /// Reads a fragment.
     pub(super) fn read(&mut self, delta: Delta<'_>, emit: &mut impl FnMut(StreamEvent)) -> Result<()> {
         let position = match self.find(&delta) {
@@ -100,7 +107,7 @@ impl Calls {
                 }
                 call.early.push_str(&text);
                 if !delta.name.as_str().is_empty() {
-                    call.start(delta.name.as_str(), &mut self.started, emit);
+                    call.start(delta.name.as_str(), self.answer.as_deref(), &mut self.started, emit);
                 }
             }
         }
@@ -110,7 +117,7 @@ impl Calls {
     /// Gives out calls whose name never came.
     pub(super) fn close(&mut self, emit: &mut impl FnMut(StreamEvent)) {
         for call in self.open.iter_mut().filter(|call| call.index.is_none()) {
-            call.start("", &mut self.started, emit);
+            call.start("", self.answer.as_deref(), &mut self.started, emit);
         }
     }
 
@@ -145,12 +152,18 @@ impl Calls {
 }
 
 impl Open {
-    fn start(&mut self, name: &str, started: &mut usize, emit: &mut impl FnMut(StreamEvent)) {
+    fn start(
+        &mut self,
+        name: &str,
+        answer: Option<&str>,
+        started: &mut usize,
+        emit: &mut impl FnMut(StreamEvent),
+    ) {
         let index = *started;
         *started += 1;
         self.index = Some(index);
         if self.id.is_empty() {
-            self.id = made_up_id(index);
+            self.id = made_up_id(index, answer);
         }
         emit(StreamEvent::ToolCallStart { index, id: self.id.clone(), name: name.to_owned() });
         if !self.extra.is_empty() {

@@ -57,9 +57,9 @@ pub(super) fn decode(body: &[u8]) -> Result<Reply> {
         for (name, value) in main.rest {
             reply.extra.insert(Wire::ChatCompletions, name.into_owned(), Json::from(value.to_owned()));
         }
-        reply.message = message(main.message);
+        reply.message = message(main.message, reply.id.as_deref());
     }
-    reply.alternatives = choices.map(alternative).collect();
+    reply.alternatives = choices.map(|choice| alternative(choice, reply.id.as_deref())).collect();
     // Fields of the wrong type read as absent; when nothing is left, it was no answer.
     let says_something =
         !reply.message.parts.is_empty() || reply.finish_reason_raw.is_some() || reply.usage.is_some();
@@ -70,9 +70,9 @@ pub(super) fn decode(body: &[u8]) -> Result<Reply> {
     }
 }
 
-fn alternative(choice: Choice<'_>) -> Alternative {
+fn alternative(choice: Choice<'_>, answer: Option<&str>) -> Alternative {
     let reason = finish_reason(choice.finish_reason.as_str());
-    Alternative::new(message(choice.message), reason)
+    Alternative::new(message(choice.message, answer), reason)
 }
 
 /// The vendor's word for why the model stopped.
@@ -94,7 +94,7 @@ pub(super) fn logprobs(raw: &RawValue) -> Option<Opaque> {
     filled.then(|| Opaque::new(Wire::ChatCompletions, Json::from(raw.to_owned())))
 }
 
-fn message(body: Body<'_>) -> Message {
+fn message(body: Body<'_>, answer: Option<&str>) -> Message {
     let mut parts = Vec::new();
     push_reasoning(&body, &mut parts);
     match body.content {
@@ -110,12 +110,12 @@ fn message(body: Body<'_>) -> Message {
     parts.extend(sound(body.audio).map(Part::Audio));
     for call in body.tool_calls.0 {
         let position = count_calls(&parts);
-        parts.push(Part::ToolCall(tool_call(call, position)));
+        parts.push(Part::ToolCall(tool_call(call, position, answer)));
     }
     if let Some(name) = body.function_call.name.0.as_deref()
         && !name.is_empty()
     {
-        let id = made_up_id(count_calls(&parts));
+        let id = made_up_id(count_calls(&parts), answer);
         parts.push(Part::ToolCall(ToolCall::new(id, name, arguments(body.function_call.arguments))));
     }
     let mut message = Message::new(Role::Assistant, parts);
@@ -253,9 +253,9 @@ fn sound(sound: Sound<'_>) -> Option<Audio> {
 
 pub(super) const UNKNOWN_AUDIO: &str = "audio/*";
 
-fn tool_call(call: Call<'_>, position: usize) -> ToolCall {
+fn tool_call(call: Call<'_>, position: usize, answer: Option<&str>) -> ToolCall {
     let is_custom = call.function.name.as_str().is_empty() && !call.custom.name.as_str().is_empty();
-    let id = call.id.filled().map_or_else(|| made_up_id(position), Into::into);
+    let id = call.id.filled().map_or_else(|| made_up_id(position, answer), Into::into);
     let mut made = if is_custom {
         ToolCall::new(id, call.custom.name.as_str(), arguments(call.custom.input))
     } else {
@@ -275,9 +275,19 @@ pub(super) fn arguments(raw: Option<&RawValue>) -> String {
     serde_json::from_str::<String>(raw.get()).unwrap_or_else(|_| raw.get().to_owned())
 }
 
-/// The id of a call that came without one.
-pub(super) fn made_up_id(position: usize) -> String {
-    format!("call_{position}")
+/// The id of a call that came without one. It holds the answer's, because ids must differ in a whole conversation.
+///
+/// Letters, digits, `_` and `-`, at most 40 characters: what every vendor accepts.
+pub(super) fn made_up_id(position: usize, answer: Option<&str>) -> String {
+    let mut id = format!("call_{position}");
+    if let Some(answer) = answer {
+        id.push('-');
+        // Ids often begin alike; what tells them apart is at the end.
+        let plain: Vec<char> =
+            answer.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
+        id.extend(plain.iter().skip(plain.len().saturating_sub(40_usize.saturating_sub(id.len()))));
+    }
+    id
 }
 
 fn count_calls(parts: &[Part]) -> usize {

@@ -149,10 +149,10 @@ impl Body<'_> {
         if !request.tools.is_empty() {
             object.put("tools", &Tools { context: self.context, tools: &request.tools })?;
         }
-        if let Some(choice) = &request.tool_choice {
+        if let Some(choice) = request.meant_tool_choice() {
             object.put("tool_choice", &Choice { choice, required: self.context.dialect.required_tool })?;
         }
-        let parallel = request.parallel_tool_calls.filter(|_| self.options.has_parallel);
+        let parallel = request.meant_parallel_tool_calls().filter(|_| self.options.has_parallel);
         object.put_some(
             "parallel_tool_calls",
             parallel.map(|parallel| match parallel {

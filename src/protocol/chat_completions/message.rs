@@ -79,10 +79,14 @@ impl Serialize for PlainMessage<'_> {
         }
         object.put("role", role(&message.role, context.dialect))?;
         object.put_some("name", message.name.as_deref().filter(|_| context.has_names))?;
-        match is_assistant {
-            true => object.put("content", &Content::of(&message.parts, context, None))?,
-            false => object.put("content", &Content::of(&message.parts, context, ""))?,
-        }
+        // Null stands for content that is elsewhere: calls, a refusal, sound. Where there is none, a turn whose reasoning
+        // belongs to another format, OpenAI answers 400 to null.
+        let is_elsewhere = message.parts.iter().any(|part| !matches!(part, Part::Reasoning(_)));
+        let nothing = match is_assistant && (is_elsewhere || !object.extra.is_empty()) {
+            true => None,
+            false => Some(""),
+        };
+        object.put("content", &Content::of(&message.parts, context, nothing))?;
         if let Echo::Fields(names) = context.dialect.echo {
             for (name, value) in earlier_reasoning(&message.parts, names) {
                 object.put(name, &value)?;
@@ -258,7 +262,7 @@ impl Context<'_> {
     fn call_id<'b>(&self, id: &'b str) -> Cow<'b, str> {
         match self.dialect.tool_call_ids {
             ToolCallIds::Any => Cow::Borrowed(id),
-            ToolCallIds::NineAlphanumeric => nine_alphanumeric(id),
+            ToolCallIds::NineAlphanumeric => crate::protocol::call_id::nine_alphanumeric(id),
         }
     }
 }
@@ -275,24 +279,6 @@ fn role<'a>(role: &'a Role, dialect: &Dialect) -> &'a str {
         Role::Assistant => "assistant",
         Role::Other(word) => word,
     }
-}
-
-/// Nine letters or digits, always the same for the same id, so that a result still finds its call.
-fn nine_alphanumeric(id: &str) -> Cow<'_, str> {
-    if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Cow::Borrowed(id);
-    }
-    // FNV-1a, 64 bits.
-    let mut hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    let mut text = String::with_capacity(9);
-    for _ in 0..9 {
-        let digit = u8::try_from(hash % 36).unwrap_or_default();
-        text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
-        hash /= 36;
-    }
-    Cow::Owned(text)
 }
 
 /// Fields of an answer's message that mean nothing in a request. Groq answers 400 to any field it does not know:

@@ -93,7 +93,7 @@ impl<'a> Decider<'a> {
         let metadata = Some(()).filter(|()| !request.metadata.is_empty());
         options.has_metadata = self.soft("metadata", Lacking::Metadata, metadata)?.is_some();
         options.has_parallel = self
-            .soft("parallel_tool_calls", Lacking::ParallelToolCalls, request.parallel_tool_calls)?
+            .soft("parallel_tool_calls", Lacking::ParallelToolCalls, request.meant_parallel_tool_calls())?
             .is_some();
         let name = request.messages.iter().find_map(|message| message.name.as_ref());
         options.has_names = self.soft("messages[].name", Lacking::MessageName, name)?.is_some();

@@ -137,7 +137,7 @@ fn call(raw: &RawValue, position: usize, place: &str) -> Result<ToolCall> {
         return Err(invalid(format!("{place} names no function")));
     }
     if call.id.is_empty() {
-        call.id = made_up_id(position);
+        call.id = made_up_id(position, None);
     }
     Ok(call)
 }

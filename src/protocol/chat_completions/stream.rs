@@ -116,8 +116,9 @@ impl Decoder {
         {
             self.service_tier = Some(tier.into_owned());
         }
+        let id = chunk.id.filled();
         for choice in chunk.choices.0 {
-            self.choice(choice, out)?;
+            self.choice(choice, id.as_deref(), out)?;
         }
         let counts = chunk.usage.or_else(|| chunk.x_groq.and_then(|extra| extra.usage));
         if let Some(counts) = counts {
@@ -137,7 +138,12 @@ impl Decoder {
         }
     }
 
-    fn choice(&mut self, choice: ChunkChoice<'_>, out: &mut VecDeque<StreamEvent>) -> Result<()> {
+    fn choice(
+        &mut self,
+        choice: ChunkChoice<'_>,
+        id: Option<&str>,
+        out: &mut VecDeque<StreamEvent>,
+    ) -> Result<()> {
         let number = choice.index.0.unwrap_or(0);
         if let Some((_, error)) = choice.rest.iter().find(|(name, _)| name == "error") {
             return Err(WireFailure::parse(error.get().as_bytes()).into_error(200));
@@ -148,7 +154,7 @@ impl Decoder {
                 _ => event,
             });
         };
-        let answer = self.answers.numbered(number)?;
+        let answer = self.answers.numbered(number, id)?;
         let unknown = answer.read(choice.delta, &mut emit)?;
         if let Some(logprobs) = choice.logprobs.and_then(decode::logprobs) {
             emit(StreamEvent::Logprobs(logprobs));

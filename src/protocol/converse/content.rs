@@ -8,6 +8,7 @@ use super::media::{Kind, document_name, source};
 use super::object::Extras;
 use super::wire::{Block, Content, Speaker, Turn};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::call_id;
 use crate::protocol::messages::notes::Notes;
 use crate::types::{
     Adaptation, ChatRequest, Document, Image, Message, Part, Reasoning, Role, ToolCall, ToolResult, Wire,
@@ -19,8 +20,6 @@ pub(super) struct Conversation<'a> {
     pub(super) system: Vec<Block<'a>>,
     pub(super) turns: Vec<Turn<'a>>,
     documents: Vec<String>,
-    /// Ids of other vendors' calls that this API would refuse; their numbers replace them.
-    foreign_ids: Vec<&'a str>,
 }
 
 /// Where in the request we are, for whom.
@@ -217,7 +216,7 @@ impl<'a> Conversation<'a> {
         Ok(Content::Document { format, name, source })
     }
 
-    fn tool_use(&mut self, call: &'a ToolCall, place: Place<'a>) -> Result<Content<'a>> {
+    fn tool_use(&self, call: &'a ToolCall, place: Place<'a>) -> Result<Content<'a>> {
         let text = call.arguments.trim();
         let text = if text.is_empty() { "{}" } else { text };
         let input = serde_json::from_str::<&RawValue>(text).ok().filter(|_| text.starts_with('{'));
@@ -227,7 +226,7 @@ impl<'a> Conversation<'a> {
                 place.position
             ))
         })?;
-        Ok(Content::ToolUse { id: self.id(&call.id), name: &call.name, input })
+        Ok(Content::ToolUse { id: call_id::plain(&call.id, LONGEST_ID), name: &call.name, input })
     }
 
     fn tool_result(
@@ -243,24 +242,17 @@ impl<'a> Conversation<'a> {
             }
             content.extend(self.block(Speaker::User, part, place, notes)?);
         }
-        Ok(Content::ToolResult { id: self.id(&result.call_id), content, outcome: result.outcome })
-    }
-
-    /// Ids are 1 to 64 letters, digits, `_` and `-`:
-    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolUseBlock.html> (read 2026-11-23).
-    fn id(&mut self, id: &'a str) -> Cow<'a, str> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if (1..=64).contains(&id.len()) && id.bytes().all(plain) {
-            return Cow::Borrowed(id);
-        }
-        let known = self.foreign_ids.iter().position(|own| *own == id);
-        let number = known.unwrap_or_else(|| {
-            self.foreign_ids.push(id);
-            self.foreign_ids.len() - 1
-        });
-        Cow::Owned(format!("foreign_call_{number}"))
+        Ok(Content::ToolResult {
+            id: call_id::plain(&result.call_id, LONGEST_ID),
+            content,
+            outcome: result.outcome,
+        })
     }
 }
+
+/// Ids are 1 to 64 letters, digits, `_` and `-`:
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolUseBlock.html> (read 2026-11-23).
+const LONGEST_ID: usize = 64;
 
 /// A block; the cache point among its extra fields follows it.
 fn block<'a>(content: Content<'a>, mut extra: Extras<'a>) -> Block<'a> {

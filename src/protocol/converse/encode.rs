@@ -65,7 +65,7 @@ fn drop_unknown(request: &ChatRequest, notes: &mut Notes) -> Result<()> {
         ("presence_penalty", asked(request.presence_penalty)),
         ("frequency_penalty", asked(request.frequency_penalty)),
         ("user", request.user.is_some()),
-        ("parallel_tool_calls", request.parallel_tool_calls == Some(ParallelToolCalls::Forbidden)),
+        ("parallel_tool_calls", request.meant_parallel_tool_calls() == Some(ParallelToolCalls::Forbidden)),
     ] {
         if given {
             notes.add(Adaptation::dropped(field, "the format has no such field"))?;

@@ -114,14 +114,14 @@ impl Numbers {
         }
         let why = match (target.hints.sampling, thinking) {
             (Sampling::Refused, _) => "the model takes no sampling parameters",
-            (Sampling::Accepted, Some(Thinking::Adaptive | Thinking::Enabled { .. })) => {
+            (_, Some(Thinking::Adaptive | Thinking::Enabled { .. })) => {
                 "the model takes no sampling parameters while it reasons"
             }
-            (Sampling::Accepted, Some(Thinking::Disabled) | None) => return self.fit_freely(target, notes),
+            (_, Some(Thinking::Disabled) | None) => return self.fit_freely(target, notes),
         };
         // Thinking leaves 1 for the temperature and 0.95 to 1 for `top_p`:
         // https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html (read 2026-11-23).
-        let harmless = target.hints.sampling == Sampling::Accepted;
+        let harmless = target.hints.sampling != Sampling::Refused;
         let temperature = self.temperature.take_if(|value| !(harmless && *value == 1.0)).is_some();
         let top_p = self.top_p.take_if(|value| !(harmless && *value >= 0.95)).is_some();
         let top_k = self.top_k.take().is_some();

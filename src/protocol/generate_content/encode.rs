@@ -29,7 +29,7 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
             None => extra.push((name, Cow::Borrowed(value))),
         }
     }
-    let tool_config = request.tool_choice.as_ref().map(ToolConfig::new);
+    let tool_config = request.meant_tool_choice().map(ToolConfig::new);
     // These two hold many options; a caller who adds one must not lose the others.
     for (name, value) in &mut extra {
         let own = match *name {
@@ -151,7 +151,7 @@ impl<'a> GenerationConfig<'a> {
             ..Self::default()
         };
         match target.hints.sampling {
-            Sampling::Accepted => {
+            Sampling::Accepted | Sampling::Unknown => {
                 config.temperature = request.temperature;
                 config.top_p = request.top_p;
                 config.top_k = request.top_k;
@@ -287,7 +287,7 @@ fn left_out(request: &ChatRequest, notes: &mut Notes) -> Result<()> {
         Part::Image(image) => image.detail.as_deref().is_some_and(|detail| detail != "auto"),
         _ => false,
     });
-    let one_call = request.parallel_tool_calls == Some(ParallelToolCalls::Forbidden);
+    let one_call = request.meant_parallel_tool_calls() == Some(ParallelToolCalls::Forbidden);
     // Labels exist on Vertex AI only; there they can be sent as an extra field:
     // https://docs.cloud.google.com/nodejs/docs/reference/vertexai/latest/vertexai/generatecontentrequest (read 2026-11-23).
     for (asked, field, detail) in [

@@ -732,7 +732,11 @@ fn options_have_their_places() {
 
 #[test]
 fn options_the_format_lacks_are_named_or_refused() {
-    let mut request = ask().parallel_tool_calls(ParallelToolCalls::Forbidden).seed(1 << 40).temperature(0.1);
+    let one_call = || {
+        let tool = Tool::function("f", "d", json!({}));
+        ask().tool(tool).parallel_tool_calls(ParallelToolCalls::Forbidden)
+    };
+    let mut request = one_call().seed(1 << 40).temperature(0.1);
     request.user = Some("u".into());
     request.metadata.insert("team".into(), "a".into());
     let mut target = EncodeFor::new("google", "gemini-2.5-flash", Mode::Whole);
@@ -744,8 +748,8 @@ fn options_the_format_lacks_are_named_or_refused() {
     fields.sort_unstable();
     assert_eq!(fields, ["metadata", "parallel_tool_calls", "seed", "temperature", "user"]);
     let body: Value = serde_json::from_slice(&encoded.body).unwrap();
-    assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["contents"]);
-    let strict = ask().parallel_tool_calls(ParallelToolCalls::Forbidden).on_unsupported(OnUnsupported::Error);
+    assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["contents", "tools"]);
+    let strict = one_call().on_unsupported(OnUnsupported::Error);
     assert_eq!(refused(&strict).kind(), ErrorKind::Unsupported);
 }
 
@@ -800,4 +804,15 @@ fn body_of_extra_only() -> Value {
         "gemini-2.5-flash-image",
         &ask().extra(WIRE, "generationConfig", json!({"responseModalities": ["IMAGE"]})),
     )
+}
+
+#[test]
+fn nothing_is_said_about_tools_where_there_are_none() {
+    let request = ask().tool_choice(ToolChoice::Auto).parallel_tool_calls(ParallelToolCalls::Forbidden);
+
+    let written = encoded("gemini-2.5-flash", &request);
+
+    let body: Value = serde_json::from_slice(&written.body).unwrap();
+    assert_eq!(body.get("toolConfig"), None);
+    assert!(written.adaptations.is_empty());
 }

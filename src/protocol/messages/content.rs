@@ -7,6 +7,7 @@ use super::notes::Notes;
 use super::object::Extras;
 use super::wire::{Block, Content, Source, Speaker, Turn};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::call_id;
 use crate::types::{
     Adaptation, ChatRequest, Document, Image, MediaSource, Message, Part, Role, ToolCall, ToolResult, Wire,
 };
@@ -216,7 +217,11 @@ impl<'a> Conversation<'a> {
             }
             content.extend(self.block(Speaker::User, part, place, notes)?);
         }
-        Ok(Content::ToolResult { id: &result.call_id, content, outcome: result.outcome })
+        Ok(Content::ToolResult {
+            id: call_id::plain(&result.call_id, usize::MAX),
+            content,
+            outcome: result.outcome,
+        })
     }
 
     fn source(&mut self, source: &'a MediaSource, place: Place<'a>) -> Result<Source<'a>> {
@@ -257,7 +262,7 @@ fn tool_use<'a>(call: &'a ToolCall, place: Place<'_>) -> Result<Content<'a>> {
             place.position
         ))
     })?;
-    Ok(Content::ToolUse { id: &call.id, name: &call.name, input })
+    Ok(Content::ToolUse { id: call_id::plain(&call.id, usize::MAX), name: &call.name, input })
 }
 
 fn is_text(media_type: &str) -> bool {

@@ -125,14 +125,14 @@ impl Numbers {
     fn fit(&mut self, sampling: Sampling, thinking: Option<Thinking>, notes: &mut Notes) -> Result<()> {
         let why = match (sampling, thinking) {
             (Sampling::Refused, _) => "the model takes no sampling parameters",
-            (Sampling::Accepted, Some(Thinking::Adaptive | Thinking::Enabled { .. })) => {
+            (_, Some(Thinking::Adaptive | Thinking::Enabled { .. })) => {
                 "the model takes no sampling parameters while it reasons"
             }
-            (Sampling::Accepted, Some(Thinking::Disabled) | None) => return self.fit_freely(notes),
+            (_, Some(Thinking::Disabled) | None) => return self.fit_freely(notes),
         };
         // Thinking leaves 1 for the temperature and 0.95 to 1 for `top_p`:
         // https://platform.claude.com/docs/en/build-with-claude/extended-thinking (read 2026-11-23).
-        let harmless = sampling == Sampling::Accepted;
+        let harmless = sampling != Sampling::Refused;
         let temperature = self.temperature.take_if(|value| !(harmless && *value == 1.0)).is_some();
         let top_p = self.top_p.take_if(|value| !(harmless && *value >= 0.95)).is_some();
         let top_k = self.top_k.take().is_some();

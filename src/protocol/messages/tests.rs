@@ -14,7 +14,9 @@ use crate::types::{
 };
 
 fn target(mode: Mode) -> EncodeFor<'static> {
-    EncodeFor::new("anthropic", "claude-x", mode)
+    let mut target = EncodeFor::new("anthropic", "claude-x", mode);
+    target.hints.sampling = Sampling::Accepted;
+    target
 }
 
 fn newer(mode: Mode) -> EncodeFor<'static> {
@@ -731,7 +733,7 @@ fn newer_models_think_with_an_effort() {
     ] {
         let (body, encoded) = encode_for(&ask().reasoning(reasoning), newer(Mode::Stream));
 
-        assert_eq!(body["thinking"], json!({"type": "adaptive"}));
+        assert_eq!(body["thinking"], json!({"type": "adaptive", "display": "summarized"}));
         assert_eq!(body["output_config"], json!({"effort": effort}));
         assert_eq!(encoded.adaptations.first().map(|a| &*a.field), noted);
     }
@@ -825,7 +827,7 @@ fn extra_fields_travel_by_scope_and_win() {
     message.extra.insert(Wire::Messages, "note", json!(1));
     let request = ChatRequest::new("a/m")
         .message(message)
-        .extra(Wire::Messages, "thinking", json!({"type": "adaptive", "display": "summarized"}))
+        .extra(Wire::Messages, "thinking", json!({"type": "adaptive", "display": "omitted"}))
         .extra(Scope::Any, "max_tokens", json!(1))
         .extra("anthropic", "max_tokens", json!(7))
         .extra("openai", "store", json!(true))
@@ -833,7 +835,7 @@ fn extra_fields_travel_by_scope_and_win() {
 
     let body = encode(&request);
 
-    assert_eq!(body["thinking"]["display"], "summarized");
+    assert_eq!(body["thinking"]["display"], "omitted");
     assert_eq!(body["max_tokens"], json!(7));
     assert_eq!(body["store"], Value::Null);
     assert_eq!(body["messages"][0]["note"], json!(1));
@@ -905,4 +907,37 @@ fn what_has_a_name_is_not_in_extra_as_well() {
 
     assert!(reply.extra.is_empty());
     assert!(reply.usage.unwrap().extra.is_empty());
+}
+
+#[test]
+fn a_model_nobody_described_is_taken_for_a_new_one_unless_its_name_is_old() {
+    let ask = ChatRequest::from(("anthropic/m", "hi")).reasoning(Effort::Low);
+    for (model, expected) in [
+        ("claude-fable-9", "adaptive"),
+        ("claude-opus-4-7-20260416", "adaptive"),
+        ("claude-3-7-sonnet-20250219", "enabled"),
+        ("claude-opus-4@20250514", "enabled"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "enabled"),
+    ] {
+        let (body, _) = encode_for(&ask, EncodeFor::new("anthropic", model, Mode::Stream));
+        assert_eq!(body["thinking"]["type"], expected, "{model}");
+    }
+}
+
+#[test]
+fn ids_of_other_vendors_calls_are_mapped_for_call_and_result_alike() {
+    let request = ChatRequest::from(("anthropic/m", "hi"))
+        .message(Message::new(
+            Role::Assistant,
+            [ToolCall::new("functions.f:0", "f", "{}"), ToolCall::new("toolu_1", "f", "{}")],
+        ))
+        .tool_results([ToolResult::new("functions.f:0", "1"), ToolResult::new("toolu_1", "2")]);
+
+    let (body, _) = encode_for(&request, target(Mode::Whole));
+
+    let [call, result] = [&body["messages"][1]["content"], &body["messages"][2]["content"]];
+    let mapped = call[0]["id"].as_str().unwrap();
+    assert!(mapped.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)), "{mapped}");
+    assert_eq!(result[0]["tool_use_id"], mapped);
+    assert_eq!([&call[1]["id"], &result[1]["tool_use_id"]], ["toolu_1", "toolu_1"]);
 }

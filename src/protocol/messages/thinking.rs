@@ -18,7 +18,8 @@ impl Plan {
     /// Decides for `target`.
     ///
     /// Two generations of models want thinking spelled differently and refuse the other spelling with a 400: the older
-    /// take a budget, those since Opus 4.7 an effort. The newer are exactly those that refuse sampling parameters:
+    /// take a budget, those since Opus 4.7 an effort. The newer are exactly those that refuse sampling parameters; one
+    /// that nobody has described yet is new, unless its name says otherwise:
     /// <https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking> (read 2026-11-23).
     pub(in crate::protocol) fn of(
         request: &ChatRequest,
@@ -33,8 +34,11 @@ impl Plan {
             (None, None) => Ok(plain),
             (Some(Effort::None), _) => Ok(Self { thinking: Some(Thinking::Disabled), ..plain }),
             _ => match target.hints.sampling {
-                Sampling::Refused => plain.adaptive(effort, budget_tokens, notes),
                 Sampling::Accepted => plain.budgeted(effort, budget_tokens, request, target, notes),
+                Sampling::Unknown if takes_budgets(target.model) => {
+                    plain.budgeted(effort, budget_tokens, request, target, notes)
+                }
+                Sampling::Refused | Sampling::Unknown => plain.adaptive(effort, budget_tokens, notes),
             },
         }
     }
@@ -104,6 +108,13 @@ impl Plan {
     pub(in crate::protocol) fn without_thinking(self) -> Self {
         Self { thinking: None, effort: None, ..self }
     }
+}
+
+/// Does the name say that the model is older than adaptive thinking, which came with 4.6?
+fn takes_budgets(model: &str) -> bool {
+    const OLD: &[&str] =
+        &["claude-2", "claude-3", "claude-instant", "claude-v", "-4@", "-4-0", "-4-1", "-4-5", "-4-2025"];
+    OLD.iter().any(|part| model.contains(part))
 }
 
 /// The limit is required: <https://platform.claude.com/docs/en/api/messages> (read 2026-11-23).

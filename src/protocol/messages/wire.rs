@@ -1,5 +1,7 @@
 //! The request as it is written, mirrored.
 
+use std::borrow::Cow;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
@@ -116,12 +118,12 @@ pub(super) enum Content<'a> {
         title: Option<&'a str>,
     },
     ToolUse {
-        id: &'a str,
+        id: Cow<'a, str>,
         name: &'a str,
         input: &'a RawValue,
     },
     ToolResult {
-        id: &'a str,
+        id: Cow<'a, str>,
         content: Vec<Block<'a>>,
         outcome: ToolOutcome,
     },
@@ -205,7 +207,12 @@ impl Serialize for Thinking {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         match self {
-            Self::Adaptive => map.serialize_entry("type", "adaptive")?,
+            // Models since Opus 4.7 leave the text of their thinking out unless they are asked for it:
+            // https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking (read 2026-11-23).
+            Self::Adaptive => {
+                map.serialize_entry("type", "adaptive")?;
+                map.serialize_entry("display", "summarized")?;
+            }
             Self::Disabled => map.serialize_entry("type", "disabled")?,
             Self::Enabled { budget_tokens } => {
                 map.serialize_entry("type", "enabled")?;

@@ -23,7 +23,7 @@ pub(super) fn encode(protocol: &Responses, request: &ChatRequest, target: Encode
     }
     let store = store(protocol, &extra);
     let ids = if store.is_false { Ids::LeftOut } else { Ids::Kept };
-    let takes_sampling = target.hints.sampling == Sampling::Accepted;
+    let takes_sampling = target.hints.sampling != Sampling::Refused;
     for (field, given) in [("temperature", request.temperature), ("top_p", request.top_p)] {
         if given.is_some() && !takes_sampling {
             notes.add(Adaptation::dropped(field, "the model takes no sampling parameters"))?;
@@ -34,7 +34,7 @@ pub(super) fn encode(protocol: &Responses, request: &ChatRequest, target: Encode
         input: Input::of(protocol, request, target.provider, ids, &mut notes)?,
         request,
         tools: Tools { tools: &request.tools, provider: target.provider },
-        parallel_tool_calls: request.parallel_tool_calls.map(|parallel| match parallel {
+        parallel_tool_calls: request.meant_parallel_tool_calls().map(|parallel| match parallel {
             ParallelToolCalls::Allowed => true,
             ParallelToolCalls::Forbidden => false,
         }),

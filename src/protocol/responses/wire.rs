@@ -38,7 +38,7 @@ impl Serialize for Body<'_> {
         if !request.tools.is_empty() {
             object.put("tools", &self.tools)?;
         }
-        object.put_some("tool_choice", request.tool_choice.as_ref().map(Choice).as_ref())?;
+        object.put_some("tool_choice", request.meant_tool_choice().map(Choice).as_ref())?;
         object.put_some("parallel_tool_calls", self.parallel_tool_calls.as_ref())?;
         object.put_some("text", Some(&self.text).filter(|text| !text.is_empty()))?;
         object.put_some("reasoning", Some(&self.reasoning).filter(|reasoning| !reasoning.is_empty()))?;

@@ -26,7 +26,7 @@ fn every_kind_of_content_is_read() {
     );
     assert_eq!(
         parts[5..],
-        [ToolCall::new("a", "f", "{}").into(), ToolCall::new("call_1", "g", r#"{"x":1}"#).into()]
+        [ToolCall::new("a", "f", "{}").into(), ToolCall::new("call_1-c1", "g", r#"{"x":1}"#).into()]
     );
     assert_eq!(reply.message.extra.get("annotations").unwrap().as_str(), r#"[{"type":"url_citation"}]"#);
     assert_eq!(reply.finish_reason, Some(FinishReason::Stop));

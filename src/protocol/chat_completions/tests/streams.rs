@@ -174,7 +174,7 @@ fn tool_calls_are_told_apart_by_index_or_by_id() {
         ["a f 1"]
     );
     // No id, no name.
-    assert_eq!(calls(&[more(json!(0), "1")]), ["call_0  1"]);
+    assert_eq!(calls(&[more(json!(0), "1")]), ["call_0-c1  1"]);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn the_older_function_call_is_a_tool_call_unless_it_is_empty() {
         chunk(json!({"function_call": {"name": "", "arguments": ""}})),
         finish("function_call"),
     ];
-    let expected = Part::from(ToolCall::new("call_0", "f", "{}"));
+    let expected = Part::from(ToolCall::new("call_0-c1", "f", "{}"));
 
     assert_eq!(folded(&chunks).unwrap().message.parts, std::slice::from_ref(&expected));
     let body = answer(json!({"function_call": {"name": "f", "arguments": "{}"}}));

@@ -358,3 +358,27 @@ fn reasoning_is_kept_apart_where_that_must_be_asked_for() {
     );
     assert_eq!(written(&request).get("reasoning_split"), None);
 }
+
+#[test]
+fn nothing_is_said_about_tools_where_there_are_none() {
+    let request = ChatRequest::from(("p/m", "hi"))
+        .tool_choice(ToolChoice::Auto)
+        .parallel_tool_calls(crate::types::ParallelToolCalls::Forbidden);
+
+    let body = written(&request);
+    assert_eq!([&body["tool_choice"], &body["parallel_tool_calls"]], [&Value::Null, &Value::Null]);
+
+    let body = written(&request.tool(Tool::function("f", "d", json!({"type": "object"}))));
+    assert_eq!([&body["tool_choice"], &body["parallel_tool_calls"]], [&json!("auto"), &json!(false)]);
+}
+
+#[test]
+fn a_turn_of_another_formats_reasoning_alone_has_empty_content() {
+    let mut foreign = crate::types::Reasoning::new("");
+    foreign.state = Some(Opaque::new(Wire::Messages, json!({"type": "redacted_thinking", "data": "x"})));
+    let request = ChatRequest::from(("p/m", "hi"))
+        .message(Message::new(Role::Assistant, [Part::Reasoning(foreign)]))
+        .user("on");
+
+    assert_eq!(written(&request)["messages"][1], json!({"role": "assistant", "content": ""}));
+}

@@ -1,5 +1,7 @@
 //! Reads a request for a message as strictly as Anthropic does.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::super::check::{Checked, Denial, content_text, count, items, name, number, only, strings, text};
@@ -47,6 +49,7 @@ fn check_messages(messages: &[Value]) -> Checked {
         return Err(Denial::invalid("messages: at least one message is required"));
     }
     let mut open: Vec<&str> = Vec::new();
+    let mut known: HashSet<&str> = HashSet::new();
     for (position, message) in messages.iter().enumerate() {
         let wrong = |what: &str| Denial::invalid(format!("messages.{position}: {what}"));
         let role = text(message, "role");
@@ -95,6 +98,9 @@ fn check_messages(messages: &[Value]) -> Checked {
             check_block(block, role).map_err(|what| wrong(&what))?;
         }
         open = message_calls(message);
+        if !open.iter().all(|id| known.insert(id)) {
+            return Err(wrong("`tool_use` ids must be unique"));
+        }
     }
     match open.first() {
         Some(lost) => Err(Denial::invalid(format!(
@@ -102,6 +108,11 @@ fn check_messages(messages: &[Value]) -> Checked {
         ))),
         None => Ok(()),
     }
+}
+
+/// <https://platform.claude.com/docs/en/api/messages> (read 2026-11-23).
+fn is_call_id(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 fn message_calls(message: &Value) -> Vec<&str> {
@@ -133,9 +144,12 @@ fn check_block(block: &Value, role: &str) -> Result<(), String> {
             if !block.get("input").is_some_and(Value::is_object) {
                 return Err("tool_use.input: Input should be a valid dictionary".into());
             }
-            (role == "assistant", !text(block, "id").is_empty() && name(block.get("name"), "name").is_ok())
+            if !is_call_id(text(block, "id")) {
+                return Err("tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'".into());
+            }
+            (role == "assistant", name(block.get("name"), "name").is_ok())
         }
-        "tool_result" => (role == "user", !text(block, "tool_use_id").is_empty()),
+        "tool_result" => (role == "user", is_call_id(text(block, "tool_use_id"))),
         "thinking" => {
             (role == "assistant", block.get("thinking").is_some() && !text(block, "signature").is_empty())
         }
