@@ -252,8 +252,13 @@ fn ids_of_other_vendors_are_replaced_alike_in_call_and_result() {
 
     let body = encode(&request);
 
-    assert_eq!(body.pointer("/messages/1/content/0/toolUse/toolUseId"), Some(&json!("foreign_call_0")));
-    assert_eq!(body.pointer("/messages/2/content/0/toolResult/toolUseId"), Some(&json!("foreign_call_0")));
+    let id = body.pointer("/messages/1/content/0/toolUse/toolUseId").and_then(Value::as_str).unwrap();
+    assert!(
+        !id.is_empty()
+            && id.len() <= 64
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    );
+    assert_eq!(body.pointer("/messages/2/content/0/toolResult/toolUseId"), Some(&json!(id)));
 }
 
 #[test]
@@ -339,7 +344,6 @@ fn settings_are_spelled_and_fitted() {
         changes(&noted),
         [
             ("seed", AdaptationKind::Dropped),
-            ("parallel_tool_calls", AdaptationKind::Dropped),
             ("temperature", AdaptationKind::Changed),
             ("top_p", AdaptationKind::Dropped),
         ]
@@ -358,7 +362,10 @@ fn reasoning_goes_to_anthropics_models_in_their_own_words() {
     let request = ask().reasoning(Effort::Low).max_output_tokens(8_000);
     let thinking = |body: &Value| body["additionalModelRequestFields"].clone();
 
-    let older = encode(&request);
+    let mut old = EncodeFor::new("bedrock", CLAUDE, Mode::Whole);
+    old.hints.sampling = Sampling::Accepted;
+    let written = Converse.encode_chat(&request, old).unwrap();
+    let older: Value = serde_json::from_slice(&written.body).unwrap();
     assert_eq!(thinking(&older), json!({"thinking": {"type": "enabled", "budget_tokens": 2048}}));
     assert_eq!(older["inferenceConfig"], json!({"maxTokens": 8000}));
 
@@ -367,7 +374,7 @@ fn reasoning_goes_to_anthropics_models_in_their_own_words() {
     let newer = Converse.encode_chat(&request, target).unwrap();
     assert_eq!(
         thinking(&serde_json::from_slice(&newer.body).unwrap()),
-        json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}})
+        json!({"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": "low"}})
     );
 
     let (nova, noted) = encode_for(NOVA, &request);
@@ -379,9 +386,11 @@ fn reasoning_goes_to_anthropics_models_in_their_own_words() {
         "additionalModelRequestFields",
         json!({"thinking": {"type": "disabled"}, "x": 1}),
     );
-    assert_eq!(thinking(&encode(&own)), json!({"thinking": {"type": "disabled"}, "x": 1}));
+    let written = Converse.encode_chat(&own, old).unwrap();
+    let merged: Value = serde_json::from_slice(&written.body).unwrap();
+    assert_eq!(thinking(&merged), json!({"thinking": {"type": "disabled"}, "x": 1}));
     let forced = request.tool(weather()).tool_choice(ToolChoice::Required);
-    assert_eq!(refusal(&forced), ErrorKind::Unsupported);
+    assert_eq!(Converse.encode_chat(&forced, old).unwrap_err().kind(), ErrorKind::Unsupported);
 }
 
 #[test]
