@@ -324,7 +324,7 @@ fn looking_for_local_servers_adds_none_that_is_there_already_and_never_fails() {
     assert_eq!(client.providers(), expected);
 }
 
-/// A machine on which Ollama's port answers, and no other.
+/// A machine on which Ollama's port lists models; others answer with something else, or not at all.
 #[derive(Debug)]
 struct OllamaOnly;
 
@@ -334,7 +334,11 @@ impl Transport for OllamaOnly {
         assert_eq!(request.url.host_str(), Some("localhost"));
         assert!(request.headers.is_empty() && request.body.is_empty(), "a probe carries nothing");
         match request.url.port() {
-            Some(11_434) => Ok(HttpResponse::new(200, HeaderMap::new(), Body::full("{}"))),
+            Some(11_434) => {
+                let list = r#"{"object":"list","data":[{"id":"llama"}]}"#;
+                Ok(HttpResponse::new(200, HeaderMap::new(), Body::full(list)))
+            }
+            Some(8_080) => Ok(HttpResponse::new(200, HeaderMap::new(), Body::full("<html></html>"))),
             Some(8_000) => Ok(HttpResponse::new(404, HeaderMap::new(), Body::full("{}"))),
             _ => Err(polyroute::Error::new(ErrorKind::Connection, "nobody listens")),
         }
@@ -346,4 +350,14 @@ fn local_servers_that_answer_are_registered_and_no_others() {
     let client = run(async { with(&[]).transport(OllamaOnly).discover_local().await.build().unwrap() });
 
     assert_eq!(client.providers(), ["ollama"]);
+}
+
+#[test]
+fn options_given_after_looking_for_local_servers_still_count() {
+    let mut options = TransportOptions::default();
+    options.proxy = Some("no address".to_owned());
+
+    let built = run(async { with(&[]).discover_local().await.transport_options(options).build() });
+
+    assert!(built.unwrap_err().message().contains("proxy"));
 }

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use futures::future::{Either, join_all, select};
 use http::{HeaderMap, Method};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use url::Url;
 
 use super::candidates;
@@ -100,7 +104,6 @@ impl ClientBuilder {
         let taken = self.taken_names();
         let found = found.into_iter().flatten().filter(|name| !taken.iter().any(|own| own == name));
         self.vendors.extend(found.map(Settings::vendor));
-        self.transport = Some(transport);
         self
     }
 
@@ -382,14 +385,33 @@ fn is_local(vendor: &Vendor) -> bool {
     vendor.key == KeyStyle::OptionalBearer && vendor.base_url.starts_with("http://localhost")
 }
 
-/// Does a server at `base_url` list its models?
+/// Does a server at `base_url` list its models? A web server on the same port answers anything with a page.
 async fn answers(transport: &dyn Transport, clock: &dyn Clock, base_url: &str) -> bool {
     let Ok(url) = Url::parse(&format!("{base_url}/models")) else { return false };
-    let sent = transport.send(HttpRequest::new(Method::GET, url, HeaderMap::new(), Bytes::new()));
-    match select(sent, clock.sleep(PROBE_LIMIT)).await {
-        Either::Left((response, _)) => response.is_ok_and(|response| response.status == 200),
-        Either::Right(_) => false,
-    }
+    let listed = async {
+        let request = HttpRequest::new(Method::GET, url, HeaderMap::new(), Bytes::new());
+        let mut response = transport.send(request).await.ok().filter(|response| response.status == 200)?;
+        let mut body = Vec::new();
+        while let Some(piece) = response.body.next().await {
+            body.extend_from_slice(&piece.ok()?);
+            if body.len() > PROBE_BYTES {
+                return None;
+            }
+        }
+        let list: ModelList = serde_json::from_slice(&body).ok()?;
+        list.data.or(list.models)
+    };
+    matches!(select(pin!(listed), clock.sleep(PROBE_LIMIT)).await, Either::Left((Some(_), _)))
 }
+
+/// What local servers list their models as: OpenAI's `data`, or `models`.
+#[derive(Deserialize)]
+struct ModelList {
+    data: Option<Vec<IgnoredAny>>,
+    models: Option<Vec<IgnoredAny>>,
+}
+
+/// A list of every model a machine can hold is far smaller.
+const PROBE_BYTES: usize = 1 << 20;
 
 const PROBE_LIMIT: Duration = Duration::from_millis(500);
