@@ -8,11 +8,12 @@ use tracing::Span;
 use super::Inner;
 use super::candidates::{self, Planned, PlannedTarget};
 use crate::account;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Billed, Error, ErrorKind};
 use crate::resilience::Deadline;
 use crate::telemetry::{self, CallFinished, Event};
 use crate::types::{
-    Adaptation, AdaptationKind, Attempt, AttemptReason, CallSummary, Cost, Decision, Outcome, Usage,
+    Adaptation, AdaptationKind, Attempt, AttemptReason, CallId, CallSummary, Completeness, Cost, Decision,
+    Outcome, Usage,
 };
 
 /// A running call. Whatever is still open when it is dropped was cancelled, and is settled as such.
@@ -23,6 +24,7 @@ pub(super) struct RunningCall {
     pub(super) attempts: Vec<Attempt>,
     /// The service tier the caller asked for; it counts where the provider does not say which one served.
     asked_tier: Option<String>,
+    id: CallId,
     operation: &'static str,
     span: Span,
     started: Instant,
@@ -66,6 +68,7 @@ impl RunningCall {
             deadline: Deadline::after(started, total),
             attempts: Vec::new(),
             asked_tier: None,
+            id: inner.call_id(),
             operation,
             span,
             started,
@@ -154,6 +157,7 @@ impl RunningCall {
         attempt.elapsed = self.latest.saturating_duration_since(started);
         attempt.usage = consumed.usage.cloned();
         attempt.cost = cost.as_ref().map(|cost| cost.total);
+        attempt.completeness = completeness(&attempt);
         telemetry::record_attempt(&span, &attempt);
         for observer in &self.inner.observers {
             observer.observe(&Event::AttemptFinished(&attempt));
@@ -186,6 +190,7 @@ impl RunningCall {
         let target =
             attempts.last().map_or_else(|| self.planned.first.clone(), |attempt| attempt.target.clone());
         let mut summary = CallSummary::new(target, decision, attempts, elapsed);
+        summary.id = self.id;
         summary.cost = cost;
         summary.adaptations = adaptations;
         summary
@@ -237,6 +242,20 @@ impl RunningCall {
         for observer in &self.inner.observers {
             observer.observe(&Event::CallFinished(finished));
         }
+    }
+}
+
+/// How well the cost of a finished attempt is known.
+fn completeness(attempt: &Attempt) -> Completeness {
+    let unbilled = match attempt.outcome {
+        Outcome::Answered | Outcome::Cancelled => false,
+        Outcome::Failed(kind) => Error::new(kind, "").advice().billed == Billed::No,
+    };
+    match (attempt.outcome, attempt.cost) {
+        (Outcome::Answered, Some(_)) => Completeness::Exact,
+        (_, Some(_)) => Completeness::Estimated,
+        (_, None) if unbilled => Completeness::Exact,
+        (_, None) => Completeness::Unknown,
     }
 }
 

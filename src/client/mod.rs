@@ -22,8 +22,8 @@ use crate::error::Result;
 use crate::resilience::{RetryPolicy, Timeouts};
 use crate::telemetry::Observer;
 use crate::types::{
-    ChatRequest, ChatResponse, ChatStream, Cost, EmbedRequest, EmbedResponse, RerankRequest, RerankResponse,
-    Target, Usage,
+    CallId, ChatRequest, ChatResponse, ChatStream, Cost, EmbedRequest, EmbedResponse, RerankRequest,
+    RerankResponse, Target, Usage,
 };
 use registry::Registry;
 
@@ -147,6 +147,11 @@ impl Inner {
     fn chance(&self) -> u64 {
         let step = self.seed.fetch_add(1, Ordering::Relaxed);
         fastrand::Rng::with_seed(step).u64(..)
+    }
+
+    /// The name of the next call.
+    fn call_id(&self) -> CallId {
+        CallId::new((u128::from(self.chance()) << 64) | u128::from(self.chance()))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Attempt, CallSummary, Cost, Extra, Json, Scope, Target, Usage};
+use super::{Attempt, CallOptions, CallSummary, Cost, Extra, Json, Scope, Target, Usage};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Texts to turn into vectors.
@@ -20,6 +20,8 @@ pub struct EmbedRequest {
     pub extra: Extra,
     /// Total time for the call over all attempts; the client's default otherwise.
     pub timeout: Option<Duration>,
+    /// How to route, limit and account the call; never sent.
+    pub options: Option<Box<CallOptions>>,
 }
 
 impl EmbedRequest {
@@ -32,6 +34,13 @@ impl EmbedRequest {
     #[must_use]
     pub fn dimensions(mut self, dimensions: u32) -> Self {
         self.dimensions = Some(dimensions);
+        self
+    }
+
+    /// Sets how to route, limit and account the call.
+    #[must_use]
+    pub fn options(mut self, options: CallOptions) -> Self {
+        self.options = Some(Box::new(options));
         self
     }
 

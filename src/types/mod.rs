@@ -4,6 +4,8 @@
 //! [`Extra`]. `Debug` of these types shows sizes, never text.
 
 mod adaptation;
+mod call_id;
+mod call_options;
 mod decision;
 mod embed;
 mod extra;
@@ -24,6 +26,8 @@ mod usage;
 mod wire;
 
 pub use adaptation::{Adaptation, AdaptationKind, OnUnsupported};
+pub use call_id::CallId;
+pub use call_options::CallOptions;
 pub use decision::{Decision, Ranked, Rejected};
 pub use embed::{EmbedReply, EmbedRequest, EmbedResponse};
 pub use extra::{Extra, Scope};
@@ -36,7 +40,7 @@ pub use message::{
     ToolOutcome, ToolResult,
 };
 pub use money::{Cost, PriceSource, Usd};
-pub use outcome::{Attempt, AttemptReason, Outcome};
+pub use outcome::{Attempt, AttemptReason, Completeness, Outcome};
 pub use request::{ChatRequest, Effort, Logprobs, ReasoningOptions};
 pub use rerank::{Relevance, RerankReply, RerankRequest, RerankResponse};
 pub use response::{Alternative, CallSummary, ChatResponse, FinishReason, Reply};

@@ -31,6 +31,8 @@ pub struct Attempt {
     pub usage: Option<Usage>,
     /// What it cost; `None` when the usage or the price is unknown.
     pub cost: Option<Usd>,
+    /// How well `usage` and `cost` are known.
+    pub completeness: Completeness,
 }
 
 impl Attempt {
@@ -47,8 +49,23 @@ impl Attempt {
             elapsed: Duration::ZERO,
             usage: None,
             cost: None,
+            completeness: Completeness::Unknown,
         }
     }
+}
+
+/// How well it is known what an attempt consumed and cost.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Completeness {
+    /// The provider reported its final usage and the price is known, or it is certain that nothing was billed.
+    Exact,
+    /// The provider did not get to report all of it; the rest was estimated from what was sent and received.
+    Estimated,
+    /// It may have been billed, but nobody knows for how much.
+    #[default]
+    Unknown,
 }
 
 /// Why an attempt was made.

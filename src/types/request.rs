@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    Extra, Json, Message, OnUnsupported, ParallelToolCalls, Part, ResponseFormat, Role, Scope, Tool,
-    ToolChoice, ToolResult,
+    CallOptions, Extra, Json, Message, OnUnsupported, ParallelToolCalls, Part, ResponseFormat, Role, Scope,
+    Tool, ToolChoice, ToolResult,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -75,6 +75,8 @@ pub struct ChatRequest {
     pub timeout: Option<Duration>,
     /// What to do with an option the target does not have.
     pub on_unsupported: OnUnsupported,
+    /// How to route, limit and account the call; never sent.
+    pub options: Option<Box<CallOptions>>,
 }
 
 impl ChatRequest {
@@ -145,6 +147,13 @@ impl ChatRequest {
     #[must_use]
     pub fn parallel_tool_calls(mut self, parallel: ParallelToolCalls) -> Self {
         self.parallel_tool_calls = Some(parallel);
+        self
+    }
+
+    /// Sets how to route, limit and account the call.
+    #[must_use]
+    pub fn options(mut self, options: CallOptions) -> Self {
+        self.options = Some(Box::new(options));
         self
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Attempt, CallSummary, Cost, Extra, Json, Scope, Target, Usage};
+use super::{Attempt, CallOptions, CallSummary, Cost, Extra, Json, Scope, Target, Usage};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Texts to put in the order of their relevance to a query.
@@ -22,6 +22,8 @@ pub struct RerankRequest {
     pub extra: Extra,
     /// Total time for the call over all attempts; the client's default otherwise.
     pub timeout: Option<Duration>,
+    /// How to route, limit and account the call; never sent.
+    pub options: Option<Box<CallOptions>>,
 }
 
 impl RerankRequest {
@@ -43,6 +45,13 @@ impl RerankRequest {
     #[must_use]
     pub fn top_n(mut self, top_n: u32) -> Self {
         self.top_n = Some(top_n);
+        self
+    }
+
+    /// Sets how to route, limit and account the call.
+    #[must_use]
+    pub fn options(mut self, options: CallOptions) -> Self {
+        self.options = Some(Box::new(options));
         self
     }
 

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adaptation, Attempt, Cost, Decision, Extra, Json, Message, Opaque, Part, Reasoning, Role, Target,
+    Adaptation, Attempt, CallId, Cost, Decision, Extra, Json, Message, Opaque, Part, Reasoning, Role, Target,
     ToolCall, Usage, Usd, Wire,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -127,6 +127,8 @@ impl Alternative {
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct CallSummary {
+    /// The name of the call, for feedback and to find it in reports.
+    pub id: CallId,
     /// Who answered.
     pub target: Target,
     /// Why it was chosen.
@@ -144,7 +146,15 @@ pub struct CallSummary {
 impl CallSummary {
     /// A summary of a call that `target` answered.
     pub fn new(target: Target, decision: Decision, attempts: Vec<Attempt>, elapsed: Duration) -> Self {
-        Self { target, decision, attempts, cost: None, adaptations: Vec::new(), elapsed }
+        Self {
+            id: CallId::default(),
+            target,
+            decision,
+            attempts,
+            cost: None,
+            adaptations: Vec::new(),
+            elapsed,
+        }
     }
 
     /// What all attempts cost together, failed ones included; `None` when the answering attempt's cost is unknown.
@@ -240,6 +250,11 @@ impl ChatResponse {
     /// What the answering attempt consumed.
     pub fn usage(&self) -> Option<&Usage> {
         self.reply.usage.as_ref()
+    }
+
+    /// The name of the call, for feedback and to find it in reports.
+    pub fn call_id(&self) -> CallId {
+        self.summary.id
     }
 
     /// Who answered.

@@ -1,0 +1,73 @@
+//! What the application says about a call to this crate, not to the model.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How one call is to be treated: routed, limited, accounted. Never sent to a vendor.
+///
+/// ```
+/// use polyroute::ChatRequest;
+/// use polyroute::types::CallOptions;
+///
+/// let options = CallOptions::new().scope("team", "search").tag("nightly").session("conversation-17");
+/// let request = ChatRequest::new("smart").user("hello").options(options);
+/// # assert_eq!(request.options.unwrap().scopes["team"], "search");
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Default, PartialEq)]
+pub struct CallOptions {
+    /// Who pays and whose limits apply: a value for each dimension, such as `team` or `user`.
+    pub scopes: BTreeMap<String, String>,
+    /// Labels that targets, rules and reports can ask for.
+    pub tags: Vec<String>,
+    /// The application's own facts about the call, for rules and reports.
+    pub attributes: BTreeMap<String, String>,
+    /// Calls of one conversation share this; policies may keep them at one target.
+    pub session: Option<String>,
+}
+
+impl CallOptions {
+    /// No wishes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the value of one dimension of who pays, for example `team`.
+    #[must_use]
+    pub fn scope(mut self, dimension: impl Into<String>, value: impl Into<String>) -> Self {
+        self.scopes.insert(dimension.into(), value.into());
+        self
+    }
+
+    /// Adds a label.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Sets a fact of the application's own.
+    #[must_use]
+    pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.attributes.insert(name.into(), value.into());
+        self
+    }
+
+    /// Says which conversation the call belongs to.
+    #[must_use]
+    pub fn session(mut self, session: impl Into<String>) -> Self {
+        self.session = Some(session.into());
+        self
+    }
+}
+
+/// Names only: values may be names of people.
+impl fmt::Debug for CallOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallOptions")
+            .field("scopes", &self.scopes.keys())
+            .field("tags", &self.tags.len())
+            .field("attributes", &self.attributes.keys())
+            .finish_non_exhaustive()
+    }
+}
