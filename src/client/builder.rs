@@ -18,6 +18,7 @@ use url::Url;
 
 use super::candidates;
 use super::registry::{PreparedRoute, Registered, Registry};
+use super::tasks::{Life, Tasks};
 use super::{Client, Inner};
 use crate::catalog::{Catalogue, Price};
 use crate::clock::{Clock, SystemClock};
@@ -240,8 +241,11 @@ impl ClientBuilder {
         registry.routes = prepare_routes(&registry, &catalogue, &self.routes)?;
         let mut retry = self.retry;
         retry.max_attempts = retry.max_attempts(retry.max_attempts).max_attempts;
+        let tasks = Arc::new(Tasks::default());
         Ok(Client {
+            _life: Life::of(&tasks),
             inner: Arc::new(Inner {
+                tasks,
                 registry,
                 catalogue,
                 clock: self.clock,

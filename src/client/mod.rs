@@ -8,6 +8,7 @@ mod operation;
 mod pipeline;
 mod registry;
 mod stream;
+mod tasks;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,8 +27,10 @@ use crate::types::{
     RerankResponse, Target, Usage,
 };
 use registry::Registry;
+use tasks::{Life, Tasks};
 
-/// Asks any model of any registered provider. Cloning copies a pointer; clones share connections and state.
+/// Asks any model of any registered provider. Cloning copies pointers; clones share connections and state. What runs in
+/// the background for them stops when the last is dropped.
 ///
 /// ```no_run
 /// # async fn example() -> polyroute::Result<()> {
@@ -45,6 +48,8 @@ use registry::Registry;
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    /// Held by handles only; calls and tasks hold `inner`.
+    _life: Arc<Life>,
 }
 
 /// What all clones share. Never changes after the builder made it.
@@ -56,6 +61,7 @@ struct Inner {
     retry: RetryPolicy,
     timeouts: Timeouts,
     seed: AtomicU64,
+    tasks: Arc<Tasks>,
 }
 
 impl Client {
