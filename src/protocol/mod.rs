@@ -8,8 +8,11 @@ pub mod cohere_chat;
 pub mod converse;
 pub mod embeddings;
 mod failure;
+mod fields;
 pub mod generate_content;
 pub mod messages;
+mod notes;
+mod object;
 pub mod rerank;
 pub mod responses;
 

@@ -24,7 +24,7 @@ use crate::protocol::{
     EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Protocol, RerankProtocol, WireFailure,
 };
 use crate::transport::{self, Body, HttpRequest, HttpResponse, Transport};
-use crate::types::{EmbedReply, OnUnsupported, Reply, ReplyStream, RerankReply, Secret, Wire};
+use crate::types::{EmbedReply, Reply, ReplyStream, RerankReply, Secret, Wire};
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
 pub struct HttpProvider {
@@ -251,14 +251,11 @@ impl HttpProvider {
         let mut target = EncodeFor::new(&self.name, call.model, mode);
         target.hints = call.hints;
         let encoded = chat.encode_chat(call.request, target)?;
-        if call.request.on_unsupported == OnUnsupported::Error
-            && let Some(adaptation) = encoded.adaptations.first()
-        {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("{}: {}", adaptation.field, adaptation.detail),
-            ));
-        }
+        // A format of this crate has asked already; one of the application's may not have.
+        encoded
+            .adaptations
+            .iter()
+            .try_for_each(|adaptation| call.request.on_unsupported.permit(adaptation))?;
         Ok((encoded, chat))
     }
 }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind, Result};
+
 /// What to do with an option that a target does not have, where leaving it out does not change the meaning of the
 /// answer (a seed, a penalty, a user name). Options that do change it are always refused.
 #[non_exhaustive]
@@ -15,6 +17,22 @@ pub enum OnUnsupported {
     Warn,
     /// Refuse with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) before a byte is sent.
     Error,
+}
+
+impl OnUnsupported {
+    /// May the request be sent in spite of `adaptation`? The one place that says so.
+    pub(crate) fn permit(self, adaptation: &Adaptation) -> Result<()> {
+        match self {
+            Self::Warn => Ok(()),
+            Self::Error => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "{}: {}; leave it out, choose another target, or allow it with OnUnsupported::Warn",
+                    adaptation.field, adaptation.detail
+                ),
+            )),
+        }
+    }
 }
 
 /// One option that was left out or spelled differently for the target that answered.

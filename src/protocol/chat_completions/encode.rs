@@ -3,6 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::Result;
+use crate::protocol::notes::Notes;
 use crate::protocol::{EncodeFor, Encoded, Mode, Path};
 use crate::types::{ChatRequest, Extra, Json, ParallelToolCalls, Part, Tool, Wire};
 
@@ -15,7 +16,7 @@ use super::wire::Fields;
 
 /// Writes `request` for `target`.
 pub(super) fn encode(dialect: &Dialect, request: &ChatRequest, target: EncodeFor<'_>) -> Result<Encoded> {
-    let mut decider = Decider { dialect, request, target, adaptations: Vec::new() };
+    let mut decider = Decider { dialect, request, target, notes: Notes::new(request.on_unsupported) };
     let options = decider.decide()?;
     check_parts(&decider)?;
     let body = Body {
@@ -26,7 +27,7 @@ pub(super) fn encode(dialect: &Dialect, request: &ChatRequest, target: EncodeFor
     let mut bytes = Vec::with_capacity(request.size_hint());
     serde_json::to_writer(&mut bytes, &body).map_err(|error| unwritable(&error))?;
     let mut encoded = Encoded::new(Path::Fixed("chat/completions"), bytes);
-    encoded.adaptations = decider.adaptations;
+    encoded.adaptations = decider.notes.into_list();
     Ok(encoded)
 }
 

@@ -6,9 +6,8 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::EncodeFor;
-use crate::types::{
-    Adaptation, ChatRequest, Effort, Logprobs, OnUnsupported, ResponseFormat, Sampling, ToolChoice,
-};
+use crate::protocol::notes::Notes;
+use crate::types::{Adaptation, ChatRequest, Effort, Logprobs, ResponseFormat, Sampling, ToolChoice};
 
 use super::dialect::{Dialect, Lacking, Reasoning};
 
@@ -66,7 +65,7 @@ pub(super) struct Decider<'a> {
     pub(super) dialect: &'a Dialect,
     pub(super) request: &'a ChatRequest,
     pub(super) target: EncodeFor<'a>,
-    pub(super) adaptations: Vec<Adaptation>,
+    pub(super) notes: Notes,
 }
 
 impl<'a> Decider<'a> {
@@ -160,21 +159,11 @@ impl<'a> Decider<'a> {
     }
 
     fn drop(&mut self, field: &'static str, why: &'static str) -> Result<()> {
-        self.adapt(field, Adaptation::dropped(field, why))
-    }
-
-    fn adapt(&mut self, field: &str, adaptation: Adaptation) -> Result<()> {
-        match self.request.on_unsupported {
-            OnUnsupported::Error => Err(self.unsupported(field)),
-            OnUnsupported::Warn => {
-                self.adaptations.push(adaptation);
-                Ok(())
-            }
-        }
+        self.notes.add(Adaptation::dropped(field, why))
     }
 
     fn changed(&mut self, why: impl Into<Cow<'static, str>>) -> Result<()> {
-        self.adapt("reasoning", Adaptation::changed("reasoning", why))
+        self.notes.add(Adaptation::changed("reasoning", why))
     }
 
     fn reasoning(&mut self) -> Result<Vec<(&'static str, ReasoningValue)>> {

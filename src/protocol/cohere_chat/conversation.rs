@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use super::WIRE;
-use super::object::Extras;
 use super::wire::{Block, Content, Speaker, Turn};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::notes::Notes;
+use crate::protocol::object::Extras;
 use crate::types::{
     Adaptation, ChatRequest, Image, MediaSource, Message, Part, Reasoning, Role, ToolCall, ToolResult,
 };
@@ -14,12 +15,12 @@ use crate::types::{
 pub(super) fn turns<'a>(
     request: &'a ChatRequest,
     provider: &'a str,
-    notes: &mut Vec<Adaptation>,
+    notes: &mut Notes,
 ) -> Result<Vec<Turn<'a>>> {
     let mut turns = Vec::with_capacity(request.messages.len());
     for (position, message) in request.messages.iter().enumerate() {
         if message.name.is_some() {
-            notes.push(Adaptation::dropped("messages.name", "the format has no names of participants"));
+            notes.add(Adaptation::dropped("messages.name", "the format has no names of participants"))?;
         }
         Place { position, provider }.say(message, &mut turns)?;
     }
@@ -69,7 +70,7 @@ impl<'a> Place<'a> {
             Speaker::Assistant { plan, calls } => plan.is_empty() && calls.is_empty(),
             Speaker::System | Speaker::User | Speaker::Tool { .. } => true,
         };
-        let extra = Extras::of(&message.extra, self.provider);
+        let extra = Extras::of(&message.extra, WIRE, self.provider);
         if !(content.is_empty() && is_empty && extra.is_empty()) {
             turns.push(Turn { speaker, content, extra });
         }
@@ -96,7 +97,7 @@ impl<'a> Place<'a> {
                 return Err(self.invalid("a tool call or result inside a tool result"));
             }
         };
-        Ok(Some(Block { content, extra: Extras::of(extra, self.provider) }))
+        Ok(Some(Block { content, extra: Extras::of(extra, WIRE, self.provider) }))
     }
 
     fn image(self, image: &'a Image) -> Result<Content<'a>> {
@@ -120,7 +121,7 @@ impl<'a> Place<'a> {
         if content.iter().any(|block| matches!(block.content, Content::Image { .. })) {
             return Err(self.unsupported("a picture in a tool result, which this format does not take"));
         }
-        let extra = Extras::of(&result.extra, self.provider);
+        let extra = Extras::of(&result.extra, WIRE, self.provider);
         Ok(Turn { speaker: Speaker::Tool { call_id: &result.call_id }, content, extra })
     }
 

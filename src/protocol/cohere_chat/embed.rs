@@ -4,16 +4,17 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::CohereEmbeddings;
-use super::object::{Extras, Object};
 use super::usage::billed;
+use super::{CohereEmbeddings, WIRE};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::object::{Extras, Object};
 use crate::protocol::{EmbedProtocol, EncodeFor, Encoded, Path, WireFailure, unreadable};
 use crate::types::{EmbedReply, EmbedRequest};
 
 impl EmbedProtocol for CohereEmbeddings {
     fn encode_embed(&self, request: &EmbedRequest, target: EncodeFor<'_>) -> Result<Encoded> {
-        let body = Body { request, model: target.model, extra: Extras::of(&request.extra, target.provider) };
+        let body =
+            Body { request, model: target.model, extra: Extras::of(&request.extra, WIRE, target.provider) };
         let body = serde_json::to_vec(&body)
             .map_err(|_| Error::new(ErrorKind::Internal, "the request cannot be written as JSON"))?;
         Ok(Encoded::new(Path::Fixed("embed"), body))

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use super::WIRE;
 use super::conversation;
-use super::object::Extras;
 use super::wire::{Body, Format, Thinking, ToolSpec};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::notes::Notes;
+use crate::protocol::object::Extras;
 use crate::protocol::{EncodeFor, Encoded, Path};
 use crate::types::{
-    Adaptation, ChatRequest, Effort, OnUnsupported, ParallelToolCalls, ReasoningOptions, ResponseFormat,
-    Tool, ToolChoice,
+    Adaptation, ChatRequest, Effort, ParallelToolCalls, ReasoningOptions, ResponseFormat, Tool, ToolChoice,
 };
 
 /// Writes `request` for `target`.
@@ -18,14 +18,14 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
     if request.n.is_some_and(|n| n > 1) {
         return Err(unsupported("this format gives one answer; send the request several times"));
     }
-    let mut notes = Vec::new();
-    drop_unknown(request, &mut notes);
+    let mut notes = Notes::new(request.on_unsupported);
+    drop_unknown(request, &mut notes)?;
     let body = Body {
         model: target.model,
         messages: conversation::turns(request, target.provider, &mut notes)?,
         tools: tools(request, target.provider)?,
-        tool_choice: tool_choice(request, &mut notes),
-        strict_tools: strict_tools(request, &mut notes),
+        tool_choice: tool_choice(request, &mut notes)?,
+        strict_tools: strict_tools(request, &mut notes)?,
         response_format: match &request.response_format {
             None | Some(ResponseFormat::Text) => None,
             Some(ResponseFormat::JsonObject) => Some(Format(None)),
@@ -35,28 +35,23 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
         max_tokens: request.max_output_tokens,
         stop_sequences: &request.stop,
         temperature: request.temperature,
-        p: within(request.top_p, "top_p", SMALLEST_P, LARGEST_P, &mut notes),
+        p: within(request.top_p, "top_p", SMALLEST_P, LARGEST_P, &mut notes)?,
         k: request.top_k,
         seed: request.seed.and_then(|seed| u64::try_from(seed).ok()),
-        frequency_penalty: within(request.frequency_penalty, "frequency_penalty", 0.0, 1.0, &mut notes),
-        presence_penalty: within(request.presence_penalty, "presence_penalty", 0.0, 1.0, &mut notes),
+        frequency_penalty: within(request.frequency_penalty, "frequency_penalty", 0.0, 1.0, &mut notes)?,
+        presence_penalty: within(request.presence_penalty, "presence_penalty", 0.0, 1.0, &mut notes)?,
         logprobs: request.logprobs.map(|_| true),
         mode: target.mode,
-        extra: Extras::of(&request.extra, target.provider),
+        extra: Extras::of(&request.extra, WIRE, target.provider),
     };
-    if request.on_unsupported == OnUnsupported::Error
-        && let Some(note) = notes.first()
-    {
-        return Err(unsupported(format!("{}: {}", note.field, note.detail)));
-    }
     let body = serde_json::to_vec(&body)
         .map_err(|_| Error::new(ErrorKind::Internal, "the request could not be written as JSON"))?;
     let mut encoded = Encoded::new(Path::Fixed("chat"), body);
-    encoded.adaptations = notes;
+    encoded.adaptations = notes.into_list();
     Ok(encoded)
 }
 
-fn drop_unknown(request: &ChatRequest, notes: &mut Vec<Adaptation>) {
+fn drop_unknown(request: &ChatRequest, notes: &mut Notes) -> Result<()> {
     let one_call = request.parallel_tool_calls == Some(ParallelToolCalls::Forbidden);
     for (field, given, why) in [
         ("user", request.user.is_some(), NO_FIELD),
@@ -70,12 +65,13 @@ fn drop_unknown(request: &ChatRequest, notes: &mut Vec<Adaptation>) {
         ("seed", request.seed.is_some_and(i64::is_negative), "the format's seeds are not negative"),
     ] {
         if given {
-            notes.push(Adaptation::dropped(field, why));
+            notes.add(Adaptation::dropped(field, why))?;
         }
     }
     if request.logprobs.is_some_and(|logprobs| logprobs.top > 0) {
-        notes.push(Adaptation::changed("logprobs", "the format reports the chosen tokens only"));
+        notes.add(Adaptation::changed("logprobs", "the format reports the chosen tokens only"))?;
     }
+    Ok(())
 }
 
 fn within(
@@ -83,14 +79,14 @@ fn within(
     field: &'static str,
     low: f64,
     high: f64,
-    notes: &mut Vec<Adaptation>,
-) -> Option<f64> {
-    let asked = asked?;
+    notes: &mut Notes,
+) -> Result<Option<f64>> {
+    let Some(asked) = asked else { return Ok(None) };
     let granted = asked.clamp(low, high);
     if granted != asked {
-        notes.push(Adaptation::changed(field, format!("the format's range is {low} to {high}")));
+        notes.add(Adaptation::changed(field, format!("the format's range is {low} to {high}")))?;
     }
-    Some(granted)
+    Ok(Some(granted))
 }
 
 /// The choice of one function is spelled as offering no other.
@@ -100,37 +96,37 @@ fn tools<'a>(request: &'a ChatRequest, provider: &'a str) -> Result<Vec<ToolSpec
         _ => true,
     };
     let specs = request.tools.iter().filter(is_offered).map(|tool| match &tool.builtin {
-        None => Ok(ToolSpec::Function(tool, Extras::of(&tool.extra, provider))),
+        None => Ok(ToolSpec::Function(tool, Extras::of(&tool.extra, WIRE, provider))),
         Some(builtin) if builtin.wire == WIRE => Ok(ToolSpec::Builtin(&builtin.json)),
         Some(builtin) => Err(unsupported(format!("a built-in tool of {} means nothing here", builtin.wire))),
     });
     specs.collect()
 }
 
-fn tool_choice(request: &ChatRequest, notes: &mut Vec<Adaptation>) -> Option<&'static str> {
-    match &request.tool_choice {
+fn tool_choice(request: &ChatRequest, notes: &mut Notes) -> Result<Option<&'static str>> {
+    Ok(match &request.tool_choice {
         None | Some(ToolChoice::Auto) => None,
         Some(ToolChoice::None) => (!request.tools.is_empty()).then_some("NONE"),
         Some(ToolChoice::Required) => Some("REQUIRED"),
         Some(ToolChoice::Function(_)) => {
             if request.tools.len() > 1 {
-                notes.push(Adaptation::changed("tool_choice", "the function is the only one offered"));
+                notes.add(Adaptation::changed("tool_choice", "the function is the only one offered"))?;
             }
             Some("REQUIRED")
         }
-    }
+    })
 }
 
 /// One switch for all tools.
-fn strict_tools(request: &ChatRequest, notes: &mut Vec<Adaptation>) -> Option<bool> {
+fn strict_tools(request: &ChatRequest, notes: &mut Notes) -> Result<Option<bool>> {
     let strict = request.tools.iter().filter(|tool| tool.strict == Some(true)).count();
     if strict == 0 {
-        return None;
+        return Ok(None);
     }
     if strict < request.tools.len() {
-        notes.push(Adaptation::changed("tools.strict", "the format is strict about all tools or none"));
+        notes.add(Adaptation::changed("tools.strict", "the format is strict about all tools or none"))?;
     }
-    Some(true)
+    Ok(Some(true))
 }
 
 /// The format has budgets, no efforts; without a budget the model thinks as long as it likes:

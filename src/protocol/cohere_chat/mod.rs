@@ -8,7 +8,6 @@ mod conversation;
 mod decode;
 mod embed;
 mod encode;
-mod object;
 mod stream;
 mod usage;
 mod wire;

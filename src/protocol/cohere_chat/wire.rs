@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::object::{Extras, Object};
 use crate::protocol::Mode;
+use crate::protocol::object::{Extras, Object};
 use crate::types::{Json, Tool, ToolCall};
 
 /// The body.

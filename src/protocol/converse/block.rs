@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::decode::{ReasoningBlock, keep_citations, tool_call};
 use crate::error::Result;
-use crate::protocol::messages::fields::{Fields, text};
+use crate::protocol::fields::{Fields, text};
 use crate::protocol::unreadable;
 use crate::types::{Extra, Json, Opaque, Part, StreamEvent, Wire};
 

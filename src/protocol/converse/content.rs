@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::media::{Kind, document_name, source};
-use super::object::Extras;
 use super::wire::{Block, Content, Speaker, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::call_id;
-use crate::protocol::messages::notes::Notes;
+use crate::protocol::notes::Notes;
+use crate::protocol::object::Extras;
 use crate::types::{
     Adaptation, ChatRequest, Document, Image, Message, Part, Reasoning, Role, ToolCall, ToolResult, Wire,
 };
@@ -101,8 +101,10 @@ impl<'a> Conversation<'a> {
             match part {
                 Part::Text(text) if text.text.trim().is_empty() => {}
                 Part::Text(text) => {
-                    self.system
-                        .push(block(Content::Text(&text.text), Extras::of(&text.extra, place.provider)));
+                    self.system.push(block(
+                        Content::Text(&text.text),
+                        Extras::of(&text.extra, Wire::Converse, place.provider),
+                    ));
                 }
                 Part::Opaque(opaque) if opaque.wire == Wire::Converse => {
                     self.system.push(block(Content::Verbatim(&opaque.json), Extras::default()));
@@ -122,7 +124,7 @@ impl<'a> Conversation<'a> {
                 }
             }
         }
-        let mut extra = Extras::of(&message.extra, place.provider);
+        let mut extra = Extras::of(&message.extra, Wire::Converse, place.provider);
         if let (Some(last), Some(point)) = (self.system.last_mut(), extra.take(CACHE_POINT)) {
             last.cache_point = Some(point);
         }
@@ -140,7 +142,7 @@ impl<'a> Conversation<'a> {
         for part in &message.parts {
             blocks.extend(self.block(speaker, part, place, notes)?);
         }
-        let mut extra = Extras::of(&message.extra, place.provider);
+        let mut extra = Extras::of(&message.extra, Wire::Converse, place.provider);
         match (blocks.last_mut(), extra.take(CACHE_POINT)) {
             (None, _) => return Ok(()),
             (Some(last), Some(point)) => last.cache_point = Some(point),
@@ -149,7 +151,7 @@ impl<'a> Conversation<'a> {
         match self.turns.last_mut() {
             Some(turn) if turn.role == speaker => {
                 turn.blocks.append(&mut blocks);
-                turn.extra.add(&message.extra, place.provider);
+                turn.extra.add(&message.extra, Wire::Converse, place.provider);
                 turn.extra.take(CACHE_POINT);
             }
             _ => self.turns.push(Turn { role: speaker, blocks, extra }),
@@ -165,7 +167,7 @@ impl<'a> Conversation<'a> {
         place: Place<'a>,
         notes: &mut Notes,
     ) -> Result<Option<Block<'a>>> {
-        let extras = |extra| Extras::of(extra, place.provider);
+        let extras = |extra| Extras::of(extra, Wire::Converse, place.provider);
         Ok(Some(match part {
             // Blank text is refused with a ValidationException:
             // https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html (read 2026-11-23).

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::usage::{Beside, service_tier, usage};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::messages::fields::{self, Fields, text};
+use crate::protocol::fields::{self, Fields, keep, text};
 use crate::protocol::unreadable;
 use crate::types::{Extra, FinishReason, Json, Opaque, Part, Reasoning, Reply, Text, ToolCall, Wire};
 
@@ -167,7 +167,7 @@ fn opaque(block: &RawValue) -> Part {
 pub(super) fn rest(fields: &Fields<'_>, known: &[&str]) -> Extra {
     let mut extra = Extra::new();
     for (name, value) in fields.iter().filter(|(name, value)| !known.contains(name) && !is_void(value)) {
-        keep(&mut extra, name, value);
+        keep(&mut extra, Wire::Converse, name, value);
     }
     extra
 }
@@ -175,9 +175,4 @@ pub(super) fn rest(fields: &Fields<'_>, known: &[&str]) -> Extra {
 /// Says a field nothing?
 pub(super) fn is_void(raw: &RawValue) -> bool {
     fields::is_void(raw) || raw.get() == "{}"
-}
-
-/// Keeps a received field, to be sent back to this wire only.
-pub(super) fn keep(extra: &mut Extra, name: &str, raw: &RawValue) {
-    extra.insert(Wire::Converse, name, Json::from(raw.to_owned()));
 }

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use super::content::{CACHE_POINT, Conversation};
-use super::object::Extras;
 use super::settings::Settings;
 use super::wire::{Body, Choice, Schema, ToolConfig, ToolSpec};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::messages::notes::Notes;
+use crate::protocol::notes::Notes;
+use crate::protocol::object::Extras;
 use crate::protocol::{EncodeFor, Encoded, Mode, Path};
 use crate::types::{Adaptation, ChatRequest, ParallelToolCalls, ResponseFormat, ToolChoice, Wire};
 
@@ -19,7 +19,7 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
 
     let conversation = Conversation::of(request, target.provider, target.model, &mut notes)?;
     let tools = tools(request, target.provider, &conversation)?;
-    let mut extra = Extras::of(&request.extra, target.provider);
+    let mut extra = Extras::of(&request.extra, Wire::Converse, target.provider);
     let own = (extra.take("inferenceConfig"), extra.take("additionalModelRequestFields"));
     let settings = Settings::of(request, target, &conversation, own, &mut notes)?;
 
@@ -92,7 +92,7 @@ fn tools<'a>(
     }
     let specs = request.tools.iter().map(|tool| match &tool.builtin {
         None => {
-            let mut extra = Extras::of(&tool.extra, provider);
+            let mut extra = Extras::of(&tool.extra, Wire::Converse, provider);
             let cache_point = extra.take(CACHE_POINT);
             Ok(ToolSpec::Function { tool, extra, cache_point })
         }

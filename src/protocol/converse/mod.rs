@@ -9,7 +9,6 @@ mod content;
 mod decode;
 mod encode;
 mod media;
-mod object;
 mod settings;
 mod stream;
 mod usage;

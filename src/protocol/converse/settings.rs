@@ -1,13 +1,13 @@
 //! Limits, sampling and reasoning: what every model takes, and what only its maker's fields can say.
 
 use super::content::Conversation;
-use super::object::Group;
 use super::wire::Setting;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::EncodeFor;
-use crate::protocol::messages::notes::Notes;
 use crate::protocol::messages::thinking::Plan;
 use crate::protocol::messages::wire::Thinking;
+use crate::protocol::notes::Notes;
+use crate::protocol::object::Group;
 use crate::types::{Adaptation, ChatRequest, Json, Sampling, ToolChoice};
 
 /// The two groups of settings a request has.

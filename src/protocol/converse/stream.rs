@@ -10,7 +10,7 @@ use super::block::{Grown, Last};
 use super::decode::finish_reason;
 use super::usage::{Beside, service_tier, usage};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::messages::fields::{Fields, text};
+use crate::protocol::fields::{Fields, text};
 use crate::protocol::{ChatDecoder, unreadable};
 use crate::types::{StreamEvent, StreamFinish};
 

@@ -2,9 +2,9 @@
 
 use serde_json::value::RawValue;
 
-use super::decode::{is_void, keep};
-use crate::protocol::messages::fields::{Fields, count, text};
-use crate::types::{Extra, Usage};
+use super::decode::is_void;
+use crate::protocol::fields::{Fields, count, keep, text};
+use crate::types::{Extra, Usage, Wire};
 
 /// In our terms; `None` when nothing was reported.
 pub(super) fn usage(raw: &RawValue) -> Option<Usage> {
@@ -22,7 +22,7 @@ pub(super) fn usage(raw: &RawValue) -> Option<Usage> {
             "cacheDetails" => usage.cache_write_1h_tokens = written_for_an_hour(value),
             // A sum, and second spellings of the counts above.
             "totalTokens" | "cacheReadInputTokenCount" | "cacheWriteInputTokenCount" => {}
-            _ => keep(&mut usage.extra, name, value),
+            _ => keep(&mut usage.extra, Wire::Converse, name, value),
         }
     }
     usage.input_tokens = uncached.map(|input| {
@@ -69,7 +69,7 @@ impl Beside {
         self.0.sort_by(|(left, _), (right, _)| left.cmp(right));
         let mut extra = Extra::new();
         for (name, value) in &self.0 {
-            keep(&mut extra, name, value);
+            keep(&mut extra, Wire::Converse, name, value);
         }
         extra
     }

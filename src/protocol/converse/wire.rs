@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
-use super::object::{Empty, Extras, Group, Object, One};
 use crate::protocol::messages::wire::Thinking;
+use crate::protocol::object::{Empty, Extras, Group, Object, One};
 use crate::types::{Json, Tool, ToolOutcome};
 
 /// The body.

@@ -10,14 +10,15 @@ use super::merge::merge;
 use super::thinking::ThinkingConfig;
 use super::{WIRE, model_path};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::notes::Notes;
 use crate::protocol::{EncodeFor, Encoded, Mode};
 use crate::types::{
-    Adaptation, AdaptationKind, ChatRequest, Json, Logprobs, OnUnsupported, ParallelToolCalls, Part,
-    ResponseFormat, Sampling, Tool, ToolChoice,
+    Adaptation, ChatRequest, Json, Logprobs, ParallelToolCalls, Part, ResponseFormat, Sampling, Tool,
+    ToolChoice,
 };
 
 pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Encoded> {
-    let mut notes = Notes { on_unsupported: request.on_unsupported, list: Vec::new() };
+    let mut notes = Notes::new(request.on_unsupported);
     let conversation = Conversation::new(&request.messages, target)?;
     let config = GenerationConfig::new(request, target, &mut notes)?;
     let tools = tools(request, target, &mut notes)?;
@@ -55,7 +56,7 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
         Mode::Stream => (":streamGenerateContent", Some("alt=sse")),
     };
     let mut encoded = Encoded::new(model_path(target.model, suffix, query), bytes);
-    encoded.adaptations = notes.list;
+    encoded.adaptations = notes.into_list();
     Ok(encoded)
 }
 
@@ -163,14 +164,14 @@ impl<'a> GenerationConfig<'a> {
                     request.top_k.map(|_| "top_k"),
                 ];
                 for field in asked.into_iter().flatten() {
-                    notes.dropped(field, "the model does not take sampling options")?;
+                    notes.add(Adaptation::dropped(field, "the model does not take sampling options"))?;
                 }
             }
         }
         if let Some(seed) = request.seed {
             config.seed = i32::try_from(seed).ok();
             if config.seed.is_none() {
-                notes.dropped("seed", "the vendor's seeds have 32 bits")?;
+                notes.add(Adaptation::dropped("seed", "the vendor's seeds have 32 bits"))?;
             }
         }
         match &request.response_format {
@@ -240,10 +241,10 @@ fn tools<'a>(
     for tool in &request.tools {
         match &tool.builtin {
             Some(builtin) if builtin.wire == WIRE => groups.push(ToolGroup::Builtin(&builtin.json)),
-            Some(_) => notes.dropped("tools", "a built-in tool of another vendor")?,
+            Some(_) => notes.add(Adaptation::dropped("tools", "a built-in tool of another vendor"))?,
             None => {
                 if tool.strict == Some(true) {
-                    notes.dropped("tools.strict", "the format has no such promise")?;
+                    notes.add(Adaptation::dropped("tools.strict", "the format has no such promise"))?;
                 }
                 functions.push(Function { tool, target });
             }
@@ -297,32 +298,8 @@ fn left_out(request: &ChatRequest, notes: &mut Notes) -> Result<()> {
         (looks_closely, "image.detail", "it can be sent as an extra field of the part, mediaResolution"),
     ] {
         if asked {
-            notes.dropped(field, detail)?;
+            notes.add(Adaptation::dropped(field, detail))?;
         }
     }
     Ok(())
-}
-
-/// What was left out or changed.
-struct Notes {
-    on_unsupported: OnUnsupported,
-    list: Vec<Adaptation>,
-}
-
-impl Notes {
-    fn dropped(&mut self, field: &'static str, detail: &'static str) -> Result<()> {
-        self.add(Adaptation::dropped(field, detail))
-    }
-
-    fn add(&mut self, note: Adaptation) -> Result<()> {
-        match (self.on_unsupported, note.kind) {
-            (OnUnsupported::Error, AdaptationKind::Dropped) => {
-                Err(Error::new(ErrorKind::Unsupported, format!("{}: {}", note.field, note.detail)))
-            }
-            _ => {
-                self.list.push(note);
-                Ok(())
-            }
-        }
-    }
 }

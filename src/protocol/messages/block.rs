@@ -8,8 +8,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
 use super::decode::{part, rest, tool_call};
-use super::fields::{Fields, is_void, text};
 use crate::error::Result;
+use crate::protocol::fields::{Fields, is_void, text};
 use crate::protocol::unreadable;
 use crate::types::{Extra, Json, Part, StreamEvent, Wire};
 

@@ -3,11 +3,11 @@
 use base64::Engine as _;
 use serde_json::value::RawValue;
 
-use super::notes::Notes;
-use super::object::Extras;
 use super::wire::{Block, Content, Source, Speaker, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::call_id;
+use crate::protocol::notes::Notes;
+use crate::protocol::object::Extras;
 use crate::types::{
     Adaptation, ChatRequest, Document, Image, MediaSource, Message, Part, Role, ToolCall, ToolResult, Wire,
 };
@@ -89,7 +89,7 @@ impl<'a> Conversation<'a> {
             match part {
                 Part::Text(text) if text.text.trim().is_empty() => {}
                 Part::Text(text) => {
-                    let extra = Extras::of(&text.extra, place.provider);
+                    let extra = Extras::of(&text.extra, Wire::Messages, place.provider);
                     self.system.push(Block { content: Content::Text(&text.text), extra });
                 }
                 Part::Image(_)
@@ -127,10 +127,10 @@ impl<'a> Conversation<'a> {
         match self.turns.last_mut() {
             Some(turn) if turn.role == speaker => {
                 turn.blocks.append(&mut blocks);
-                turn.extra.add(&message.extra, place.provider);
+                turn.extra.add(&message.extra, Wire::Messages, place.provider);
             }
             _ => {
-                let extra = Extras::of(&message.extra, place.provider);
+                let extra = Extras::of(&message.extra, Wire::Messages, place.provider);
                 self.turns.push(Turn { role: speaker, blocks, extra });
             }
         }
@@ -177,7 +177,7 @@ impl<'a> Conversation<'a> {
             Part::Opaque(opaque) if opaque.wire == Wire::Messages => (Content::Verbatim(&opaque.json), None),
             Part::Opaque(_) => return Ok(None),
         };
-        let extra = extra.map(|extra| Extras::of(extra, place.provider)).unwrap_or_default();
+        let extra = extra.map(|extra| Extras::of(extra, Wire::Messages, place.provider)).unwrap_or_default();
         Ok(Some(Block { content, extra }))
     }
 

@@ -2,9 +2,9 @@
 
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, is_void, keep, text};
 use super::usage::Counts;
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::fields::{Fields, is_void, keep, text};
 use crate::protocol::{WireFailure, unreadable};
 use crate::types::{Extra, FinishReason, Opaque, Part, Reasoning, Reply, Text, ToolCall, Wire};
 
@@ -41,7 +41,7 @@ pub(super) fn reply(body: &[u8]) -> Result<Reply> {
 /// Keeps a field of the message object that has no name in [`Reply`].
 pub(super) fn keep_field(extra: &mut Extra, name: &str, value: &RawValue) {
     if !matches!(name, "type" | "role") && !is_void(value) {
-        keep(extra, name, value);
+        keep(extra, Wire::Messages, name, value);
     }
 }
 
@@ -121,7 +121,7 @@ fn opaque(block: &RawValue) -> Part {
 pub(super) fn rest(fields: &Fields<'_>, known: &[&str]) -> Extra {
     let mut extra = Extra::new();
     for (name, value) in fields.iter().filter(|(name, value)| !known.contains(name) && !is_void(value)) {
-        keep(&mut extra, name, value);
+        keep(&mut extra, Wire::Messages, name, value);
     }
     extra
 }

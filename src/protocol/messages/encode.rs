@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use super::content::{Conversation, Files};
-use super::notes::Notes;
-use super::object::Extras;
 use super::thinking::Plan;
 use super::tool::{Choice, ToolSpec};
 use super::wire::{Body, OutputConfig, Thinking};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::notes::Notes;
+use crate::protocol::object::Extras;
 use crate::protocol::{EncodeFor, Encoded, Path};
 use crate::types::{
     Adaptation, ChatRequest, Json, ParallelToolCalls, ResponseFormat, Sampling, ToolChoice, Wire,
@@ -21,7 +21,7 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
     drop_unknown(request, &mut notes)?;
 
     let conversation = Conversation::of(request, target.provider, &mut notes)?;
-    let mut extra = Extras::of(&request.extra, target.provider);
+    let mut extra = Extras::of(&request.extra, Wire::Messages, target.provider);
     let plan = plan(request, target, &conversation, &extra, &mut notes)?;
     let mut sampling =
         Numbers { temperature: request.temperature, top_p: request.top_p, top_k: request.top_k };
@@ -164,7 +164,7 @@ fn tools<'a>(request: &'a ChatRequest, provider: &'a str) -> Result<Vec<ToolSpec
         .tools
         .iter()
         .map(|tool| match &tool.builtin {
-            None => Ok(ToolSpec::Function(tool, Extras::of(&tool.extra, provider))),
+            None => Ok(ToolSpec::Function(tool, Extras::of(&tool.extra, Wire::Messages, provider))),
             Some(builtin) if builtin.wire == Wire::Messages => Ok(ToolSpec::Builtin(&builtin.json)),
             Some(builtin) => {
                 Err(unsupported(format!("a built-in tool of {} means nothing here", builtin.wire)))

@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 
 use super::block::{Grown, Kind};
 use super::decode::{finish_reason, keep_field};
-use super::fields::{Fields, text};
 use super::usage::Counts;
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::fields::{Fields, text};
 use crate::protocol::{ChatDecoder, WireFailure, unreadable};
 use crate::types::{Extra, StreamEvent, StreamFinish};
 

@@ -1,8 +1,8 @@
 //! The limit of the answer and the thinking inside it.
 
-use super::notes::Notes;
 use super::wire::Thinking;
 use crate::error::Result;
+use crate::protocol::notes::Notes;
 use crate::protocol::{EncodeFor, Mode};
 use crate::types::{Adaptation, ChatRequest, Effort, ModelHints, ReasoningOptions, Sampling};
 

@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::object::{Extras, Object, Pairs};
+use crate::protocol::object::{Extras, Object, Pairs};
 use crate::types::{Json, ParallelToolCalls, Tool};
 
 /// One tool.

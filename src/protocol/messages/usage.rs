@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, count, is_void, keep, text};
-use crate::types::{Extra, Usage};
+use crate::protocol::fields::{Fields, count, is_void, keep, text};
+use crate::types::{Extra, Usage, Wire};
 
 /// Everything reported so far.
 #[derive(Default)]
@@ -64,7 +64,7 @@ impl Counts {
     fn keep(&mut self, name: &str, value: &RawValue) {
         let has_room = self.extra.get(name).is_some() || self.extra.iter().count() < MOST_UNKNOWN;
         if has_room && value.get().len() <= LARGEST_UNKNOWN {
-            keep(&mut self.extra, name, value);
+            keep(&mut self.extra, Wire::Messages, name, value);
         }
     }
 

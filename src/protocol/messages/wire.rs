@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-use super::fields::Fields;
-use super::object::{Extras, Object, Pairs};
 use super::tool::{Choice, ToolSpec};
 use crate::protocol::Mode;
+use crate::protocol::fields::Fields;
+use crate::protocol::object::{Extras, Object, Pairs};
 use crate::types::{Json, ToolOutcome};
 
 /// The body.

@@ -2,10 +2,10 @@
 
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, is_void, keep, text};
 use super::item::{Content, list};
 use super::usage;
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::fields::{Fields, is_void, keep, text};
 use crate::protocol::{WireFailure, unreadable};
 use crate::types::{Extra, FinishReason, Json, Opaque, Part, Reply, Wire};
 
@@ -100,7 +100,7 @@ fn complete(calls: Calls) -> FinishReason {
 pub(super) fn keep_fields(extra: &mut Extra, fields: &Fields<'_>) {
     for (name, value) in fields.iter() {
         if !READ.contains(&name) && !ECHOES.contains(&name) && !is_void(value) {
-            keep(extra, name, value);
+            keep(extra, Wire::Responses, name, value);
         }
     }
 }

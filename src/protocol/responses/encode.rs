@@ -1,12 +1,12 @@
 //! A request.
 
 use super::input::{Ids, Input};
-use super::notes::Notes;
-use super::object::Extras;
 use super::tool::Tools;
 use super::wire::{Body, Format, Include, Merged};
 use super::{Memory, Responses, UserField};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::notes::Notes;
+use crate::protocol::object::Extras;
 use crate::protocol::{EncodeFor, Encoded, Path};
 use crate::types::{Adaptation, ChatRequest, Effort, ParallelToolCalls, Sampling, Wire};
 
@@ -16,7 +16,7 @@ pub(super) fn encode(protocol: &Responses, request: &ChatRequest, target: Encode
     refuse(request, target)?;
     drop_unknown(request, &mut notes)?;
 
-    let mut extra = Extras::of(&request.extra, target.provider);
+    let mut extra = Extras::of(&request.extra, Wire::Responses, target.provider);
     // What decides where the request goes and how the answer is read is ours alone.
     for ours in ["model", "input", "stream"] {
         extra.take(ours);

@@ -1,12 +1,12 @@
 //! The conversation as a list of items, in its order.
 
-use super::fields::Fields;
 use super::item::ITEM;
-use super::notes::Notes;
-use super::object::Extras;
 use super::wire::{Block, Content, Item, Output, Said};
 use super::{Developer, Responses};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::fields::Fields;
+use crate::protocol::notes::Notes;
+use crate::protocol::object::Extras;
 use crate::types::{
     Adaptation, Audio, ChatRequest, Document, Image, Json, Message, Part, Reasoning, Role, ToolResult, Wire,
 };
@@ -63,7 +63,7 @@ impl<'a> Input<'a> {
             match part {
                 Part::ToolCall(call) => {
                     self.flush(&mut said, message);
-                    let mut extra = Extras::of(&call.extra, self.provider);
+                    let mut extra = Extras::of(&call.extra, Wire::Responses, self.provider);
                     if self.ids == Ids::LeftOut {
                         extra.take("id");
                     }
@@ -105,7 +105,7 @@ impl<'a> Input<'a> {
         }
         let next = Said::new(said.role);
         let mut done = std::mem::replace(said, next);
-        done.extra = Extras::of(&message.extra, self.provider);
+        done.extra = Extras::of(&message.extra, Wire::Responses, self.provider);
         done.ids = self.ids;
         self.items.push(Item::Message(done));
     }
@@ -146,7 +146,7 @@ impl<'a> Input<'a> {
                 ));
             }
         };
-        let extra = extra.map(|extra| Extras::of(extra, self.provider)).unwrap_or_default();
+        let extra = extra.map(|extra| Extras::of(extra, Wire::Responses, self.provider)).unwrap_or_default();
         Ok(Some(Block { content, extra }))
     }
 
@@ -155,7 +155,7 @@ impl<'a> Input<'a> {
         for part in &result.content {
             blocks.extend(self.content(part, position, "user")?);
         }
-        let extra = Extras::of(&result.extra, self.provider);
+        let extra = Extras::of(&result.extra, Wire::Responses, self.provider);
         Ok(Item::Output(Output { call_id: &result.call_id, blocks, extra }))
     }
 
@@ -166,7 +166,7 @@ impl<'a> Input<'a> {
             return Some(Item::Verbatim(&state.json));
         }
         let fields: Fields<'a> = serde_json::from_str(state.json.as_str()).ok()?;
-        let says = |name| fields.get(name).is_some_and(|value| !super::fields::is_void(value));
+        let says = |name| fields.get(name).is_some_and(|value| !crate::protocol::fields::is_void(value));
         (says("encrypted_content") || says("content")).then_some(Item::WithoutId(fields))
     }
 }

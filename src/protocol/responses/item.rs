@@ -3,8 +3,8 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, is_void, keep, text};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::fields::{Fields, is_void, keep, text};
 use crate::types::{Extra, Json, Opaque, Part, Reasoning, Refusal, Text, ToolCall, Wire};
 
 /// What items say.
@@ -108,7 +108,7 @@ pub(super) fn block_extra(fields: &Fields<'_>) -> Extra {
     let mut extra = Extra::new();
     for (name, value) in fields.iter() {
         if !matches!(name, "type" | "text" | "logprobs") && !is_void(value) {
-            keep(&mut extra, name, value);
+            keep(&mut extra, Wire::Responses, name, value);
         }
     }
     extra
@@ -123,7 +123,7 @@ pub(super) fn tool_call(fields: &Fields<'_>) -> Option<ToolCall> {
     for (name, value) in fields.iter() {
         let known = matches!(name, "type" | "call_id" | "name" | "arguments" | "status");
         if !known && !is_void(value) {
-            keep(&mut call.extra, name, value);
+            keep(&mut call.extra, Wire::Responses, name, value);
         }
     }
     Some(call)

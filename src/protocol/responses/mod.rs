@@ -9,11 +9,8 @@
 
 mod decode;
 mod encode;
-mod fields;
 mod input;
 mod item;
-mod notes;
-mod object;
 mod open;
 mod stream;
 mod tool;

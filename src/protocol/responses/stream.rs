@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::decode::{Calls, error_in, failure, filled, finish_reason, keep_fields};
-use super::fields::{Fields, text};
 use super::item::{Content, block_extra, list, tool_call};
 use super::open::{Kind, Open, Slot, Teller};
 use super::usage;
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::fields::{Fields, text};
 use crate::protocol::{ChatDecoder, unreadable};
 use crate::types::{StreamEvent, StreamFinish};
 

@@ -2,8 +2,8 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::object::{Extras, Object};
-use crate::types::{Tool, ToolChoice};
+use crate::protocol::object::{Extras, Object};
+use crate::types::{Tool, ToolChoice, Wire};
 
 /// What the model may call.
 pub(super) struct Tools<'a> {
@@ -28,7 +28,7 @@ impl Serialize for OneTool<'_> {
         if let Some(builtin) = &tool.builtin {
             return builtin.json.serialize(serializer);
         }
-        let extra = Extras::of(&tool.extra, self.provider);
+        let extra = Extras::of(&tool.extra, Wire::Responses, self.provider);
         let mut object = Object::begin(serializer, &extra)?;
         object.put("type", "function")?;
         object.put("name", &tool.name)?;

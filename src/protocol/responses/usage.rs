@@ -2,9 +2,9 @@
 
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, count, is_void, keep};
 use crate::protocol::chat_completions::dollars;
-use crate::types::{Usage, Usd};
+use crate::protocol::fields::{Fields, count, is_void, keep};
+use crate::types::{Usage, Usd, Wire};
 
 /// Reads the counts; `None` when nothing was reported.
 pub(super) fn read(raw: &RawValue) -> Option<Usage> {
@@ -25,7 +25,7 @@ pub(super) fn read(raw: &RawValue) -> Option<Usage> {
             "server_side_tool_usage_details" => {
                 usage.web_searches =
                     Fields::of(value).and_then(|group| count(group.get("web_search_calls")?));
-                keep(&mut usage.extra, name, value);
+                keep(&mut usage.extra, Wire::Responses, name, value);
             }
             "cost_in_usd_ticks" => {
                 usage.reported_cost =
@@ -33,9 +33,9 @@ pub(super) fn read(raw: &RawValue) -> Option<Usage> {
             }
             "cost" => match dollars(value.get()) {
                 Some(cost) => usage.reported_cost = Some(cost),
-                None => keep(&mut usage.extra, name, value),
+                None => keep(&mut usage.extra, Wire::Responses, name, value),
             },
-            _ => keep(&mut usage.extra, name, value),
+            _ => keep(&mut usage.extra, Wire::Responses, name, value),
         }
     }
     reported.then_some(usage)

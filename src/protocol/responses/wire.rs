@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::fields::Fields;
 use super::input::Ids;
-use super::object::{Extras, Object};
 use super::tool::{Choice, Tools};
 use crate::protocol::Mode;
+use crate::protocol::fields::Fields;
+use crate::protocol::object::{Extras, Object};
 use crate::types::{ChatRequest, Json, MediaSource, ResponseFormat, ToolCall};
 
 /// The body.

@@ -9,31 +9,31 @@ use serde_json::value::RawValue;
 use crate::types::{Extra, Json, Wire};
 
 /// The fields of one object, in the order they came.
-pub(in crate::protocol) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
     /// Reads `raw`; `None` when it is no object.
-    pub(in crate::protocol) fn of(raw: &'a RawValue) -> Option<Self> {
+    pub(super) fn of(raw: &'a RawValue) -> Option<Self> {
         serde_json::from_str(raw.get()).ok()
     }
 
     /// Name and value of each field.
-    pub(in crate::protocol) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.0.iter().map(|(name, value)| (&**name, *value))
     }
 
     /// The value of `name`; of several the last, as every reader of JSON has it.
-    pub(in crate::protocol) fn get(&self, name: &str) -> Option<&'a RawValue> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().rev().find(|(own, _)| own == name).map(|(_, value)| *value)
     }
 
     /// The text in `name`.
-    pub(in crate::protocol) fn text(&self, name: &str) -> Option<String> {
+    pub(super) fn text(&self, name: &str) -> Option<String> {
         self.get(name).and_then(text)
     }
 
     /// The object's `type`.
-    pub(in crate::protocol) fn kind(&self) -> Option<Cow<'a, str>> {
+    pub(super) fn kind(&self) -> Option<Cow<'a, str>> {
         self.get("type").and_then(|raw| serde_json::from_str::<Name<'a>>(raw.get()).ok()).map(|name| name.0)
     }
 }
@@ -67,17 +67,17 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The text, if it is text.
-pub(in crate::protocol) fn text(raw: &RawValue) -> Option<String> {
+pub(super) fn text(raw: &RawValue) -> Option<String> {
     serde_json::from_str(raw.get()).ok()
 }
 
 /// The count, if it is a whole number that is not negative.
-pub(in crate::protocol) fn count(raw: &RawValue) -> Option<u64> {
+pub(super) fn count(raw: &RawValue) -> Option<u64> {
     raw.get().parse().ok()
 }
 
 /// Says a field nothing: `null`, or a list without entries?
-pub(in crate::protocol) fn is_void(raw: &RawValue) -> bool {
+pub(super) fn is_void(raw: &RawValue) -> bool {
     let text = raw.get();
     text == "null"
         || text
@@ -86,7 +86,7 @@ pub(in crate::protocol) fn is_void(raw: &RawValue) -> bool {
             .is_some_and(|rest| rest.trim().is_empty())
 }
 
-/// Keeps a received field, to be sent back to this wire only.
-pub(super) fn keep(extra: &mut Extra, name: &str, raw: &RawValue) {
-    extra.insert(Wire::Messages, name, Json::from(raw.to_owned()));
+/// Keeps a received field, to be sent back to `wire` only.
+pub(super) fn keep(extra: &mut Extra, wire: Wire, name: &str, raw: &RawValue) {
+    extra.insert(wire, name, Json::from(raw.to_owned()));
 }

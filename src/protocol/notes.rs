@@ -1,6 +1,6 @@
 //! What was left out or spelled differently.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::types::{Adaptation, OnUnsupported};
 
 /// Collects adaptations, or refuses the first where the caller wants none.
@@ -18,18 +18,11 @@ impl Notes {
 
     /// Notes `adaptation`, once.
     pub(super) fn add(&mut self, adaptation: Adaptation) -> Result<()> {
-        match self.choice {
-            OnUnsupported::Error => Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("{}: {}", adaptation.field, adaptation.detail),
-            )),
-            OnUnsupported::Warn => {
-                if !self.list.contains(&adaptation) {
-                    self.list.push(adaptation);
-                }
-                Ok(())
-            }
+        self.choice.permit(&adaptation)?;
+        if !self.list.contains(&adaptation) {
+            self.list.push(adaptation);
         }
+        Ok(())
     }
 
     /// All of them.

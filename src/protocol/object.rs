@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::protocol::messages::fields::Fields;
+use super::fields::Fields;
 use crate::types::{Extra, Json, Wire};
 
 /// The extra fields that go to one target.
@@ -10,19 +10,24 @@ use crate::types::{Extra, Json, Wire};
 pub(super) struct Extras<'a>(Vec<(&'a str, &'a Json)>);
 
 impl<'a> Extras<'a> {
-    /// Those of `extra` that go to `provider`; of two with one name, the later.
-    pub(super) fn of(extra: &'a Extra, provider: &'a str) -> Self {
+    /// Those of `extra` that go to `provider` over `wire`; of two with one name, the later.
+    pub(super) fn of(extra: &'a Extra, wire: Wire, provider: &'a str) -> Self {
         let mut own = Self::default();
-        own.add(extra, provider);
+        own.add(extra, wire, provider);
         own
     }
 
     /// Adds those of `extra`.
-    pub(super) fn add(&mut self, extra: &'a Extra, provider: &'a str) {
-        for (name, value) in extra.for_target(Wire::Converse, provider) {
+    pub(super) fn add(&mut self, extra: &'a Extra, wire: Wire, provider: &'a str) {
+        for (name, value) in extra.for_target(wire, provider) {
             self.0.retain(|(known, _)| *known != name);
             self.0.push((name, value));
         }
+    }
+
+    /// The field of this name.
+    pub(super) fn get(&self, name: &str) -> Option<&'a Json> {
+        self.0.iter().find(|(own, _)| *own == name).map(|(_, value)| *value)
     }
 
     /// Takes the field of this name out.
@@ -31,7 +36,13 @@ impl<'a> Extras<'a> {
         Some(self.0.remove(position).1)
     }
 
-    fn has(&self, name: &str) -> bool {
+    /// Is there none?
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Is there a field of this name?
+    pub(super) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(own, _)| *own == name)
     }
 }
@@ -50,17 +61,13 @@ impl<'a, M: SerializeMap> Object<'a, M> {
         Ok(Self { map: serializer.serialize_map(None)?, extra })
     }
 
-    pub(super) fn put(
-        &mut self,
-        name: &'static str,
-        value: &(impl Serialize + ?Sized),
-    ) -> Result<(), M::Error> {
+    pub(super) fn put(&mut self, name: &str, value: &(impl Serialize + ?Sized)) -> Result<(), M::Error> {
         if self.extra.has(name) { Ok(()) } else { self.map.serialize_entry(name, value) }
     }
 
     pub(super) fn put_some(
         &mut self,
-        name: &'static str,
+        name: &str,
         value: Option<&(impl Serialize + ?Sized)>,
     ) -> Result<(), M::Error> {
         value.map_or(Ok(()), |value| self.put(name, value))
@@ -128,5 +135,14 @@ impl<V: Serialize> Serialize for Group<'_, V> {
             map.serialize_entry(name, value)?;
         }
         map.end()
+    }
+}
+
+/// An object of texts.
+pub(super) struct Pairs<'a, const N: usize>(pub(super) [(&'static str, &'a str); N]);
+
+impl<const N: usize> Serialize for Pairs<'_, N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0)
     }
 }
