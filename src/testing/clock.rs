@@ -204,8 +204,9 @@ impl Drop for Timer {
 /// after one second and a timeout after thirty, whichever is polled first must not win.
 const SETTLING_POLLS: u8 = 3;
 
-/// After this many polls of the others, an earliest timer that has not fired is not being polled.
-const FORGOTTEN_POLLS: u8 = 32;
+/// After this many polls of the others, an earliest timer that has not fired is not being polled. Tokio's single thread
+/// polls spawned tasks up to 61 times before it looks at its main future again, which needs four looks to fire a timer.
+const FORGOTTEN_POLLS: u8 = 250;
 
 #[cfg(test)]
 mod tests {
