@@ -17,7 +17,7 @@ use super::credential::scrub;
 use super::events::{Events, Head};
 use super::settings::{Environment, Limits, Settings, parse_base_url};
 use super::vendor::{KeyStyle, Vendor};
-use super::{Call, Credential, EmbedCall, Provider, RerankCall};
+use super::{Call, Credential, EmbedCall, Habits, Prefill, Provider, RerankCall};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{
@@ -41,6 +41,7 @@ pub struct HttpProvider {
     /// What must not come back in an error: the key, and the values of the application's own headers.
     secrets: Arc<[Secret]>,
     limits: Limits,
+    habits: Habits,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
 }
@@ -109,6 +110,7 @@ impl HttpProvider {
             fixed: OnceLock::new(),
             secrets: secrets(settings, credential.as_ref()),
             limits: settings.limits,
+            habits: habits(vendor, spoken.chat),
             name,
             transport,
             clock,
@@ -317,6 +319,10 @@ impl Provider for HttpProvider {
         Ok(stream)
     }
 
+    fn habits(&self) -> Habits {
+        self.habits
+    }
+
     async fn embed(&self, call: EmbedCall<'_>) -> Result<EmbedReply> {
         let embed = self
             .embed
@@ -409,6 +415,18 @@ fn spoken(vendor: &'static Vendor, wire: Option<Wire>) -> Result<Spoken> {
                 format!("{} does not speak {wire}; it speaks {}", vendor.name, names.join(", ")),
             )
         })
+}
+
+/// What is known of the vendor, as far as it holds for the format that is spoken.
+fn habits(vendor: &Vendor, chat: Option<&'static dyn Protocol>) -> Habits {
+    let wire = chat.map(Protocol::wire);
+    let usual = wire == vendor.chat.map(Protocol::wire);
+    match wire {
+        // <https://platform.claude.com/docs/en/api/messages> (read 2026-11-23); Converse passes messages on as they are.
+        Some(Wire::Messages | Wire::Converse) if usual => vendor.habits.prefill(Prefill::LastMessage),
+        _ if usual => vendor.habits,
+        _ => vendor.habits.prefill(Prefill::Unknown),
+    }
 }
 
 fn below(base: &Url, path: &str) -> Url {

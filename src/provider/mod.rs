@@ -7,6 +7,7 @@
 mod address;
 mod credential;
 mod events;
+mod habits;
 mod http;
 mod settings;
 pub mod vendor;
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 
 pub(crate) use address::is_known;
 pub use credential::Credential;
+pub use habits::{Cancelling, Habits, Prefill};
 pub use http::HttpProvider;
 pub use settings::{Environment, Limits, Settings};
 
@@ -47,6 +49,11 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     async fn chat_stream(&self, call: Call<'_>) -> Result<ReplyStream> {
         let reply = self.chat(call).await?;
         Ok(reply.into())
+    }
+
+    /// What it does that no request asks for. By default nobody knows.
+    fn habits(&self) -> Habits {
+        Habits::UNKNOWN
     }
 
     /// Turns texts into vectors. By default unsupported.

@@ -61,6 +61,7 @@ mod zhipu;
 use crate::catalog::{Catalogue, Table};
 use crate::protocol::messages::Messages;
 use crate::protocol::{EmbedProtocol, Protocol, RerankProtocol};
+use crate::provider::Habits;
 
 /// Everything there is to know about a vendor.
 #[non_exhaustive]
@@ -96,6 +97,9 @@ pub struct Vendor {
     pub embed: Option<&'static dyn EmbedProtocol>,
     /// How it speaks reranking.
     pub rerank: Option<&'static dyn RerankProtocol>,
+    /// What it does that no request asks for. In Anthropic's and Bedrock's own formats an answer is begun by a last
+    /// message of the assistant whatever is said here.
+    pub habits: Habits,
     /// Its models and prices, in the schema of [`Catalogue`].
     pub models: &'static str,
 }
@@ -117,6 +121,7 @@ impl Vendor {
         elsewhere: &[],
         embed: None,
         rerank: None,
+        habits: Habits::UNKNOWN,
         models: "",
     };
 

@@ -2,6 +2,7 @@
 
 use crate::protocol::messages::Messages;
 use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// Anthropic's own API: <https://platform.claude.com/docs/en/api/overview> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -14,6 +15,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Header("x-api-key"),
     headers: &[("anthropic-version", "2023-06-01")],
     chat: Some(&Messages),
+    habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -5,6 +5,7 @@ use crate::protocol::chat_completions::{
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// Azure OpenAI's OpenAI-compatible API: <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/api-version-lifecycle> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -18,6 +19,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: Some(&CHAT),
     embed: Some(&EMBEDDINGS),
+    habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -2,6 +2,7 @@
 
 use crate::protocol::converse::Converse;
 use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// Bedrock's runtime, with an API key as a bearer token:
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html> (read 2026-11-23).
@@ -16,6 +17,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&Converse),
+    habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

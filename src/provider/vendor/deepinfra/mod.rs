@@ -3,6 +3,7 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// DeepInfra's OpenAI-compatible API: <https://docs.deepinfra.com/api-reference/openai-chat-completions-1> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -17,6 +18,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     elsewhere: &[Elsewhere::messages(Some("https://api.deepinfra.com/anthropic/v1")).key(KeyStyle::Bearer)],
     embed: Some(&EMBEDDINGS),
+    habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

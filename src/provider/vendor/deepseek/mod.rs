@@ -3,6 +3,7 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
 use crate::protocol::responses::Responses;
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// DeepSeek's OpenAI-compatible API: <https://api-docs.deepseek.com/api/create-chat-completion> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -17,6 +18,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[&Responses::PLAIN],
     elsewhere: &[Elsewhere::messages(Some("https://api.deepseek.com/anthropic/v1"))],
+    habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -4,6 +4,7 @@ use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking,
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::{Memory, Responses};
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// Fireworks AI's OpenAI-compatible API: <https://docs.fireworks.ai/api-reference/post-chatcompletions> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -19,6 +20,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     also: &[&RESPONSES],
     elsewhere: &[Elsewhere::messages(None)],
     embed: Some(&EMBEDDINGS),
+    habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -2,6 +2,7 @@
 
 use crate::protocol::generate_content::{GeminiEmbeddings, GenerateContent};
 use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// Google's Gemini API: <https://ai.google.dev/api> (read 2026-11-23). Vertex AI is another address with other keys.
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -16,6 +17,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: Some(&GenerateContent),
     embed: Some(&GeminiEmbeddings),
+    habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -3,6 +3,7 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, TokenLimit};
 use crate::protocol::responses::Responses;
 use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// Groq's OpenAI-compatible API: <https://console.groq.com/docs/openai> (read 2026-11-23).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -16,6 +17,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: Some(&CHAT),
     also: &[&Responses::PLAIN],
+    habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -5,6 +5,7 @@ use crate::protocol::chat_completions::{
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits, Prefill};
 use crate::types::Effort;
 
 /// Mistral's OpenAI-compatible API: <https://docs.mistral.ai/api/> (collected 2026-11-22).
@@ -19,6 +20,8 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: Some(&CHAT),
     embed: Some(&EMBEDDINGS),
+    // "prefix" of an assistant message: <https://docs.mistral.ai/api/> (collected 2026-11-22).
+    habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd).prefill(Prefill::Marked("prefix")),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -6,6 +6,7 @@ use crate::protocol::chat_completions::{
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::{self, Memory, Responses, UserField};
 use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// OpenAI's chat completions: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -20,6 +21,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[&RESPONSES],
     embed: Some(&EMBEDDINGS),
+    habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

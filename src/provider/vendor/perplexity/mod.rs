@@ -1,6 +1,7 @@
 //! Perplexity: prices only. Its chat completions ended on 2026-09-27: <https://docs.perplexity.ai> (collected 2026-11-22).
 
 use super::{KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "perplexity",
@@ -11,6 +12,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["PERPLEXITY_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
+    habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

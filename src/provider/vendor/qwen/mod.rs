@@ -4,6 +4,7 @@ use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking,
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::Responses;
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// Alibaba Model Studio (Qwen)'s OpenAI-compatible API: <https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -19,6 +20,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     also: &[&Responses::PLAIN],
     elsewhere: &[Elsewhere::messages(Some("https://dashscope-intl.aliyuncs.com/apps/anthropic/v1"))],
     embed: Some(&EMBEDDINGS),
+    habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

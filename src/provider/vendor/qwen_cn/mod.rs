@@ -3,6 +3,7 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// Alibaba Cloud Model Studio (mainland China)'s OpenAI-compatible API: <https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -17,6 +18,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     elsewhere: &[Elsewhere::messages(Some("https://dashscope.aliyuncs.com/apps/anthropic/v1"))],
     embed: Some(&EMBEDDINGS),
+    habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

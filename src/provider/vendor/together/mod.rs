@@ -4,6 +4,7 @@ use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking,
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::Responses;
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// Together AI's OpenAI-compatible API: <https://docs.together.ai/reference/chat-completions-1> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -19,6 +20,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     also: &[&Responses::PLAIN],
     elsewhere: &[Elsewhere::messages(None).key(KeyStyle::Bearer)],
     embed: Some(&EMBEDDINGS),
+    habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -4,6 +4,7 @@
 //! It wants short-lived OAuth tokens, so no variable holds a key.
 
 use super::{KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "vertex",
@@ -14,6 +15,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &[],
     key: KeyStyle::Bearer,
     headers: &[],
+    habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

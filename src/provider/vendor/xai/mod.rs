@@ -3,6 +3,7 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, TokenLimit};
 use crate::protocol::responses::{Memory, Responses};
 use crate::provider::vendor::{KeyStyle, Vendor};
+use crate::provider::{Cancelling, Habits};
 
 /// xAI's OpenAI-compatible API: <https://docs.x.ai/docs/api-reference> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
@@ -16,6 +17,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: Some(&CHAT),
     also: &[&RESPONSES],
+    habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
