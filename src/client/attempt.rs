@@ -1,15 +1,17 @@
 //! The attempt loop: send, and after a failure fail over, wait or give up. The only place where attempts are made.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{Either, select};
 use tracing::Instrument as _;
 
 use super::call::{Consumed, RunningCall};
-use super::operation::Operation;
+use super::candidates::PlannedTarget;
+use super::operation::{Answer as _, Operation, Verdict};
+use super::walk::Step;
 use crate::clock::Clock;
-use crate::error::{Error, ErrorKind, Failover, Result, Retry};
-use crate::resilience::{Next, Situation, Throttled, Untried};
+use crate::error::{Error, ErrorKind, Result};
 use crate::types::{AttemptReason, Reply};
 
 /// Makes attempts until one succeeds. The successful attempt is left open for the caller to settle.
@@ -17,52 +19,96 @@ use crate::types::{AttemptReason, Reply};
 /// # Errors
 /// The last attempt's error, once the plan, the attempts or the time are used up.
 pub(super) async fn run<O: Operation>(call: &mut RunningCall, operation: &O) -> Result<O::Output> {
-    let mut walk = Walk::default();
-    let mut step = Step { place: 0, reason: AttemptReason::First };
+    let first = Step { place: 0, reason: AttemptReason::First, pause: Duration::ZERO };
+    go(call, operation, first).await
+}
+
+async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) -> Result<O::Output> {
+    // Shared, so that an attempt can run while another one is recorded.
+    let targets = Arc::clone(&call.planned.targets);
+    let mut step = first;
+    // An answer that was not good enough is better than none.
+    let mut kept = None;
     loop {
-        let error = match attempt(call, operation, step).await {
-            Ok(output) => return Ok(output),
-            Err(error) => error,
-        };
-        call.fail_attempt(&error, &Consumed::default());
-        walk.note(step.place, &error, call);
-        let pause = match walk.next(&error, call) {
-            None => return Err(error),
-            Some((next, pause)) => {
-                step = next;
-                pause
-            }
-        };
-        if !pause.is_zero() {
+        if !step.pause.is_zero() {
             tracing::debug!(
-                delay_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                delay_ms = u64::try_from(step.pause.as_millis()).unwrap_or(u64::MAX),
                 "waiting to retry"
             );
-            call.inner.clock.sleep(pause).await;
+            call.inner.clock.sleep(step.pause).await;
+        }
+        match attempt(call, operation, &targets, step).await {
+            Ok(mut answer) => match escalation(call, operation, &targets, step.place, &mut answer).await {
+                None => return Ok(answer),
+                Some(next) => {
+                    call.answer_attempt(&answer.consumed());
+                    kept = Some(answer);
+                    step = next;
+                }
+            },
+            Err(error) => {
+                call.fail_attempt_at(step.place, &error, &Consumed::default());
+                call.note_failure(step.place, &error);
+                match (call.next_step(&error), kept.take()) {
+                    (Some(next), earlier) => {
+                        step = next;
+                        kept = earlier;
+                    }
+                    (None, Some(earlier)) => return Ok(earlier),
+                    (None, None) => return Err(error),
+                }
+            }
         }
     }
 }
 
-async fn attempt<O: Operation>(call: &mut RunningCall, operation: &O, step: Step) -> Result<O::Output> {
-    let span = call.begin_attempt(step.place, step.reason);
+async fn attempt<O: Operation>(
+    call: &mut RunningCall,
+    operation: &O,
+    targets: &[PlannedTarget],
+    step: Step,
+) -> Result<O::Output> {
+    let begun = call.begin_attempt(step.place, step.reason);
     let remaining = call.remaining();
-    let Some(target) = call.planned.targets.get(step.place) else {
+    let Some(target) = targets.get(step.place) else {
         return Err(Error::new(ErrorKind::Internal, "the plan has no such target"));
     };
     let (limit, phase) = O::limit(&call.inner.timeouts);
-    let started = operation.start(target).instrument(span);
+    let started = operation.start(target, &begun.meter).instrument(begun.span);
     let error = match within(&*call.inner.clock, limit.min(remaining), started).await {
-        Some(Ok(output)) => return Ok(output),
+        Some(Ok(answer)) => {
+            call.note_answer(step.place, &answer);
+            return Ok(answer);
+        }
         Some(Err(error)) => error,
         None if remaining <= limit => call.deadline_exceeded(),
         None => Error::timeout(phase, limit),
     };
     let error = error.with_target(target.target.clone());
-    match operation.consumed() {
+    match begun.meter.take() {
         Some(usage) if error.partial().is_none() => {
             Err(error.with_partial(Reply::empty().with_usage(*usage)))
         }
         _ => Err(error),
+    }
+}
+
+/// Where to ask again although an answer came; `None` when it is good enough, or there is nobody else to ask.
+async fn escalation<O: Operation>(
+    call: &mut RunningCall,
+    operation: &O,
+    targets: &[PlannedTarget],
+    place: usize,
+    answer: &mut O::Output,
+) -> Option<Step> {
+    let judging = operation.judge(call, targets.get(place)?, answer)?;
+    match judging.await {
+        Verdict::Good => None,
+        Verdict::Escalate { reason } => {
+            let next = call.escalate(place)?;
+            tracing::debug!(%reason, "asking another target for a better answer");
+            Some(next)
+        }
     }
 }
 
@@ -77,124 +123,119 @@ async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Future<Output 
     }
 }
 
-#[derive(Clone, Copy)]
-struct Step {
-    place: usize,
-    reason: AttemptReason,
-}
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
 
-/// Which targets of the plan have been tried, and what came of it.
-#[derive(Default)]
-struct Walk {
-    places: Vec<Place>,
-    /// Attempts that were really sent; a refusal before sending costs nothing.
-    sent: u32,
-    /// Once a prompt did not fit, only a window larger than this one will do.
-    window_above: Option<u64>,
-}
+    use super::super::Client;
+    use super::super::operation::{Attempting, Chat, Judging, Meter};
+    use super::super::{candidates, operation};
+    use super::*;
+    use crate::error::TimeoutPhase;
+    use crate::resilience::{RetryPolicy, Timeouts};
+    use crate::routing::Route;
+    use crate::testing::{ScriptedProvider, VirtualClock};
+    use crate::types::{CallSummary, ChatRequest, Usage};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Untried,
-    /// May be tried again after a pause.
-    Failed(Failures),
-    Dead,
-}
+    /// Wants better answers than "weak" ones.
+    struct Picky<'r>(Chat<'r>);
 
-/// What one target's failures mean for its next attempt.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Failures {
-    count: u32,
-    /// Of the last one.
-    throttled: Throttled,
-    /// The end of the time the provider asked to be left alone; the failure itself when it did not.
-    not_before: Instant,
-}
+    impl Operation for Picky<'_> {
+        type Output = Reply;
 
-/// A target that was tried and may be tried again.
-struct Again {
-    place: usize,
-    failures: Failures,
-    /// What is left of the time its provider asked to be left alone.
-    wait: Duration,
-}
-
-impl Walk {
-    fn note(&mut self, place: usize, error: &Error, call: &RunningCall) {
-        // Most calls never fail, so the places are laid out at the first failure.
-        self.places.resize(call.planned.targets.len(), Place::Untried);
-        if error.kind() != ErrorKind::Unsupported {
-            self.sent += 1;
+        fn start<'a>(&'a self, target: &'a PlannedTarget, meter: &'a Meter) -> Attempting<'a, Reply> {
+            self.0.start(target, meter)
         }
-        if error.advice().failover == Failover::LargerWindow {
-            let window =
-                call.planned.targets.get(place).and_then(|target| target.context_window()).unwrap_or(0);
-            self.window_above = Some(self.window_above.map_or(window, |known| known.max(window)));
+
+        fn judge<'a>(
+            &'a self,
+            _: &'a RunningCall,
+            _: &'a PlannedTarget,
+            answer: &'a mut Reply,
+        ) -> Option<Judging<'a>> {
+            let weak = answer.message.text() == "weak";
+            let verdict = if weak { Verdict::Escalate { reason: "weak".into() } } else { Verdict::Good };
+            Some(Box::pin(async move { verdict }))
         }
-        if let Some(state) = self.places.get_mut(place) {
-            let earlier = if let Place::Failed(failures) = *state { failures.count } else { 0 };
-            // A Retry-After too long to wait for means this target is no use within this call.
-            let asked = error.retry_after().unwrap_or_default();
-            let told_off = asked > call.inner.retry.max_retry_after;
-            let throttled =
-                if error.kind() == ErrorKind::RateLimited { Throttled::Yes } else { Throttled::No };
-            *state = match (error.advice().retry, call.latest().checked_add(asked)) {
-                (Retry::AfterBackoff, Some(not_before)) if !told_off => {
-                    Place::Failed(Failures { count: earlier + 1, throttled, not_before })
-                }
-                _ => Place::Dead,
-            };
+
+        fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
+            operation::Chat::limit(timeouts)
         }
     }
 
-    /// Where to go next and after which pause; `None` to give up.
-    fn next(&self, error: &Error, call: &RunningCall) -> Option<(Step, Duration)> {
-        let untried = self.first(|place, state| state == Place::Untried && self.fits(place, call));
-        // After the last target failed for good, an earlier one may still be worth another attempt.
-        let again = self.earliest(call);
-        let mut advice = error.advice();
-        if advice.failover != Failover::Forbidden {
-            advice.retry = if again.is_some() { Retry::AfterBackoff } else { Retry::Never };
+    fn ask(attempts: u32, scripts: &[&ScriptedProvider]) -> Result<(String, CallSummary)> {
+        let clock = VirtualClock::automatic(SystemTime::UNIX_EPOCH);
+        let mut builder = Client::builder()
+            .clock(clock)
+            .seed(7)
+            .retry(RetryPolicy::default().max_attempts(attempts))
+            .prices_json(
+                r#"{"models":[{"provider":"a","id":"m","input":"1","output":"1"},
+                {"provider":"b","id":"m","input":"1","output":"1"}]}"#,
+            );
+        for script in scripts {
+            builder = builder.provider((*script).clone());
         }
-        let situation = Situation {
-            advice,
-            throttled: again.as_ref().map_or(Throttled::No, |again| again.failures.throttled),
-            retry_after: again.as_ref().map(|again| again.wait).filter(|wait| !wait.is_zero()),
-            attempts: self.sent,
-            failures_here: again.as_ref().map_or(1, |again| again.failures.count),
-            untried: if untried.is_some() { Untried::Some } else { Untried::None },
-            remaining: call.remaining(),
-            chance: call.inner.chance(),
-        };
-        match call.inner.retry.decide(&situation) {
-            Next::Failover => {
-                Some((Step { place: untried?, reason: AttemptReason::Failover }, Duration::ZERO))
+        let client = builder.route("r", Route::ordered(["a/m", "b/m"])).build().unwrap();
+        let request = ChatRequest::from(("r", "?"));
+        let inner = &client.inner;
+        let planned = candidates::plan(inner, "r", &candidates::chat_facts(inner, &request)).unwrap();
+        let mut call = RunningCall::begin(inner, "chat", "r", planned, Duration::from_secs(60));
+        let ran = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(run(&mut call, &Picky(Chat(&request))));
+        match ran {
+            Ok(reply) => {
+                let cost = call.answer_attempt(&reply.consumed());
+                Ok((reply.message.text(), call.succeed(cost, Vec::new())))
             }
-            Next::Wait(pause) => Some((Step { place: again?.place, reason: AttemptReason::Retry }, pause)),
-            Next::GiveUp => None,
+            Err(error) => Err(call.fail(error)),
         }
     }
 
-    /// The target that may be tried again soonest; of several the best of the plan.
-    fn earliest(&self, call: &RunningCall) -> Option<Again> {
-        let now = call.latest();
-        let failed = self.places.iter().enumerate().filter_map(|(place, state)| match state {
-            Place::Failed(failures) if self.fits(place, call) => {
-                let wait = failures.not_before.saturating_duration_since(now);
-                Some(Again { place, failures: *failures, wait })
-            }
-            Place::Failed(_) | Place::Untried | Place::Dead => None,
-        });
-        failed.min_by_key(|again| again.wait)
+    fn provider(name: &str, answer: &str) -> ScriptedProvider {
+        ScriptedProvider::new(name).then(Reply::text(answer).with_usage(Usage::of(1_000_000, 0)))
     }
 
-    fn fits(&self, place: usize, call: &RunningCall) -> bool {
-        let Some(above) = self.window_above else { return true };
-        let window = call.planned.targets.get(place).and_then(|target| target.context_window());
-        window.is_some_and(|window| window > above)
+    fn reasons(summary: &CallSummary) -> Vec<(&str, &str, &str)> {
+        let attempts = summary.attempts.iter();
+        attempts.map(|made| (made.target.provider(), made.reason.as_str(), made.outcome.as_str())).collect()
     }
 
-    fn first(&self, wanted: impl Fn(usize, Place) -> bool) -> Option<usize> {
-        self.places.iter().enumerate().position(|(place, state)| wanted(place, *state))
+    #[test]
+    fn an_answer_that_is_not_good_enough_is_paid_for_and_another_target_asked() {
+        let (a, b) = (provider("a", "weak"), provider("b", "strong"));
+
+        let (text, summary) = ask(3, &[&a, &b]).unwrap();
+
+        assert_eq!((&*text, summary.target.provider()), ("strong", "b"));
+        assert_eq!(reasons(&summary), [("a", "first", "answered"), ("b", "escalation", "answered")]);
+        assert_eq!(summary.total_cost().unwrap().to_string(), "$2");
+        assert_eq!(summary.cost.unwrap().total.to_string(), "$1");
+    }
+
+    #[test]
+    fn an_answer_that_is_not_good_enough_is_better_than_none() {
+        let (a, b) = (provider("a", "weak"), ScriptedProvider::new("b").then(ErrorKind::Authentication));
+
+        let (text, summary) = ask(3, &[&a, &b]).unwrap();
+
+        assert_eq!((&*text, summary.target.provider()), ("weak", "a"));
+        assert_eq!(reasons(&summary), [("a", "first", "answered"), ("b", "escalation", "authentication")]);
+        assert_eq!(summary.total_cost().unwrap().to_string(), "$1");
+    }
+
+    #[test]
+    fn escalations_are_attempts_of_the_same_budget() {
+        let (a, b) = (provider("a", "weak"), provider("b", "strong"));
+
+        let (text, summary) = ask(1, &[&a, &b]).unwrap();
+
+        assert_eq!((&*text, reasons(&summary)), ("weak", vec![("a", "first", "answered")]));
+        assert!(b.calls().is_empty());
+        let (first, b) = (ScriptedProvider::new("a").then(ErrorKind::Server), provider("b", "weak"));
+        let (text, summary) = ask(2, &[&first, &b]).unwrap();
+        assert_eq!((&*text, summary.target.provider(), summary.attempts.len()), ("weak", "b", 2));
     }
 }

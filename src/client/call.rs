@@ -7,13 +7,15 @@ use tracing::Span;
 
 use super::Inner;
 use super::candidates::{self, Planned, PlannedTarget};
+use super::operation::{Answer, Meter};
+use super::walk::Walk;
 use crate::account;
 use crate::error::{Billed, Error, ErrorKind};
 use crate::resilience::Deadline;
 use crate::telemetry::{self, CallFinished, Event};
 use crate::types::{
     Adaptation, AdaptationKind, Attempt, AttemptReason, CallId, CallSummary, Completeness, Cost, Decision,
-    Outcome, Usage,
+    Outcome, Target, Usage,
 };
 
 /// A running call. Whatever is still open when it is dropped was cancelled, and is settled as such.
@@ -21,7 +23,10 @@ pub(super) struct RunningCall {
     pub(super) inner: Arc<Inner>,
     pub(super) planned: Planned,
     pub(super) deadline: Deadline,
+    /// The attempts that have ended, oldest first.
     pub(super) attempts: Vec<Attempt>,
+    /// What was tried so far; the one budget of attempts.
+    pub(super) walk: Walk,
     /// The service tier the caller asked for; it counts where the provider does not say which one served.
     asked_tier: Option<String>,
     id: CallId,
@@ -30,15 +35,34 @@ pub(super) struct RunningCall {
     started: Instant,
     /// When the clock was last read. It is read once for each thing that takes time, not for each record of it.
     latest: Instant,
-    current: Option<CurrentAttempt>,
+    /// The attempts that run, each at a place of its own: seldom more than one.
+    open: Vec<OpenAttempt>,
+    /// Who answered, once somebody has.
+    answered: Option<(Target, Option<Cost>)>,
     settled: bool,
 }
 
-struct CurrentAttempt {
+struct OpenAttempt {
     place: usize,
     attempt: Attempt,
     started: Instant,
     span: Span,
+    meter: Arc<Meter>,
+    /// The target takes no service tier, so that the one the caller asked for does not count.
+    tier: AskedTier,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AskedTier {
+    Sent,
+    Dropped,
+}
+
+/// An attempt that has begun.
+pub(super) struct Begun {
+    pub(super) span: Span,
+    /// Where the attempt notes what it has consumed, in case it is ended from outside.
+    pub(super) meter: Arc<Meter>,
 }
 
 /// What an answer consumed and which tier served it.
@@ -67,13 +91,15 @@ impl RunningCall {
             planned,
             deadline: Deadline::after(started, total),
             attempts: Vec::new(),
+            walk: Walk::default(),
             asked_tier: None,
             id: inner.call_id(),
             operation,
             span,
             started,
             latest: started,
-            current: None,
+            open: Vec::new(),
+            answered: None,
             settled: false,
         })
     }
@@ -83,20 +109,14 @@ impl RunningCall {
         self.asked_tier = tier.map(str::to_owned);
     }
 
-    /// What was changed to fit the target that is answering.
-    pub(super) fn note_adaptations(&mut self, adaptations: &[Adaptation]) {
-        if adaptations.iter().any(|adaptation| {
-            adaptation.kind == AdaptationKind::Dropped && adaptation.field == "service_tier"
-        }) {
-            self.asked_tier = None;
-        }
-    }
-
-    /// Begins an attempt at the target in this place of the plan; returns its span.
-    pub(super) fn begin_attempt(&mut self, place: usize, reason: AttemptReason) -> Span {
-        let Some(PlannedTarget { target, .. }) = self.planned.targets.get(place) else { return Span::none() };
+    /// Begins an attempt at the target in this place of the plan, where none is running.
+    pub(super) fn begin_attempt(&mut self, place: usize, reason: AttemptReason) -> Begun {
+        let meter = Arc::new(Meter::default());
+        let Some(PlannedTarget { target, .. }) = self.planned.targets.get(place) else {
+            return Begun { span: Span::none(), meter };
+        };
         // The first attempt begins with the call.
-        if !self.attempts.is_empty() {
+        if !self.attempts.is_empty() || !self.open.is_empty() {
             self.latest = self.inner.clock.now();
         }
         let now = self.latest;
@@ -105,30 +125,50 @@ impl RunningCall {
         for observer in &self.inner.observers {
             observer.observe(&Event::AttemptStarted { target, reason });
         }
-        self.current = Some(CurrentAttempt { place, attempt, started: now, span: span.clone() });
-        span
+        self.open.push(OpenAttempt {
+            place,
+            attempt,
+            started: now,
+            span: span.clone(),
+            meter: Arc::clone(&meter),
+            tier: AskedTier::Sent,
+        });
+        Begun { span, meter }
     }
 
-    /// The answer has begun.
+    /// The answer of the only running attempt has begun.
     pub(super) fn first_token(&mut self, at: Instant) {
-        if let Some(current) = &mut self.current {
-            current.attempt.time_to_first_token = Some(at.saturating_duration_since(current.started));
+        if let Some(open) = self.open.last_mut() {
+            open.attempt.time_to_first_token = Some(at.saturating_duration_since(open.started));
         }
     }
 
-    pub(super) fn note_response(&mut self, status: Option<u16>, request_id: Option<Box<str>>) {
-        if let Some(current) = &mut self.current {
-            current.attempt.status = status;
-            current.attempt.request_id = request_id;
+    /// The attempt at `place` came to an answer; it stays open until the answer is complete.
+    pub(super) fn note_answer(&mut self, place: usize, answer: &impl Answer) {
+        let Some(open) = self.open.iter_mut().find(|open| open.place == place) else { return };
+        let (status, request_id) = answer.response();
+        open.attempt.status = status;
+        open.attempt.request_id = request_id.map(Into::into);
+        if answer.adaptations().iter().any(|adaptation| {
+            adaptation.kind == AdaptationKind::Dropped && adaptation.field == "service_tier"
+        }) {
+            open.tier = AskedTier::Dropped;
         }
     }
 
-    /// The running attempt failed after `consumed`; where that is unknown, after what the error says had come.
+    /// The only running attempt failed after `consumed`; where that is unknown, after what the error says had come.
     pub(super) fn fail_attempt(&mut self, error: &Error, consumed: &Consumed<'_>) {
-        if let Some(current) = &mut self.current {
-            current.attempt.status = error.status().or(current.attempt.status);
+        if let Some(place) = self.running() {
+            self.fail_attempt_at(place, error, consumed);
+        }
+    }
+
+    /// The attempt at `place` failed.
+    pub(super) fn fail_attempt_at(&mut self, place: usize, error: &Error, consumed: &Consumed<'_>) {
+        if let Some(open) = self.open.iter_mut().find(|open| open.place == place) {
+            open.attempt.status = error.status().or(open.attempt.status);
             if let Some(id) = error.request_id() {
-                current.attempt.request_id = Some(id.into());
+                open.attempt.request_id = Some(id.into());
             }
         }
         let partial = error.partial();
@@ -136,22 +176,47 @@ impl RunningCall {
             usage: consumed.usage.or_else(|| partial?.usage.as_ref()),
             service_tier: consumed.service_tier.or_else(|| partial?.service_tier.as_deref()),
         };
-        self.close_attempt(Outcome::Failed(error.kind()), &consumed);
+        self.close_attempt(place, Outcome::Failed(error.kind()), &consumed);
     }
 
-    /// The running attempt answered; returns what it cost.
+    /// The only running attempt answered; returns what it cost. When none runs, an earlier answer is what the caller gets,
+    /// and its cost is known already.
     pub(super) fn answer_attempt(&mut self, consumed: &Consumed<'_>) -> Option<Cost> {
-        self.close_attempt(Outcome::Answered, consumed)
+        if let Some(place) = self.running() {
+            let target = self.planned.targets.get(place)?.target.clone();
+            let cost = self.close_attempt(place, Outcome::Answered, consumed);
+            self.answered = Some((target, cost));
+        }
+        self.answered.as_ref()?.1.clone()
     }
 
-    /// The running attempt was dropped by the caller after `consumed`.
+    /// Every running attempt was dropped by the caller, the one that is being answered after `consumed`.
     pub(super) fn cancel_attempt(&mut self, consumed: &Consumed<'_>) {
-        self.close_attempt(Outcome::Cancelled, consumed);
+        while let Some(place) = self.running() {
+            self.cancel_attempt_at(place, consumed);
+        }
     }
 
-    fn close_attempt(&mut self, outcome: Outcome, consumed: &Consumed<'_>) -> Option<Cost> {
-        let CurrentAttempt { place, mut attempt, started, span } = self.current.take()?;
-        let cost = self.planned.targets.get(place).and_then(|target| self.price(target, consumed));
+    /// The attempt at `place` is no longer wanted.
+    pub(super) fn cancel_attempt_at(&mut self, place: usize, consumed: &Consumed<'_>) {
+        self.close_attempt(place, Outcome::Cancelled, consumed);
+    }
+
+    /// The place of the attempt that began last and still runs.
+    fn running(&self) -> Option<usize> {
+        self.open.last().map(|open| open.place)
+    }
+
+    fn close_attempt(&mut self, place: usize, outcome: Outcome, consumed: &Consumed<'_>) -> Option<Cost> {
+        let position = self.open.iter().position(|open| open.place == place)?;
+        let OpenAttempt { place, mut attempt, started, span, meter, tier } = self.open.remove(position);
+        let metered = if consumed.usage.is_none() { meter.take() } else { None };
+        let asked = if tier == AskedTier::Sent { self.asked_tier.as_deref() } else { None };
+        let consumed = Consumed {
+            usage: consumed.usage.or(metered.as_deref()),
+            service_tier: consumed.service_tier.or(asked),
+        };
+        let cost = self.planned.targets.get(place).and_then(|target| self.price(target, &consumed));
         attempt.outcome = outcome;
         self.latest = self.inner.clock.now();
         attempt.elapsed = self.latest.saturating_duration_since(started);
@@ -169,11 +234,10 @@ impl RunningCall {
 
     fn price(&self, target: &PlannedTarget, consumed: &Consumed<'_>) -> Option<Cost> {
         let usage = consumed.usage?;
-        let tier = consumed.service_tier.or(self.asked_tier.as_deref());
         target
             .model
             .as_ref()
-            .and_then(|model| candidates::price(model, usage, self.inner.clock.wall(), tier))
+            .and_then(|model| candidates::price(model, usage, self.inner.clock.wall(), consumed.service_tier))
             .or_else(|| account::reported(usage))
     }
 
@@ -187,8 +251,7 @@ impl RunningCall {
         let elapsed = self.elapsed();
         let attempts = std::mem::take(&mut self.attempts);
         let decision = std::mem::replace(&mut self.planned.decision, Decision::new(None, ""));
-        let target =
-            attempts.last().map_or_else(|| self.planned.first.clone(), |attempt| attempt.target.clone());
+        let target = self.answered.take().map_or_else(|| self.planned.first.clone(), |(target, _)| target);
         let mut summary = CallSummary::new(target, decision, attempts, elapsed);
         summary.id = self.id;
         summary.cost = cost;

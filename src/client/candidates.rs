@@ -31,7 +31,8 @@ pub(super) struct Planned {
     pub(super) decision: Decision,
     /// The best of `targets`, which are never empty.
     pub(super) first: Target,
-    pub(super) targets: Vec<PlannedTarget>,
+    /// Shared with the attempts that run, several of which may at once.
+    pub(super) targets: Arc<[PlannedTarget]>,
     pub(super) policy: Arc<dyn RoutingPolicy>,
 }
 
@@ -92,7 +93,7 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
         });
     }
     match targets.first().map(|planned| planned.target.clone()) {
-        Some(first) => Ok(Planned { decision, first, targets, policy }),
+        Some(first) => Ok(Planned { decision, first, targets: targets.into(), policy }),
         None => Err(nothing_left(&decision)),
     }
 }

@@ -9,6 +9,7 @@ mod pipeline;
 mod registry;
 mod stream;
 mod tasks;
+mod walk;
 
 use std::fmt;
 use std::sync::Arc;

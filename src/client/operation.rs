@@ -1,39 +1,94 @@
 //! What one attempt does: chat, open a stream, embed, rank.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::stream::StreamExt as _;
 
+use super::call::{Consumed, RunningCall};
 use super::candidates::PlannedTarget;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
 use crate::provider::{Call, EmbedCall, RerankCall};
 use crate::resilience::Timeouts;
 use crate::types::{
-    ChatRequest, EmbedReply, EmbedRequest, EventStream, Reply, ReplyStream, RerankReply, RerankRequest,
-    StreamEvent, Usage,
+    Adaptation, ChatRequest, EmbedReply, EmbedRequest, EventStream, Reply, ReplyStream, RerankReply,
+    RerankRequest, StreamEvent, Usage,
 };
 
 /// A pending attempt.
 pub(super) type Attempting<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
-/// One kind of call. `start` makes one attempt at one target.
+/// A pending look at an answer.
+pub(super) type Judging<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+
+/// One kind of call. `start` makes one attempt at one target; several may run at once.
 pub(super) trait Operation: Sync {
-    type Output: Send;
+    type Output: Answer;
 
-    fn start<'a>(&'a self, target: &'a PlannedTarget) -> Attempting<'a, Self::Output>;
+    fn start<'a>(&'a self, target: &'a PlannedTarget, meter: &'a Meter) -> Attempting<'a, Self::Output>;
 
-    /// What the attempt that was started last is known to have consumed, where it did not come to an answer.
-    fn consumed(&self) -> Option<Box<Usage>> {
+    /// Looks at an answer before the caller gets it; `None` when any will do. The attempt is still open. An answer that is
+    /// escalated is accounted like every other, and is what the caller gets when nothing better comes.
+    fn judge<'a>(
+        &'a self,
+        call: &'a RunningCall,
+        target: &'a PlannedTarget,
+        answer: &'a mut Self::Output,
+    ) -> Option<Judging<'a>> {
+        let _ = (call, target, answer);
         None
     }
 
     /// How long one attempt may take, and what that clock is called.
     fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase);
+}
+
+/// Is an answer good enough?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The caller gets it.
+    Good,
+    /// Another target is asked, if the plan, the attempts and the time have one left.
+    Escalate {
+        /// Why, in a few words without anything of the answer.
+        reason: Cow<'static, str>,
+    },
+}
+
+/// What came of an attempt that succeeded.
+pub(super) trait Answer: Send {
+    /// What is known to have been consumed when it came.
+    fn consumed(&self) -> Consumed<'_>;
+
+    /// The HTTP status and the provider's request id.
+    fn response(&self) -> (Option<u16>, Option<&str>);
+
+    /// What was changed to fit the target.
+    fn adaptations(&self) -> &[Adaptation] {
+        &[]
+    }
+}
+
+/// What one running attempt is known to have consumed so far: it may end before it comes to an answer.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    usage: Mutex<Option<Box<Usage>>>,
+}
+
+impl Meter {
+    /// The last usage read. Some vendors bill the prompt before the first content.
+    pub(super) fn read(&self, usage: Box<Usage>) {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = Some(usage);
+    }
+
+    pub(super) fn take(&self) -> Option<Box<Usage>> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// A whole answer.
@@ -42,7 +97,7 @@ pub(super) struct Chat<'r>(pub(super) &'r ChatRequest);
 impl Operation for Chat<'_> {
     type Output = Reply;
 
-    fn start<'a>(&'a self, target: &'a PlannedTarget) -> Attempting<'a, Reply> {
+    fn start<'a>(&'a self, target: &'a PlannedTarget, _: &'a Meter) -> Attempting<'a, Reply> {
         target.provider.chat(call(self.0, target))
     }
 
@@ -51,46 +106,54 @@ impl Operation for Chat<'_> {
     }
 }
 
+impl Answer for Reply {
+    fn consumed(&self) -> Consumed<'_> {
+        Consumed { usage: self.usage.as_ref(), service_tier: self.service_tier.as_deref() }
+    }
+
+    fn response(&self) -> (Option<u16>, Option<&str>) {
+        (self.status, self.request_id.as_deref())
+    }
+
+    fn adaptations(&self) -> &[Adaptation] {
+        &self.adaptations
+    }
+}
+
 /// A stream, up to its first piece of content.
 pub(super) struct OpenStream<'r> {
     request: &'r ChatRequest,
     clock: Arc<dyn Clock>,
-    /// The last usage read. Some vendors bill the prompt before the first content, and the attempt may be dropped there.
-    usage: Mutex<Option<Box<Usage>>>,
 }
 
 impl<'r> OpenStream<'r> {
     pub(super) fn new(request: &'r ChatRequest, clock: Arc<dyn Clock>) -> Self {
-        Self { request, clock, usage: Mutex::default() }
+        Self { request, clock }
     }
+}
 
-    fn usage(&self) -> MutexGuard<'_, Option<Box<Usage>>> {
-        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reads until the answer has really begun. Preambles are kept and delivered later.
-    async fn hold_until_content(&self, events: &mut EventStream) -> Result<VecDeque<StreamEvent>> {
-        let mut held = VecDeque::new();
-        while held.len() < MOST_HELD {
-            match events.next().await {
-                Some(Ok(event)) => {
-                    if let StreamEvent::Usage(usage) = &event {
-                        *self.usage() = Some(usage.clone());
-                    }
-                    let begun = event.is_semantic();
-                    held.push_back(event);
-                    if begun {
-                        return Ok(held);
-                    }
+/// Reads until the answer has really begun. Preambles are kept and delivered later.
+async fn hold_until_content(events: &mut EventStream, meter: &Meter) -> Result<VecDeque<StreamEvent>> {
+    let mut held = VecDeque::new();
+    while held.len() < MOST_HELD {
+        match events.next().await {
+            Some(Ok(event)) => {
+                if let StreamEvent::Usage(usage) = &event {
+                    meter.read(usage.clone());
                 }
-                Some(Err(error)) => return Err(error),
-                None => {
-                    return Err(Error::new(ErrorKind::Truncated, "the stream ended before the answer began"));
+                let begun = event.is_semantic();
+                held.push_back(event);
+                if begun {
+                    return Ok(held);
                 }
             }
+            Some(Err(error)) => return Err(error),
+            None => {
+                return Err(Error::new(ErrorKind::Truncated, "the stream ended before the answer began"));
+            }
         }
-        Err(Error::new(ErrorKind::InvalidResponse, "the stream has a preamble without end"))
     }
+    Err(Error::new(ErrorKind::InvalidResponse, "the stream has a preamble without end"))
 }
 
 /// A stream whose first piece of content has come.
@@ -103,20 +166,29 @@ pub(super) struct Opened {
     pub(super) first_at: Instant,
 }
 
+impl Answer for Opened {
+    fn consumed(&self) -> Consumed<'_> {
+        Consumed::default()
+    }
+
+    fn response(&self) -> (Option<u16>, Option<&str>) {
+        (self.rest.status, self.rest.request_id.as_deref())
+    }
+
+    fn adaptations(&self) -> &[Adaptation] {
+        &self.rest.adaptations
+    }
+}
+
 impl Operation for OpenStream<'_> {
     type Output = Opened;
 
-    fn start<'a>(&'a self, target: &'a PlannedTarget) -> Attempting<'a, Opened> {
-        *self.usage() = None;
+    fn start<'a>(&'a self, target: &'a PlannedTarget, meter: &'a Meter) -> Attempting<'a, Opened> {
         Box::pin(async move {
             let mut rest = target.provider.chat_stream(call(self.request, target)).await?;
-            let held = self.hold_until_content(&mut rest.events).await?;
+            let held = hold_until_content(&mut rest.events, meter).await?;
             Ok(Opened { held, rest, first_at: self.clock.now() })
         })
-    }
-
-    fn consumed(&self) -> Option<Box<Usage>> {
-        self.usage().take()
     }
 
     fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
@@ -130,12 +202,29 @@ pub(super) struct Embed<'r>(pub(super) &'r EmbedRequest);
 impl Operation for Embed<'_> {
     type Output = EmbedReply;
 
-    fn start<'a>(&'a self, target: &'a PlannedTarget) -> Attempting<'a, EmbedReply> {
-        target.provider.embed(EmbedCall::new(target.target.model(), self.0))
+    fn start<'a>(&'a self, target: &'a PlannedTarget, _: &'a Meter) -> Attempting<'a, EmbedReply> {
+        Box::pin(async move {
+            let mut reply = target.provider.embed(EmbedCall::new(target.target.model(), self.0)).await?;
+            if let Some(usage) = &mut reply.usage {
+                // An embedding generates nothing, and no vendor says so.
+                usage.output_tokens.get_or_insert(0);
+            }
+            Ok(reply)
+        })
     }
 
     fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
         (timeouts.answer, TimeoutPhase::Answer)
+    }
+}
+
+impl Answer for EmbedReply {
+    fn consumed(&self) -> Consumed<'_> {
+        Consumed { usage: self.usage.as_ref(), service_tier: None }
+    }
+
+    fn response(&self) -> (Option<u16>, Option<&str>) {
+        (self.status, self.request_id.as_deref())
     }
 }
 
@@ -145,12 +234,32 @@ pub(super) struct Rerank<'r>(pub(super) &'r RerankRequest);
 impl Operation for Rerank<'_> {
     type Output = RerankReply;
 
-    fn start<'a>(&'a self, target: &'a PlannedTarget) -> Attempting<'a, RerankReply> {
-        target.provider.rerank(RerankCall::new(target.target.model(), self.0))
+    fn start<'a>(&'a self, target: &'a PlannedTarget, _: &'a Meter) -> Attempting<'a, RerankReply> {
+        Box::pin(async move {
+            let mut reply = target.provider.rerank(RerankCall::new(target.target.model(), self.0)).await?;
+            if let Some(usage) = &mut reply.usage {
+                // A ranking generates nothing, and where searches are sold no tokens are counted.
+                usage.output_tokens.get_or_insert(0);
+                if usage.searches.is_some() {
+                    usage.input_tokens.get_or_insert(0);
+                }
+            }
+            Ok(reply)
+        })
     }
 
     fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
         (timeouts.answer, TimeoutPhase::Answer)
+    }
+}
+
+impl Answer for RerankReply {
+    fn consumed(&self) -> Consumed<'_> {
+        Consumed { usage: self.usage.as_ref(), service_tier: None }
+    }
+
+    fn response(&self) -> (Option<u16>, Option<&str>) {
+        (self.status, self.request_id.as_deref())
     }
 }
 

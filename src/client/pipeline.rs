@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Inner;
 use super::attempt;
-use super::call::{Consumed, RunningCall};
+use super::call::RunningCall;
 use super::candidates::{self, Planned};
-use super::operation::{Chat, Embed, OpenStream, Rerank};
+use super::operation::{Answer as _, Chat, Embed, OpenStream, Rerank};
 use super::stream::CallStream;
 use crate::error::Result;
 use crate::types::{
@@ -17,11 +17,7 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Ch
     let mut call = begin_chat(inner, request)?;
     match attempt::run(&mut call, &Chat(request)).await {
         Ok(mut reply) => {
-            call.note_response(reply.status, reply.request_id.clone());
-            call.note_adaptations(&reply.adaptations);
-            let consumed =
-                Consumed { usage: reply.usage.as_ref(), service_tier: reply.service_tier.as_deref() };
-            let cost = call.answer_attempt(&consumed);
+            let cost = call.answer_attempt(&reply.consumed());
             let adaptations = std::mem::take(&mut reply.adaptations);
             Ok(ChatResponse::new(reply, call.succeed(cost, adaptations)))
         }
@@ -44,13 +40,8 @@ pub(super) async fn embed(inner: &Arc<Inner>, request: &EmbedRequest) -> Result<
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "embeddings", &request.model, planned, total);
     match attempt::run(&mut call, &Embed(request)).await {
-        Ok(mut reply) => {
-            if let Some(usage) = &mut reply.usage {
-                // An embedding generates nothing, and no vendor says so.
-                usage.output_tokens.get_or_insert(0);
-            }
-            call.note_response(reply.status, reply.request_id.clone());
-            let cost = call.answer_attempt(&Consumed { usage: reply.usage.as_ref(), service_tier: None });
+        Ok(reply) => {
+            let cost = call.answer_attempt(&reply.consumed());
             Ok(EmbedResponse::new(reply, call.succeed(cost, Vec::new())))
         }
         Err(error) => Err(call.fail(error)),
@@ -63,16 +54,8 @@ pub(super) async fn rerank(inner: &Arc<Inner>, request: &RerankRequest) -> Resul
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "rerank", &request.model, planned, total);
     match attempt::run(&mut call, &Rerank(request)).await {
-        Ok(mut reply) => {
-            if let Some(usage) = &mut reply.usage {
-                // A ranking generates nothing, and where searches are sold no tokens are counted.
-                usage.output_tokens.get_or_insert(0);
-                if usage.searches.is_some() {
-                    usage.input_tokens.get_or_insert(0);
-                }
-            }
-            call.note_response(reply.status, reply.request_id.clone());
-            let cost = call.answer_attempt(&Consumed { usage: reply.usage.as_ref(), service_tier: None });
+        Ok(reply) => {
+            let cost = call.answer_attempt(&reply.consumed());
             Ok(RerankResponse::new(reply, call.succeed(cost, Vec::new())))
         }
         Err(error) => Err(call.fail(error)),

@@ -34,8 +34,6 @@ impl CallStream {
     pub(super) fn new(mut call: Box<RunningCall>, opened: Opened) -> Self {
         let Opened { held, rest, first_at } = opened;
         call.first_token(first_at);
-        call.note_response(rest.status, rest.request_id);
-        call.note_adaptations(&rest.adaptations);
         Self {
             call: Some(call),
             held,

@@ -79,6 +79,10 @@ pub enum AttemptReason {
     Retry,
     /// Another target after a failure.
     Failover,
+    /// Another target beside one that is slow to begin; the first to answer is taken.
+    Hedge,
+    /// Another target after an answer that was not good enough.
+    Escalation,
 }
 
 impl AttemptReason {
@@ -88,6 +92,8 @@ impl AttemptReason {
             Self::First => "first",
             Self::Retry => "retry",
             Self::Failover => "failover",
+            Self::Hedge => "hedge",
+            Self::Escalation => "escalation",
         }
     }
 }

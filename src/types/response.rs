@@ -133,7 +133,7 @@ pub struct CallSummary {
     pub target: Target,
     /// Why it was chosen.
     pub decision: Decision,
-    /// Every attempt, oldest first; the last one answered.
+    /// Every attempt, in the order they ended; the last one answered, unless what came after an escalation was no better.
     pub attempts: Vec<Attempt>,
     /// What the answering attempt cost; `None` when its usage or price is unknown.
     pub cost: Option<Cost>,
