@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::Inner;
 use super::registry::{Meaning, Registry};
 use crate::account;
-use crate::catalog::{Capability, Catalogue, Mode, Model, Support};
+use crate::catalog::{Capability, Catalogue, Mode, Model, Support, TokenEstimate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::Provider;
 use crate::routing::policy::Ordered;
@@ -101,6 +101,17 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
 /// What the catalogue knows of `target`.
 pub(super) fn describe(inner: &Inner, target: &Target) -> Option<Arc<Model>> {
     known(&inner.registry, &inner.catalogue, target.provider(), target.model())
+}
+
+/// What the catalogue knows of each target that `model` means.
+///
+/// # Errors
+/// [`ErrorKind::NoRoute`] when the string means nothing.
+pub(super) fn descriptions(inner: &Inner, model: &str) -> Result<Vec<Option<Arc<Model>>>> {
+    Ok(match inner.registry.resolve(model)? {
+        Meaning::Route(route) => route.candidates.iter().map(|candidate| candidate.model.clone()).collect(),
+        Meaning::Target(target) => vec![describe(inner, &target)],
+    })
 }
 
 /// What the catalogue knows of `model` at the provider registered as `name`: what the application said of this provider,
@@ -202,7 +213,6 @@ pub(super) fn callable(inner: &Inner) -> Vec<CallableModel> {
 /// What a policy may know of a chat.
 pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
     let mut facts = RequestFacts::new(0, inner.clock.wall());
-    let mut bytes = 0;
     let need = |capability, facts: &mut RequestFacts| {
         if !facts.needs.contains(&capability) {
             facts.needs.push(capability);
@@ -210,7 +220,6 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
     };
     for part in request.messages.iter().flat_map(|message| &message.parts) {
         match part {
-            Part::Text(text) => bytes += text.text.len(),
             Part::Image(_) => need(Capability::Vision, &mut facts),
             Part::Audio(_) => need(Capability::AudioIn, &mut facts),
             Part::Document(document) => {
@@ -218,15 +227,13 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
                     need(Capability::Pdf, &mut facts);
                 }
             }
-            Part::ToolCall(call) => bytes += call.arguments.len(),
-            Part::ToolResult(result) => {
-                bytes += result.content.iter().filter_map(Part::as_text).map(str::len).sum::<usize>();
-            }
-            Part::Reasoning(_) | Part::Refusal(_) | Part::Opaque(_) => {}
+            Part::Text(_)
+            | Part::ToolCall(_)
+            | Part::ToolResult(_)
+            | Part::Reasoning(_)
+            | Part::Refusal(_)
+            | Part::Opaque(_) => {}
         }
-    }
-    for tool in &request.tools {
-        bytes += tool.name.len() + tool.parameters.as_ref().map_or(0, |schema| schema.as_str().len());
     }
     if request.tools.iter().any(|tool| tool.builtin.is_none()) {
         need(Capability::Tools, &mut facts);
@@ -234,10 +241,9 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
     if matches!(request.response_format, Some(ResponseFormat::JsonSchema { .. })) {
         need(Capability::JsonSchema, &mut facts);
     }
-    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-    facts.input_tokens = bytes / 4;
-    // The longest tokens of common vocabularies are runs of white space; ordinary text never averages ten bytes.
-    facts.least_input_tokens = bytes / 10;
+    let estimate = TokenEstimate::of_chat(request);
+    facts.input_tokens = estimate.expected;
+    facts.least_input_tokens = estimate.least;
     if let Some(limit) = request.max_output_tokens {
         facts.output_tokens = limit.min(facts.output_tokens);
     }

@@ -4,6 +4,7 @@ mod attempt;
 mod builder;
 mod call;
 mod candidates;
+mod check;
 mod operation;
 mod pipeline;
 mod registry;
@@ -17,8 +18,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use builder::ClientBuilder;
 pub use candidates::CallableModel;
+pub use check::{Check, TargetCheck};
 
-use crate::catalog::Catalogue;
+use crate::catalog::{Capability, Catalogue, Support};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::resilience::{RetryPolicy, Timeouts};
@@ -99,6 +101,58 @@ impl Client {
     /// As [`chat`](Self::chat). Once content has come, errors are items of the stream.
     pub async fn chat_stream(&self, request: impl Into<ChatRequest>) -> Result<ChatStream> {
         pipeline::chat_stream(&self.inner, &request.into()).await
+    }
+
+    /// Says what would become of `request` at each target of its route, without sending anything: the order they would be
+    /// tried in, what would be left out or changed for each, and which would refuse it. It is the same code that sends.
+    ///
+    /// ```
+    /// use polyroute::{ChatRequest, Client, Route, Settings};
+    ///
+    /// # fn main() -> polyroute::Result<()> {
+    /// let client = Client::builder()
+    ///     .vendor(Settings::vendor("openai").api_key("no-key"))
+    ///     .vendor(Settings::vendor("anthropic").api_key("no-key"))
+    ///     .route("both", Route::ordered(["openai/gpt-4.1", "anthropic/claude-haiku-4-5"]))
+    ///     .build()?;
+    /// let check = client.check(ChatRequest::from(("both", "Hi")).seed(7))?;
+    ///
+    /// let fields = |place: usize| -> Vec<&str> {
+    ///     let outcome = check.targets[place].outcome.as_ref();
+    ///     outcome.map(|list| list.iter().map(|one| &*one.field).collect()).unwrap_or_default()
+    /// };
+    /// assert_eq!((fields(0), fields(1)), (vec![], vec!["seed"]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What [`chat`](Self::chat) would refuse before choosing a target: a malformed request, a model string that means
+    /// nothing, no target that can serve it.
+    pub fn check(&self, request: impl Into<ChatRequest>) -> Result<Check> {
+        check::check(&self.inner, &request.into())
+    }
+
+    /// Can `model`, which is `provider/model` or a route's name, do this, as far as the catalogue knows? Of a route:
+    /// [`Support::Yes`] when one of its targets can, because the others are then left out of requests that need it;
+    /// [`Support::No`] when none can.
+    ///
+    /// ```
+    /// use polyroute::catalog::{Capability, Support};
+    /// use polyroute::{Client, Settings};
+    ///
+    /// # fn main() -> polyroute::Result<()> {
+    /// let client = Client::builder().vendor(Settings::vendor("openai").api_key("no-key")).build()?;
+    /// assert_eq!(client.supports("openai/gpt-4.1", Capability::Vision)?, Support::Yes);
+    /// assert_eq!(client.supports("openai/made-up", Capability::Vision)?, Support::Unknown);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoRoute`](crate::ErrorKind::NoRoute) when the string means nothing.
+    pub fn supports(&self, model: &str, capability: Capability) -> Result<Support> {
+        check::supports(&self.inner, model, capability)
     }
 
     /// Turns texts into vectors.

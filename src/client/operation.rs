@@ -263,7 +263,8 @@ impl Answer for RerankReply {
     }
 }
 
-fn call<'a>(request: &'a ChatRequest, target: &'a PlannedTarget) -> Call<'a> {
+/// One attempt at `target`.
+pub(super) fn call<'a>(request: &'a ChatRequest, target: &'a PlannedTarget) -> Call<'a> {
     let mut call = Call::new(target.target.model(), request);
     call.hints = target.hints();
     call

@@ -24,7 +24,7 @@ use crate::protocol::{
     EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Protocol, RerankProtocol, WireFailure,
 };
 use crate::transport::{self, Body, HttpRequest, HttpResponse, Transport};
-use crate::types::{EmbedReply, Reply, ReplyStream, RerankReply, Secret, Wire};
+use crate::types::{Adaptation, EmbedReply, Reply, ReplyStream, RerankReply, Secret, Wire};
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
 pub struct HttpProvider {
@@ -321,6 +321,10 @@ impl Provider for HttpProvider {
 
     fn habits(&self) -> Habits {
         self.habits
+    }
+
+    fn check(&self, call: Call<'_>) -> Result<Vec<Adaptation>> {
+        self.encode(call, Mode::Whole).map(|(encoded, _)| encoded.adaptations)
     }
 
     async fn embed(&self, call: EmbedCall<'_>) -> Result<EmbedReply> {

@@ -24,7 +24,8 @@ pub use settings::{Environment, Limits, Settings};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{
-    ChatRequest, EmbedReply, EmbedRequest, ModelHints, Reply, ReplyStream, RerankReply, RerankRequest,
+    Adaptation, ChatRequest, EmbedReply, EmbedRequest, ModelHints, Reply, ReplyStream, RerankReply,
+    RerankRequest,
 };
 
 /// Something that completes text: a vendor, a server of your own, a function.
@@ -54,6 +55,16 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// What it does that no request asks for. By default nobody knows.
     fn habits(&self) -> Habits {
         Habits::UNKNOWN
+    }
+
+    /// Says what would be left out or changed to fit the request, without sending it. By default nothing. Whoever wraps a
+    /// provider forwards it.
+    ///
+    /// # Errors
+    /// Those with which [`chat`](Self::chat) refuses before a byte is sent.
+    fn check(&self, call: Call<'_>) -> Result<Vec<Adaptation>> {
+        let _ = call;
+        Ok(Vec::new())
     }
 
     /// Turns texts into vectors. By default unsupported.

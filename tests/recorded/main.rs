@@ -9,6 +9,7 @@
 
 mod case;
 mod compare;
+mod estimate;
 mod own;
 mod replay;
 mod roundtrip;
@@ -60,6 +61,30 @@ fn every_recorded_request_comes_back_the_same() {
     writeln!(out, "recorded requests: {compared} read and written back").expect("standard output is open");
     assert!(compared > 0, "no case has a request in OpenAI's format");
     assert!(failures.is_empty(), "{} requests came back changed", failures.len());
+}
+
+/// The table in the documentation is what the recordings give; `POLYROUTE_UPDATE_DOCS` writes it.
+#[test]
+fn the_error_of_the_token_estimate_is_the_measured_one() {
+    let Some(folder) = std::env::var_os("POLYROUTE_FIXTURES") else {
+        // Of the few exchanges of our own there is nothing to measure but that measuring works.
+        assert!(estimate::table(&own::cases()).starts_with("| vendor |"));
+        return;
+    };
+    let cases = Case::read_all(folder.as_ref()).expect("the recordings can be read");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog/estimate.rs");
+    let source = std::fs::read_to_string(&path).expect("the source is there");
+    let rows: String = estimate::table(&cases).lines().map(|row| format!("//! {row}\n")).collect();
+    let (begin, end) = ("//! <!-- measured -->\n", "//! <!-- end -->");
+    let (before, rest) = source.split_once(begin).expect("the table has a beginning");
+    let (written, after) = rest.split_once(end).expect("the table has an end");
+
+    if std::env::var_os("POLYROUTE_UPDATE_DOCS").is_some() {
+        std::fs::write(&path, format!("{before}{begin}{rows}{end}{after}"))
+            .expect("the source can be written");
+    } else {
+        assert_eq!(written, rows, "set POLYROUTE_UPDATE_DOCS to write it");
+    }
 }
 
 /// How many of `cases` are supported, and what is wrong with which.
