@@ -1,5 +1,13 @@
-//! What was spent.
+//! What was spent: usage times price, and the ledger it is recorded in.
 
 mod cost;
+mod ledger;
+mod plausible;
 
 pub use cost::{cost, reported};
+pub use ledger::{
+    Books, Entry, EntryId, EntryKind, Flag, GroupBy, JsonLinesLedger, Ledger, LedgerStatus, MemoryLedger,
+    Query, Totals, write_csv,
+};
+pub(crate) use ledger::{Incident, Tell};
+pub(crate) use plausible::{Answered, suspicions};

@@ -30,6 +30,7 @@ pub struct Catalogue {
     tables: Arc<[Embedded]>,
     files: Arc<BTreeMap<Box<str>, Shelf>>,
     code: Arc<BTreeMap<Box<str>, Shelf>>,
+    version: Arc<str>,
 }
 
 /// One provider's built-in table.
@@ -71,6 +72,19 @@ impl Catalogue {
             tables: tables.iter().map(|table| Embedded { table: *table, shelf: OnceLock::new() }).collect(),
             files: Arc::default(),
             code: Arc::default(),
+            version: concat!("built-in ", env!("CARGO_PKG_VERSION")).into(),
+        }
+    }
+
+    /// Names the state the prices are in, for the ledger: the version of this crate, with `+own` behind it once the
+    /// application has set or merged prices.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn note_own(&mut self) {
+        if !self.version.ends_with("+own") {
+            self.version = format!("{}+own", self.version).into();
         }
     }
 
@@ -137,6 +151,7 @@ impl Catalogue {
         row.price = Some(price);
         row.source = PriceSource::Application;
         self.code = Arc::new(shelved(&self.code, vec![(provider, row)]));
+        self.note_own();
         self
     }
 
@@ -218,6 +233,7 @@ impl Catalogue {
         }
         let rows = fresh.into_iter().map(|((provider, _), model)| (provider, model)).collect();
         self.files = Arc::new(shelved(&self.files, rows));
+        self.note_own();
         count
     }
 

@@ -27,6 +27,22 @@ impl MatchedBy {
     }
 }
 
+/// The family a model's name belongs to, for sums over vendors and snapshots: its last segment in small letters, without
+/// date, `-latest` or version of a snapshot.
+///
+/// ```
+/// use polyroute::catalog::family;
+/// assert_eq!(family("gpt-5-2025-08-07"), "gpt-5");
+/// assert_eq!(family("meta-llama/Llama-3.3-70B-Instruct"), "llama-3.3-70b-instruct");
+/// ```
+pub fn family(name: &str) -> String {
+    let mut short = name.rsplit('/').find(|segment| !segment.is_empty()).unwrap_or(name);
+    while let Some((shorter, _)) = peel(short) {
+        short = shorter;
+    }
+    short.to_ascii_lowercase()
+}
+
 /// The models of one provider in one layer, and an index of their names.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {

@@ -27,7 +27,7 @@ pub use catalogue::{Catalogue, Found, Table};
 pub use charge::{Charge, Rates};
 pub use date::Date;
 pub use estimate::TokenEstimate;
-pub use lookup::MatchedBy;
+pub use lookup::{MatchedBy, family};
 pub use model::{Mode, Model};
 pub use price::Price;
 pub use rate::Rate;

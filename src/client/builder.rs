@@ -20,13 +20,14 @@ use super::candidates;
 use super::registry::{PreparedRoute, Registered, Registry};
 use super::tasks::{Life, Tasks};
 use super::{Client, Inner};
+use crate::account::{Books, Incident, Ledger, Tell};
 use crate::catalog::{Catalogue, Price};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::{Environment, HttpProvider, KeyStyle, Provider, Settings, Vendor, is_known, vendor};
 use crate::resilience::{RetryPolicy, Timeouts};
 use crate::routing::Route;
-use crate::telemetry::Observer;
+use crate::telemetry::{Event, Observer};
 use crate::transport::{HttpRequest, ReqwestTransport, Transport, TransportOptions};
 use crate::types::Target;
 
@@ -47,6 +48,8 @@ pub struct ClientBuilder {
     retry: RetryPolicy,
     timeouts: Timeouts,
     seed: Option<u64>,
+    ledgers: Vec<Box<dyn Ledger>>,
+    ledger_queue: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,8 @@ impl ClientBuilder {
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
             seed: None,
+            ledgers: Vec::new(),
+            ledger_queue: LEDGER_QUEUE,
         }
     }
 
@@ -175,6 +180,46 @@ impl ClientBuilder {
         self
     }
 
+    /// Adds a place where every attempt and every call is recorded with its cost. It gets a thread of its own, and a second
+    /// one where it [spills](Ledger::spill); ask with [`Client::books`].
+    ///
+    /// ```
+    /// # use polyroute::testing::ScriptedProvider;
+    /// # use polyroute::types::{CallOptions, Reply, Usage};
+    /// # use polyroute::{ChatRequest, Price};
+    /// use polyroute::account::{MemoryLedger, Query};
+    /// use polyroute::Client;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> polyroute::Result<()> {
+    /// # let provider = ScriptedProvider::new("lab").then(Reply::text("Hi").with_usage(Usage::of(1_000, 100)));
+    /// let client = Client::builder()
+    /// #   .provider(provider).price("lab/m", Price::per_million("1", "4")?)
+    ///     .ledger(MemoryLedger::new(10_000))
+    ///     .build()?;
+    /// # let options = CallOptions::new().scope("team", "search");
+    /// # client.chat(ChatRequest::new("lab/m").user("Hello").options(options)).await?;
+    ///
+    /// let books = client.books().expect("there is a ledger");
+    /// let search = books.totals(&Query::all().scope("team", "search")).await?;
+    /// println!("{} calls for {}", search.calls, search.cost);
+    /// # assert_eq!((search.calls, search.cost.to_string()), (1, "$0.0014".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ledger(mut self, ledger: impl Ledger + 'static) -> Self {
+        self.ledgers.push(Box::new(ledger));
+        self
+    }
+
+    /// Sets how many entries may wait for a ledger that is slow; 65,536 by default, about half a kilobyte each. Beyond
+    /// three quarters of them entries are spilled to files, where the ledger has a place for them; when the queue is full
+    /// they are counted as [lost](crate::account::LedgerStatus::lost).
+    pub fn ledger_queue(mut self, entries: usize) -> Self {
+        self.ledger_queue = entries;
+        self
+    }
+
     /// Sets how often and how patiently to try.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
@@ -239,6 +284,7 @@ impl ClientBuilder {
             return Err(no_provider(self.from_env));
         }
         registry.routes = prepare_routes(&registry, &catalogue, &self.routes)?;
+        let books = open_books(self.ledgers, self.ledger_queue, &self.observers)?;
         let mut retry = self.retry;
         retry.max_attempts = retry.max_attempts(retry.max_attempts).max_attempts;
         let tasks = Arc::new(Tasks::default());
@@ -252,6 +298,7 @@ impl ClientBuilder {
                 observers: self.observers,
                 retry,
                 timeouts: self.timeouts,
+                books,
                 seed: AtomicU64::new(self.seed.unwrap_or_else(|| RandomState::new().hash_one(0))),
             }),
         })
@@ -389,6 +436,28 @@ fn is_local(vendor: &Vendor) -> bool {
     vendor.key == KeyStyle::OptionalBearer && vendor.base_url.starts_with("http://localhost")
 }
 
+/// Opens the ledgers; observers hear of their failures.
+fn open_books(
+    ledgers: Vec<Box<dyn Ledger>>,
+    queue: usize,
+    observers: &[Arc<dyn Observer>],
+) -> Result<Option<Books>> {
+    if ledgers.is_empty() {
+        return Ok(None);
+    }
+    let observers = observers.to_vec();
+    let tell: Tell = Arc::new(move |incident| {
+        let event = match &incident {
+            Incident::Failed(error) => Event::LedgerFailed(error),
+            Incident::Lost => Event::LedgerOverflowed,
+        };
+        for observer in &observers {
+            observer.observe(&event);
+        }
+    });
+    Books::open(ledgers, queue, &tell).map(Some)
+}
+
 /// Does a server at `base_url` list its models? A web server on the same port answers anything with a page.
 async fn answers(transport: &dyn Transport, clock: &dyn Clock, base_url: &str) -> bool {
     let Ok(url) = Url::parse(&format!("{base_url}/models")) else { return false };
@@ -419,3 +488,6 @@ struct ModelList {
 const PROBE_BYTES: usize = 1 << 20;
 
 const PROBE_LIMIT: Duration = Duration::from_millis(500);
+
+/// Seconds of a busy service, while a disk is slow.
+const LEDGER_QUEUE: usize = 1 << 16;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::Span;
 
 use super::Inner;
+use super::booking::{self, Booking, Ended};
 use super::candidates::{self, Planned, PlannedTarget};
 use super::operation::{Answer, Meter};
 use super::walk::Walk;
@@ -14,8 +15,8 @@ use crate::error::{Billed, Error, ErrorKind};
 use crate::resilience::Deadline;
 use crate::telemetry::{self, CallFinished, Event};
 use crate::types::{
-    Adaptation, AdaptationKind, Attempt, AttemptReason, CallId, CallSummary, Completeness, Cost, Decision,
-    Outcome, Target, Usage,
+    Adaptation, AdaptationKind, Attempt, AttemptReason, CallId, CallOptions, CallSummary, Completeness, Cost,
+    Decision, Outcome, Target, Usage,
 };
 
 /// A running call. Whatever is still open when it is dropped was cancelled, and is settled as such.
@@ -39,6 +40,8 @@ pub(super) struct RunningCall {
     open: Vec<OpenAttempt>,
     /// Who answered, once somebody has.
     answered: Option<(Target, Option<Cost>)>,
+    /// What goes into the ledger, where there is one.
+    booking: Option<Box<Booking>>,
     settled: bool,
 }
 
@@ -85,6 +88,12 @@ impl RunningCall {
         if let Some(route) = &planned.decision.route {
             span.record("polyroute.route", route.as_str());
         }
+        let id = inner.call_id();
+        let route = planned.decision.route.as_deref();
+        let booking = inner
+            .books
+            .as_ref()
+            .map(|books| Box::new(Booking::new(books, id, operation, route, inner.catalogue.version())));
         // Boxed, because it is handed from the attempts to the summary or the stream, and is large.
         Box::new(Self {
             inner: Arc::clone(inner),
@@ -93,13 +102,14 @@ impl RunningCall {
             attempts: Vec::new(),
             walk: Walk::default(),
             asked_tier: None,
-            id: inner.call_id(),
+            id,
             operation,
             span,
             started,
             latest: started,
             open: Vec::new(),
             answered: None,
+            booking,
             settled: false,
         })
     }
@@ -107,6 +117,13 @@ impl RunningCall {
     /// The caller asks for this service tier.
     pub(super) fn ask_for_tier(&mut self, tier: Option<&str>) {
         self.asked_tier = tier.map(str::to_owned);
+    }
+
+    /// Who pays, as the caller says.
+    pub(super) fn charge(&mut self, options: Option<&CallOptions>) {
+        if let (Some(booking), Some(options)) = (&mut self.booking, options) {
+            booking.charge(options);
+        }
     }
 
     /// Begins an attempt at the target in this place of the plan, where none is running.
@@ -228,6 +245,10 @@ impl RunningCall {
             observer.observe(&Event::AttemptFinished(&attempt));
         }
         self.planned.policy.observe(&attempt);
+        if let Some(booking) = &self.booking {
+            let target = self.planned.targets.get(place);
+            booking.attempt(&attempt, target, booking::source(cost.as_ref()), self.inner.clock.wall());
+        }
         self.attempts.push(attempt);
         cost
     }
@@ -304,6 +325,10 @@ impl RunningCall {
         }
         for observer in &self.inner.observers {
             observer.observe(&Event::CallFinished(finished));
+        }
+        if let Some(booking) = &self.booking {
+            let (attempts, elapsed) = (&self.attempts, self.elapsed());
+            booking.call(&Ended { attempts, outcome, elapsed, at: self.inner.clock.wall() });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The facade: one client, many providers.
 
 mod attempt;
+mod booking;
 mod builder;
 mod call;
 mod candidates;
@@ -20,6 +21,7 @@ pub use builder::ClientBuilder;
 pub use candidates::CallableModel;
 pub use check::{Check, TargetCheck};
 
+use crate::account::Books;
 use crate::catalog::{Capability, Catalogue, Support};
 use crate::clock::Clock;
 use crate::error::Result;
@@ -64,6 +66,7 @@ struct Inner {
     retry: RetryPolicy,
     timeouts: Timeouts,
     seed: AtomicU64,
+    books: Option<Books>,
     tasks: Arc<Tasks>,
 }
 
@@ -195,6 +198,11 @@ impl Client {
     pub fn cost_of(&self, target: &Target, usage: &Usage) -> Option<Cost> {
         let model = candidates::describe(&self.inner, target)?;
         candidates::price(&model, usage, self.inner.clock.wall(), None)
+    }
+
+    /// What this client has recorded; `None` unless [`ClientBuilder::ledger`] was called.
+    pub fn books(&self) -> Option<&Books> {
+        self.inner.books.as_ref()
     }
 
     /// The prices and limits this client goes by.

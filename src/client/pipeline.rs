@@ -39,6 +39,7 @@ pub(super) async fn embed(inner: &Arc<Inner>, request: &EmbedRequest) -> Result<
     let planned = candidates::plan(inner, &request.model, &candidates::embed_facts(inner, request))?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "embeddings", &request.model, planned, total);
+    call.charge(request.options.as_deref());
     match attempt::run(&mut call, &Embed(request)).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
@@ -53,6 +54,7 @@ pub(super) async fn rerank(inner: &Arc<Inner>, request: &RerankRequest) -> Resul
     let planned = candidates::plan(inner, &request.model, &candidates::rerank_facts(inner, request))?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "rerank", &request.model, planned, total);
+    call.charge(request.options.as_deref());
     match attempt::run(&mut call, &Rerank(request)).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
@@ -67,6 +69,7 @@ fn begin_chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Box<RunningCa
     let planned: Planned = candidates::plan(inner, &request.model, &candidates::chat_facts(inner, request))?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "chat", &request.model, planned, total);
+    call.charge(request.options.as_deref());
     call.ask_for_tier(request.service_tier.as_deref());
     Ok(call)
 }

@@ -68,6 +68,7 @@ pub(super) const fn advice(kind: ErrorKind) -> Advice {
         K::InvalidRequest => (Retry::Never, Failover::Forbidden, Billed::No),
         K::DeadlineExceeded => (Retry::Never, Failover::Forbidden, Billed::Maybe),
         K::Configuration => (Retry::Never, Failover::Forbidden, Billed::No),
+        K::Storage => (Retry::Never, Failover::Forbidden, Billed::No),
         K::NoRoute => (Retry::Never, Failover::Forbidden, Billed::No),
         K::Internal => (Retry::Never, Failover::Forbidden, Billed::Maybe),
     };

@@ -38,6 +38,8 @@ pub enum ErrorKind {
     RateLimited,
     /// The provider failed (5xx), or for a passing reason of its own could not begin (409, 425).
     Server,
+    /// A file or database of ours cannot be read or written: disk full, read-only, damaged.
+    Storage,
     /// One attempt took too long; [`Error::timeout_phase`](crate::Error::timeout_phase) says which clock.
     Timeout,
     /// The connection was refused because its TLS certificate or name is wrong.
@@ -88,6 +90,7 @@ impl ErrorKind {
             Self::QuotaExhausted => "quota_exhausted",
             Self::RateLimited => "rate_limited",
             Self::Server => "server",
+            Self::Storage => "storage",
             Self::Timeout => "timeout",
             Self::Tls => "tls",
             Self::Truncated => "truncated",

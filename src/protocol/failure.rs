@@ -159,6 +159,7 @@ fn explain(kind: ErrorKind) -> &'static str {
         | ErrorKind::Internal
         | ErrorKind::InvalidResponse
         | ErrorKind::NoRoute
+        | ErrorKind::Storage
         | ErrorKind::Server
         | ErrorKind::Tls
         | ErrorKind::Truncated

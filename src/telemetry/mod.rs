@@ -9,6 +9,7 @@ use std::time::Duration;
 
 pub(crate) use span::{attempt_span, call_span, record_attempt};
 
+use crate::error::Error;
 use crate::types::{Attempt, AttemptReason, Outcome, Target, Usd};
 
 /// Is told of everything that happens, as it happens, on the calling task. Must not block.
@@ -34,6 +35,10 @@ pub enum Event<'a> {
     AttemptFinished(&'a Attempt),
     /// A call is over.
     CallFinished(CallFinished<'a>),
+    /// A ledger could not be written; its entries wait, in memory or in spill files. Told on the ledger's thread.
+    LedgerFailed(&'a Error),
+    /// A ledger's queue is full and entries begin to be lost. Told once until something can be written again.
+    LedgerOverflowed,
 }
 
 /// A call that is over.
