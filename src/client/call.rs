@@ -11,12 +11,13 @@ use super::candidates::{self, Planned, PlannedTarget};
 use super::operation::{Answer, Meter};
 use super::walk::Walk;
 use crate::account;
-use crate::error::{Billed, Error, ErrorKind};
+use crate::error::{Billed, Error, ErrorKind, TimeoutPhase};
+use crate::provider::Cancelling;
 use crate::resilience::Deadline;
 use crate::telemetry::{self, CallFinished, Event};
 use crate::types::{
     Adaptation, AdaptationKind, Attempt, AttemptReason, CallId, CallOptions, CallSummary, Completeness, Cost,
-    Decision, Outcome, Target, Usage,
+    Decision, Outcome, StreamEvent, Target, Usage,
 };
 
 /// A running call. Whatever is still open when it is dropped was cancelled, and is settled as such.
@@ -30,6 +31,8 @@ pub(super) struct RunningCall {
     pub(super) walk: Walk,
     /// The service tier the caller asked for; it counts where the provider does not say which one served.
     asked_tier: Option<String>,
+    /// What the prompt comes to, roughly; it counts where a provider did not get to say.
+    prompt_tokens: Option<u64>,
     id: CallId,
     operation: &'static str,
     span: Span,
@@ -51,6 +54,7 @@ struct OpenAttempt {
     started: Instant,
     span: Span,
     meter: Arc<Meter>,
+    received: Received,
     /// The target takes no service tier, so that the one the caller asked for does not count.
     tier: AskedTier,
 }
@@ -66,6 +70,16 @@ pub(super) struct Begun {
     pub(super) span: Span,
     /// Where the attempt notes what it has consumed, in case it is ended from outside.
     pub(super) meter: Arc<Meter>,
+}
+
+/// What has come of a streamed answer.
+#[derive(Default)]
+struct Received {
+    usage: Option<Box<Usage>>,
+    service_tier: Option<String>,
+    /// Of everything the model wrote.
+    bytes: usize,
+    finished: bool,
 }
 
 /// What an answer consumed and which tier served it.
@@ -102,6 +116,7 @@ impl RunningCall {
             attempts: Vec::new(),
             walk: Walk::default(),
             asked_tier: None,
+            prompt_tokens: None,
             id,
             operation,
             span,
@@ -126,6 +141,11 @@ impl RunningCall {
         }
     }
 
+    /// The prompt comes to about this many tokens.
+    pub(super) fn estimate_prompt(&mut self, tokens: u64) {
+        self.prompt_tokens = Some(tokens);
+    }
+
     /// Begins an attempt at the target in this place of the plan, where none is running.
     pub(super) fn begin_attempt(&mut self, place: usize, reason: AttemptReason) -> Begun {
         let meter = Arc::new(Meter::default());
@@ -148,6 +168,7 @@ impl RunningCall {
             started: now,
             span: span.clone(),
             meter: Arc::clone(&meter),
+            received: Received::default(),
             tier: AskedTier::Sent,
         });
         Begun { span, meter }
@@ -158,6 +179,24 @@ impl RunningCall {
         if let Some(open) = self.open.last_mut() {
             open.attempt.time_to_first_token = Some(at.saturating_duration_since(open.started));
         }
+    }
+
+    /// This has come of the only running attempt's answer. It is what counts when the attempt ends, however it ends.
+    pub(super) fn note_event(&mut self, event: &StreamEvent) {
+        if let Some(open) = self.open.last_mut() {
+            open.received.note(event);
+        }
+    }
+
+    /// Has the only running attempt's answer come to its end?
+    pub(super) fn is_finished(&self) -> bool {
+        self.open.last().is_some_and(|open| open.received.finished)
+    }
+
+    /// Would closing the only running attempt's stream save nothing?
+    pub(super) fn is_billed_to_the_end(&self) -> bool {
+        let target = self.running().and_then(|place| self.planned.targets.get(place));
+        target.is_some_and(|target| target.provider.habits().cancelling == Cancelling::BilledToTheEnd)
     }
 
     /// The attempt at `place` came to an answer; it stays open until the answer is complete.
@@ -193,7 +232,13 @@ impl RunningCall {
             usage: consumed.usage.or_else(|| partial?.usage.as_ref()),
             service_tier: consumed.service_tier.or_else(|| partial?.service_tier.as_deref()),
         };
-        self.close_attempt(place, Outcome::Failed(error.kind()), &consumed);
+        let worked = match error.timeout_phase() {
+            Some(TimeoutPhase::Connect) => false,
+            Some(_) => true,
+            None => self.open.iter().any(|open| open.place == place && open.received.bytes > 0),
+        };
+        let gaps = if worked && error.may_be_billed() { Gaps::Estimated } else { Gaps::Left };
+        self.close_attempt(place, Outcome::Failed(error.kind()), &consumed, gaps);
     }
 
     /// The only running attempt answered; returns what it cost. When none runs, an earlier answer is what the caller gets,
@@ -201,7 +246,7 @@ impl RunningCall {
     pub(super) fn answer_attempt(&mut self, consumed: &Consumed<'_>) -> Option<Cost> {
         if let Some(place) = self.running() {
             let target = self.planned.targets.get(place)?.target.clone();
-            let cost = self.close_attempt(place, Outcome::Answered, consumed);
+            let cost = self.close_attempt(place, Outcome::Answered, consumed, Gaps::Left);
             self.answered = Some((target, cost));
         }
         self.answered.as_ref()?.1.clone()
@@ -216,7 +261,7 @@ impl RunningCall {
 
     /// The attempt at `place` is no longer wanted.
     pub(super) fn cancel_attempt_at(&mut self, place: usize, consumed: &Consumed<'_>) {
-        self.close_attempt(place, Outcome::Cancelled, consumed);
+        self.close_attempt(place, Outcome::Cancelled, consumed, Gaps::Estimated);
     }
 
     /// The place of the attempt that began last and still runs.
@@ -224,22 +269,32 @@ impl RunningCall {
         self.open.last().map(|open| open.place)
     }
 
-    fn close_attempt(&mut self, place: usize, outcome: Outcome, consumed: &Consumed<'_>) -> Option<Cost> {
+    fn close_attempt(
+        &mut self,
+        place: usize,
+        outcome: Outcome,
+        consumed: &Consumed<'_>,
+        gaps: Gaps,
+    ) -> Option<Cost> {
         let position = self.open.iter().position(|open| open.place == place)?;
-        let OpenAttempt { place, mut attempt, started, span, meter, tier } = self.open.remove(position);
-        let metered = if consumed.usage.is_none() { meter.take() } else { None };
-        let asked = if tier == AskedTier::Sent { self.asked_tier.as_deref() } else { None };
-        let consumed = Consumed {
-            usage: consumed.usage.or(metered.as_deref()),
-            service_tier: consumed.service_tier.or(asked),
+        let OpenAttempt { place, mut attempt, started, span, meter, received, tier } =
+            self.open.remove(position);
+        let noted = received.usage.or_else(|| if consumed.usage.is_none() { meter.take() } else { None });
+        let reported = consumed.usage.or(noted.as_deref());
+        let usage = match gaps {
+            Gaps::Estimated if !received.finished => self.with_gaps_filled(reported, received.bytes),
+            Gaps::Estimated | Gaps::Left => reported.cloned(),
         };
+        let asked = if tier == AskedTier::Sent { self.asked_tier.as_deref() } else { None };
+        let served = consumed.service_tier.or(received.service_tier.as_deref());
+        let consumed = Consumed { usage: usage.as_ref(), service_tier: served.or(asked) };
         let cost = self.planned.targets.get(place).and_then(|target| self.price(target, &consumed));
         attempt.outcome = outcome;
         self.latest = self.inner.clock.now();
         attempt.elapsed = self.latest.saturating_duration_since(started);
-        attempt.usage = consumed.usage.cloned();
+        attempt.usage = usage;
         attempt.cost = cost.as_ref().map(|cost| cost.total);
-        attempt.completeness = completeness(&attempt);
+        attempt.completeness = completeness(&attempt, received.finished);
         telemetry::record_attempt(&span, &attempt);
         for observer in &self.inner.observers {
             observer.observe(&Event::AttemptFinished(&attempt));
@@ -251,6 +306,16 @@ impl RunningCall {
         }
         self.attempts.push(attempt);
         cost
+    }
+
+    /// What an attempt consumed that did not come to its end: as far as the provider said, otherwise by the length of the
+    /// prompt and of what arrived. A vendor that counts as it goes may be behind; one that counts what it hides is not.
+    fn with_gaps_filled(&self, reported: Option<&Usage>, received: usize) -> Option<Usage> {
+        let mut usage = reported.cloned().unwrap_or_default();
+        usage.input_tokens = Some(usage.input_tokens.or(self.prompt_tokens)?);
+        let written = u64::try_from(received.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u64::MAX);
+        usage.output_tokens = Some(usage.output_tokens.map_or(written, |said| said.max(written)));
+        Some(usage)
     }
 
     fn price(&self, target: &PlannedTarget, consumed: &Consumed<'_>) -> Option<Cost> {
@@ -333,19 +398,51 @@ impl RunningCall {
     }
 }
 
-/// How well the cost of a finished attempt is known.
-fn completeness(attempt: &Attempt) -> Completeness {
+impl Received {
+    fn note(&mut self, event: &StreamEvent) {
+        match event {
+            StreamEvent::Text(text) | StreamEvent::Refusal(text) | StreamEvent::Reasoning(text) => {
+                self.bytes += text.len();
+            }
+            StreamEvent::ToolCallArguments { delta, .. } => self.bytes += delta.len(),
+            StreamEvent::Part(part) => self.bytes += part.as_text().map_or(0, str::len),
+            StreamEvent::Alternative { event, .. } if !matches!(**event, StreamEvent::Finish(_)) => {
+                self.note(event)
+            }
+            StreamEvent::Usage(usage) => self.usage = Some(usage.clone()),
+            StreamEvent::Finish(finish) => {
+                self.finished = true;
+                self.service_tier.clone_from(&finish.service_tier);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What is done where a provider did not say what was consumed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gaps {
+    Left,
+    Estimated,
+}
+
+/// How well the cost of an attempt is known whose answer came to its end, or did not.
+fn completeness(attempt: &Attempt, finished: bool) -> Completeness {
     let unbilled = match attempt.outcome {
         Outcome::Answered | Outcome::Cancelled => false,
         Outcome::Failed(kind) => Error::new(kind, "").advice().billed == Billed::No,
     };
     match (attempt.outcome, attempt.cost) {
         (Outcome::Answered, Some(_)) => Completeness::Exact,
+        (Outcome::Cancelled, Some(_)) if finished => Completeness::Exact,
         (_, Some(_)) => Completeness::Estimated,
         (_, None) if unbilled => Completeness::Exact,
         (_, None) => Completeness::Unknown,
     }
 }
+
+/// Of English text and of code, with the common vocabularies; other scripts need more.
+const BYTES_PER_TOKEN: usize = 4;
 
 impl Drop for RunningCall {
     fn drop(&mut self) {

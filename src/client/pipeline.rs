@@ -66,10 +66,12 @@ pub(super) async fn rerank(inner: &Arc<Inner>, request: &RerankRequest) -> Resul
 
 fn begin_chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Box<RunningCall>> {
     request.validate()?;
-    let planned: Planned = candidates::plan(inner, &request.model, &candidates::chat_facts(inner, request))?;
+    let facts = candidates::chat_facts(inner, request);
+    let planned: Planned = candidates::plan(inner, &request.model, &facts)?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "chat", &request.model, planned, total);
     call.charge(request.options.as_deref());
     call.ask_for_tier(request.service_tier.as_deref());
+    call.estimate_prompt(facts.input_tokens);
     Ok(call)
 }

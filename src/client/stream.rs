@@ -2,17 +2,18 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures::future::FutureExt as _;
-use futures::stream::Stream;
+use futures::future::{FutureExt as _, select};
+use futures::stream::{Stream, StreamExt as _};
 
 use super::call::{Consumed, RunningCall};
 use super::operation::Opened;
 use crate::clock::Sleep;
 use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
-use crate::types::{Adaptation, EventStream, StreamEvent, Usage};
+use crate::types::{Accumulator, Adaptation, CallSummary, EventStream, StreamEvent};
 
 /// The events of the target that answered, then the summary. Settles its call exactly once: at the end, at the first
 /// error, or when dropped.
@@ -21,10 +22,9 @@ pub(super) struct CallStream {
     call: Option<Box<RunningCall>>,
     held: VecDeque<StreamEvent>,
     events: EventStream,
-    usage: Option<Box<Usage>>,
-    service_tier: Option<String>,
+    /// What the caller has been given, for the error if the stream breaks.
+    given: Accumulator,
     adaptations: Vec<Adaptation>,
-    finished: bool,
     /// When the caller began to wait for the event that is due; `None` while nobody waits.
     waiting_since: Option<Instant>,
     timer: Option<Sleep>,
@@ -34,54 +34,51 @@ impl CallStream {
     pub(super) fn new(mut call: Box<RunningCall>, opened: Opened) -> Self {
         let Opened { held, rest, first_at } = opened;
         call.first_token(first_at);
+        for event in &held {
+            call.note_event(event);
+        }
         Self {
             call: Some(call),
             held,
             events: rest.events,
-            usage: None,
-            service_tier: None,
+            given: Accumulator::new(),
             adaptations: rest.adaptations,
-            finished: false,
             waiting_since: None,
             timer: None,
         }
     }
 
-    /// Remembers what the summary will need.
-    fn note(&mut self, event: &StreamEvent) {
-        match event {
-            StreamEvent::Usage(usage) => self.usage = Some(usage.clone()),
-            StreamEvent::Finish(finish) => {
-                self.finished = true;
-                self.service_tier.clone_from(&finish.service_tier);
-            }
-            _ => {}
+    /// Hands `event` to the caller.
+    fn give(&mut self, event: StreamEvent) -> Option<Result<StreamEvent>> {
+        match self.given.note(&event) {
+            Ok(()) => Some(Ok(event)),
+            Err(error) => self.fail(error),
         }
     }
 
     fn end(&mut self) -> Option<Result<StreamEvent>> {
-        if !self.finished {
+        if !self.call.as_ref()?.is_finished() {
             return self
                 .fail(Error::new(ErrorKind::Truncated, "the stream ended before the answer was complete"));
         }
-        let mut call = self.call.take()?;
-        let consumed = Consumed { usage: self.usage.as_deref(), service_tier: self.service_tier.as_deref() };
-        let cost = call.answer_attempt(&consumed);
-        let adaptations = std::mem::take(&mut self.adaptations);
-        Some(Ok(StreamEvent::Done(Box::new(call.succeed(cost, adaptations)))))
+        Some(Ok(StreamEvent::Done(Box::new(answered(
+            self.call.take()?,
+            std::mem::take(&mut self.adaptations),
+        )))))
     }
 
     fn fail(&mut self, error: Error) -> Option<Result<StreamEvent>> {
         let mut call = self.call.take()?;
-        let consumed = Consumed { usage: self.usage.as_deref(), service_tier: self.service_tier.as_deref() };
-        call.fail_attempt(&error, &consumed);
-        let error = match call.attempts.last() {
-            Some(attempt) => error.with_target(attempt.target.clone()),
-            None => error,
-        };
         // Closes the provider's connection now rather than when the caller drops the stream.
         self.events = Box::pin(futures::stream::empty());
-        Some(Err(call.fail(error)))
+        call.fail_attempt(&error, &Consumed::default());
+        let mut partial = std::mem::take(&mut self.given).into_reply();
+        let mut error = error;
+        if let Some(attempt) = call.attempts.last() {
+            error = error.with_target(attempt.target.clone());
+            partial.usage.clone_from(&attempt.usage);
+        }
+        Some(Err(call.fail(error.with_partial(partial))))
     }
 
     /// Has the provider been silent for too long, or the call taken too long? Registers the task to be woken when it will
@@ -116,18 +113,15 @@ impl Stream for CallStream {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        if this.call.is_none() {
-            return Poll::Ready(None);
-        }
+        let Some(call) = &mut this.call else { return Poll::Ready(None) };
         if let Some(event) = this.held.pop_front() {
-            this.note(&event);
-            return Poll::Ready(Some(Ok(event)));
+            return Poll::Ready(this.give(event));
         }
         match this.events.as_mut().poll_next(context) {
             Poll::Ready(Some(Ok(event))) => {
                 this.waiting_since = None;
-                this.note(&event);
-                Poll::Ready(Some(Ok(event)))
+                call.note_event(&event);
+                Poll::Ready(this.give(event))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(this.fail(error)),
             Poll::Ready(None) => Poll::Ready(this.end()),
@@ -141,13 +135,40 @@ impl Stream for CallStream {
 
 impl Drop for CallStream {
     fn drop(&mut self) {
-        if let Some(call) = &mut self.call {
-            let consumed =
-                Consumed { usage: self.usage.as_deref(), service_tier: self.service_tier.as_deref() };
-            call.cancel_attempt(&consumed);
+        let Some(call) = self.call.take() else { return };
+        if call.is_finished() {
+            // Nothing is left but the summary, which nobody wants.
+            answered(call, std::mem::take(&mut self.adaptations));
+        } else if call.is_billed_to_the_end() {
+            let tasks = Arc::clone(&call.inner.tasks);
+            let events = std::mem::replace(&mut self.events, Box::pin(futures::stream::empty()));
+            // Where nothing can run, the future comes back and is dropped, which settles the call by estimate.
+            drop(tasks.spawn(read_to_the_bill(call, events)));
         }
+        // Otherwise the call is settled as cancelled by being dropped.
     }
+}
+
+fn answered(mut call: Box<RunningCall>, adaptations: Vec<Adaptation>) -> CallSummary {
+    let cost = call.answer_attempt(&Consumed::default());
+    call.succeed(cost, adaptations)
+}
+
+/// Reads on, for nobody, where all of an answer is billed whether or not it is read: the bill comes at its end. Dropping
+/// the future settles the call by what has come.
+async fn read_to_the_bill(mut call: Box<RunningCall>, mut events: EventStream) {
+    let clock = Arc::clone(&call.inner.clock);
+    let limit = call.deadline.remaining(clock.now()).min(LONGEST_READING);
+    let reading = async {
+        while let Some(Ok(event)) = events.next().await {
+            call.note_event(&event);
+        }
+    };
+    let _ = select(std::pin::pin!(reading), clock.sleep(limit)).await;
 }
 
 /// A timer of zero would spin.
 const SHORTEST_TIMER: Duration = Duration::from_millis(1);
+
+/// Most answers are over by then. One that is not is closed, and its cost estimated.
+const LONGEST_READING: Duration = Duration::from_secs(60);

@@ -231,7 +231,8 @@ impl Error {
         &self.0.attempts
     }
 
-    /// What had been received before a stream broke, where the error came from folding a stream.
+    /// What had been received before a stream broke, and what it consumed as far as that is known or can be estimated;
+    /// see [`Attempt::completeness`] of the last of [`attempts`](Self::attempts).
     pub fn partial(&self) -> Option<&Reply> {
         self.0.partial.as_deref()
     }

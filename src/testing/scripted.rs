@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::provider::{Call, EmbedCall, Provider};
+use crate::provider::{Call, EmbedCall, Habits, Provider};
 use crate::types::{Accumulator, ChatRequest, EmbedReply, EmbedRequest, Reply, ReplyStream, StreamEvent};
 
 /// A [`Provider`] that plays back a script in process and records what it was asked. Clones share script and records.
@@ -38,6 +38,7 @@ use crate::types::{Accumulator, ChatRequest, EmbedReply, EmbedRequest, Reply, Re
 pub struct ScriptedProvider {
     name: Arc<str>,
     clock: Arc<dyn Clock>,
+    habits: Habits,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -54,7 +55,19 @@ struct Shared {
 impl ScriptedProvider {
     /// A provider called `name` with an empty script, on the system clock.
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), clock: Arc::new(SystemClock::new()), shared: Arc::default() }
+        Self {
+            name: name.into(),
+            clock: Arc::new(SystemClock::new()),
+            habits: Habits::UNKNOWN,
+            shared: Arc::default(),
+        }
+    }
+
+    /// The same provider with these habits.
+    #[must_use]
+    pub fn with_habits(mut self, habits: Habits) -> Self {
+        self.habits = habits;
+        self
     }
 
     /// The same provider with its pauses on `clock`.
@@ -173,6 +186,10 @@ impl Provider for ScriptedProvider {
         }
         let clock = Arc::clone(&self.clock);
         Ok(ReplyStream::new(futures::stream::unfold((beats, flight, clock), play)))
+    }
+
+    fn habits(&self) -> Habits {
+        self.habits
     }
 
     async fn embed(&self, call: EmbedCall<'_>) -> Result<EmbedReply> {

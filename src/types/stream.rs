@@ -306,6 +306,21 @@ impl Accumulator {
         Ok(())
     }
 
+    /// Adds one event that is needed elsewhere too. Copies the text of deltas, not the events.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn note(&mut self, event: &StreamEvent) -> Result<()> {
+        match event {
+            StreamEvent::Text(delta) => {
+                self.main.push_text(delta);
+                Ok(())
+            }
+            StreamEvent::ToolCallArguments { index, delta } => self.main.push_arguments(*index, delta),
+            other => self.push(other.clone()),
+        }
+    }
+
     /// Has [`StreamEvent::Finish`] come?
     pub fn is_finished(&self) -> bool {
         self.finished
@@ -376,12 +391,15 @@ struct PartsBuilder {
 
 impl PartsBuilder {
     fn push(&mut self, event: StreamEvent) -> Result<()> {
+        if let StreamEvent::Text(delta) = &event {
+            self.push_text(delta);
+            return Ok(());
+        }
+        if let StreamEvent::ToolCallArguments { index, delta } = &event {
+            return self.push_arguments(*index, delta);
+        }
         let open = !std::mem::take(&mut self.closed);
         match event {
-            StreamEvent::Text(delta) => match self.parts.last_mut() {
-                Some(Part::Text(text)) if open => text.text.push_str(&delta),
-                _ => self.parts.push(Part::Text(Text::new(delta))),
-            },
             StreamEvent::Refusal(delta) => match self.parts.last_mut() {
                 Some(Part::Refusal(refusal)) if open => refusal.text.push_str(&delta),
                 _ => self.parts.push(Part::Refusal(Refusal::new(delta))),
@@ -407,22 +425,12 @@ impl PartsBuilder {
                 self.calls.push(self.parts.len());
                 self.parts.push(Part::ToolCall(ToolCall::new(id, name, "")));
             }
-            StreamEvent::ToolCallArguments { index, delta } => {
-                let position = self.calls.get(index).copied();
-                match position.and_then(|position| self.parts.get_mut(position)) {
-                    Some(Part::ToolCall(call)) => call.arguments.push_str(&delta),
-                    _ => {
-                        return Err(Error::new(
-                            ErrorKind::InvalidResponse,
-                            "arguments arrived for a tool call that never began",
-                        ));
-                    }
-                }
-            }
             StreamEvent::PartEnd => self.closed = true,
             StreamEvent::Part(part) => self.parts.push(part),
             StreamEvent::PartExtra(extra) => self.push_extra(&extra),
-            StreamEvent::Start { .. }
+            StreamEvent::Text(_)
+            | StreamEvent::ToolCallArguments { .. }
+            | StreamEvent::Start { .. }
             | StreamEvent::Logprobs(_)
             | StreamEvent::Usage(_)
             | StreamEvent::Finish(_)
@@ -430,6 +438,28 @@ impl PartsBuilder {
             | StreamEvent::Done(_) => {}
         }
         Ok(())
+    }
+
+    fn push_text(&mut self, delta: &str) {
+        match (std::mem::take(&mut self.closed), self.parts.last_mut()) {
+            (false, Some(Part::Text(text))) => text.text.push_str(delta),
+            _ => self.parts.push(Part::Text(Text::new(delta))),
+        }
+    }
+
+    fn push_arguments(&mut self, index: usize, delta: &str) -> Result<()> {
+        self.closed = false;
+        let position = self.calls.get(index).copied();
+        match position.and_then(|position| self.parts.get_mut(position)) {
+            Some(Part::ToolCall(call)) => {
+                call.arguments.push_str(delta);
+                Ok(())
+            }
+            _ => Err(Error::new(
+                ErrorKind::InvalidResponse,
+                "arguments arrived for a tool call that never began",
+            )),
+        }
     }
 
     fn push_extra(&mut self, extra: &Extra) {
@@ -502,6 +532,7 @@ impl ChatStream {
         while let Some(event) = self.next().await {
             match event.and_then(|event| accumulator.push(event)) {
                 Ok(()) => {}
+                Err(error) if error.partial().is_some() => return Err(error),
                 Err(error) => return Err(error.with_partial(accumulator.into_reply())),
             }
         }
