@@ -1,25 +1,28 @@
-//! A tool loop: typed arguments, several calls at once, failures told to the model, and a conversation that moves to
-//! another vendor halfway.
+//! Tools that run by themselves: typed arguments, several calls at once, failures told to the model, bounds, and a
+//! conversation that moves to another vendor halfway.
 
 #![expect(clippy::print_stdout, reason = "an example shows its output")]
 
 mod support;
 
-use futures::future::join_all;
+use std::time::Duration;
+
+use polyroute::client::ToolLimits;
 use polyroute::testing::Fault;
 use polyroute::types::Reply;
-use polyroute::{ChatRequest, Message, Result, Role, Route, Tool, ToolCall, ToolResult};
+use polyroute::{Message, Result, Role, Route, ToolCall, Toolbox, Usd};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
-#[derive(Deserialize)]
-struct WeatherArguments {
+#[derive(Deserialize, JsonSchema)]
+struct Place {
+    /// In English.
     city: String,
     #[serde(default)]
     unit: Unit,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "lowercase")]
 enum Unit {
     #[default]
@@ -27,32 +30,17 @@ enum Unit {
     Fahrenheit,
 }
 
-async fn weather(arguments: WeatherArguments) -> std::result::Result<String, String> {
-    let celsius = match arguments.city.as_str() {
+/// Whatever goes wrong is for the model to read: it usually mends its arguments.
+async fn weather(place: Place) -> std::result::Result<String, String> {
+    let celsius = match place.city.as_str() {
         "Paris" => 18,
         "Oslo" => 7,
         other => return Err(format!("no station in {other}")),
     };
-    Ok(match arguments.unit {
-        Unit::Celsius => format!("{celsius} degrees Celsius in {}", arguments.city),
-        Unit::Fahrenheit => format!("{} degrees Fahrenheit in {}", celsius * 9 / 5 + 32, arguments.city),
+    Ok(match place.unit {
+        Unit::Celsius => format!("{celsius} degrees Celsius in {}", place.city),
+        Unit::Fahrenheit => format!("{} degrees Fahrenheit in {}", celsius * 9 / 5 + 32, place.city),
     })
-}
-
-/// Runs one call. Whatever goes wrong is for the model to read: it usually mends its arguments.
-async fn run(call: &ToolCall) -> ToolResult {
-    let outcome = match call.name.as_str() {
-        "weather" => match call.parse() {
-            Ok(arguments) => weather(arguments).await,
-            Err(error) => Err(error.message().to_owned()),
-        },
-        other => Err(format!("there is no tool {other}")),
-    };
-    println!("  {}({}) -> {outcome:?}", call.name, call.arguments);
-    match outcome {
-        Ok(text) => ToolResult::new(&call.id, text),
-        Err(text) => ToolResult::failure(&call.id, text),
-    }
 }
 
 #[tokio::main]
@@ -69,36 +57,23 @@ async fn main() -> Result<()> {
     }
     let client = builder.route("agent", Route::ordered(models)).build()?;
 
-    let tool = Tool::function(
-        "weather",
-        "Current temperature in a city",
-        json!({
-            "type": "object",
-            "properties": {
-                "city": {"type": "string"},
-                "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]}
-            },
-            "required": ["city"]
-        }),
-    );
-    let mut request = ChatRequest::new("agent")
-        .user("How warm is it in Paris, and in Oslo in Fahrenheit? Look both up at once.")
-        .tool(tool);
+    let tools = Toolbox::new().function("weather", "Current temperature in a city", weather);
+    let question = "How warm is it in Paris, and in Oslo in Fahrenheit? Look both up at once.";
+    let limits =
+        ToolLimits::new().rounds(8).time(Duration::from_secs(120)).cost(Usd::from_pico(100_000_000_000));
+    let mut run = client.tool_run(("agent", question), &tools).limits(limits);
 
-    for turn in 1..=MOST_TURNS {
-        let answer = client.chat(&request).await?;
-        println!("turn {turn}: {}, attempts: {}", answer.target(), answer.attempts().len());
-        let calls: Vec<&ToolCall> = answer.tool_calls().collect();
-        if calls.is_empty() {
-            println!("\n{}", answer.text());
-            return Ok(());
+    while let Some(step) = run.next().await? {
+        println!("{} answered, attempts: {}", step.response.target(), step.response.attempts().len());
+        for (call, result) in step.response.tool_calls().zip(&step.results) {
+            println!("  {}({}) -> {:?}: {}", call.name, call.arguments, result.outcome, result.text());
         }
-        let results = join_all(calls.into_iter().map(run)).await;
-        request = request.message(answer.into_message()).tool_results(results);
+        if step.results.is_empty() {
+            println!("\n{}", step.response.text());
+        }
     }
-    println!("stopped after {MOST_TURNS} turns");
+    let stop = run.stop().map(|stop| format!("{stop:?}")).unwrap_or_default();
+    let cost = run.cost().map_or("an unknown amount".into(), |cost| cost.to_string());
+    println!("\n{stop} after {} rounds for {cost}", run.steps().len());
     Ok(())
 }
-
-/// A model that never stops calling tools must not run up a bill.
-const MOST_TURNS: u32 = 8;

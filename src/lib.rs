@@ -324,6 +324,7 @@
 //! | feature | what it brings |
 //! |---|---|
 //! | `default` | nothing: everything else is opt-in |
+//! | `schema` | `Client::chat_as`, which reads an answer into a type of your own, and tools with typed arguments. |
 //! | `testing` | A loopback sandbox that speaks the vendors' formats, a virtual clock and a scripted provider, for your own tests. |
 //! <!-- end -->
 //!
@@ -370,7 +371,7 @@ pub mod types;
 
 pub use async_trait::async_trait;
 pub use catalog::Price;
-pub use client::{CallableModel, Client, ClientBuilder};
+pub use client::{CallableModel, Client, ClientBuilder, Toolbox};
 pub use error::{Error, ErrorKind, Result};
 pub use provider::{Provider, Settings};
 pub use routing::{Route, RoutingPolicy};

@@ -9,8 +9,11 @@ mod check;
 mod operation;
 mod pipeline;
 mod registry;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod stream;
 mod tasks;
+mod tools;
 mod walk;
 
 use std::fmt;
@@ -20,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use builder::ClientBuilder;
 pub use candidates::CallableModel;
 pub use check::{Check, TargetCheck};
+pub use tools::{ToolLimits, ToolRun, ToolStep, ToolStop, Toolbox};
 
 use crate::account::Books;
 use crate::catalog::{Capability, Catalogue, Support};
@@ -93,6 +97,40 @@ impl Client {
     /// The last attempt's error, with [`Error::attempts`](crate::Error::attempts) listing all of them.
     pub async fn chat(&self, request: impl Into<ChatRequest>) -> Result<ChatResponse> {
         pipeline::chat(&self.inner, &request.into()).await
+    }
+
+    /// Answers the model's tool calls with the functions of `tools` and asks again, until the model is done or a limit is
+    /// reached. Nothing happens before [`ToolRun::next`] or [`ToolRun::finish`] is awaited.
+    ///
+    /// ```
+    /// use polyroute::{Tool, Toolbox};
+    /// use serde::Deserialize;
+    /// use serde_json::json;
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Place { city: String }
+    ///
+    /// # use polyroute::{Client, Settings, testing::Sandbox};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> polyroute::Result<()> {
+    /// # let sandbox = Sandbox::start().await?;
+    /// # let client = Client::builder()
+    /// #     .vendor(Settings::vendor("openai").api_key("no-key").base_url(sandbox.openai().url())).build()?;
+    /// let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
+    /// let weather = Tool::function("weather", "Temperature in a city", schema);
+    /// let tools = Toolbox::new().add(weather, |place: Place| async move {
+    ///     Ok::<_, String>(format!("18 degrees in {}", place.city))
+    /// });
+    ///
+    /// let mut run = client.tool_run(("openai/gpt-6-luna", "How warm is it in Paris?"), &tools);
+    /// let text = run.finish().await?.text();
+    /// assert!(text.contains("18 degrees"));
+    /// assert_eq!(run.steps().len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tool_run<'a>(&self, request: impl Into<ChatRequest>, tools: &'a Toolbox) -> ToolRun<'a> {
+        ToolRun::new(self, request.into(), tools)
     }
 
     /// Asks and returns the answer as it arrives. Resolves with the first piece of content: until then failures move to
