@@ -5,6 +5,8 @@ mod ledger;
 mod plausible;
 
 pub use cost::{cost, reported};
+#[cfg(feature = "sqlite")]
+pub use ledger::SqliteLedger;
 pub use ledger::{
     Books, Entry, EntryId, EntryKind, Flag, GroupBy, JsonLinesLedger, Ledger, LedgerStatus, MemoryLedger,
     Query, Totals, write_csv,

@@ -81,14 +81,21 @@ impl Books {
     /// Waits until everything recorded until now is written in every ledger.
     ///
     /// # Errors
-    /// What a ledger could not be written for, such as [`ErrorKind::Storage`]. The entries are kept and written later.
+    /// What a ledger could not be written for, such as [`ErrorKind::Storage`]; the entries are kept and written later.
+    /// [`ErrorKind::Storage`] also, once, after entries were [lost](LedgerStatus::lost).
     pub async fn flush(&self) -> Result<()> {
         let asked: Vec<_> =
             self.shared.lanes.iter().map(|lane| ask(lane, |_, failure| repeat(failure))).collect();
         for answer in asked {
             answer.await.map_err(|_| stopped())??;
         }
-        Ok(())
+        match self.shared.lanes.iter().map(Lane::lost_since).sum() {
+            0_u64 => Ok(()),
+            lost => Err(Error::new(
+                ErrorKind::Storage,
+                format!("{lost} entries were lost, because the queue was full; raise ledger_queue(..)"),
+            )),
+        }
     }
 
     /// Sums over every entry that matches.

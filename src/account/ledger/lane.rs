@@ -51,6 +51,10 @@ struct State {
     jobs: Vec<Job>,
     /// Spill files may be there.
     spilled: bool,
+    /// How many entries the spilling thread has in its hands.
+    in_hand: usize,
+    /// How many of the lost entries a flush has reported.
+    reported: u64,
     closing: bool,
     spilling_ends: bool,
     writer_idle: bool,
@@ -121,6 +125,13 @@ impl Lane {
         self.shared.work.notify_one();
     }
 
+    /// How many entries were lost since this was asked last.
+    pub(super) fn lost_since(&self) -> u64 {
+        let mut state = self.shared.lock();
+        let lost = state.status.lost;
+        lost - std::mem::replace(&mut state.reported, lost)
+    }
+
     pub(super) fn status(&self) -> LedgerStatus {
         let state = self.shared.lock();
         let mut status = state.status.clone();
@@ -176,6 +187,7 @@ impl Shared {
             }
             let share = state.waiting.len().min(MOST_AT_ONCE);
             let mut entries: Vec<Entry> = state.waiting.drain(..share).collect();
+            state.in_hand = share;
             drop(state);
             failed = match spill.write(&entries) {
                 Ok(()) => {
@@ -191,7 +203,9 @@ impl Shared {
                         state.waiting.push_front(entry);
                     }
                     state.status.lost += count(entries.len());
+                    state.in_hand = 0;
                     drop(state);
+                    self.work.notify_one();
                     self.note_failure(&error);
                     true
                 }
@@ -203,9 +217,8 @@ impl Shared {
         let mut state = self.lock();
         state.status.spilled += count(entries);
         state.spilled = true;
-        if state.writer_idle {
-            self.work.notify_one();
-        }
+        state.in_hand = 0;
+        self.work.notify_one();
     }
 
     fn note_failure(&self, error: &Error) {
@@ -282,6 +295,11 @@ impl Writer {
             waited.unwrap_or_else(PoisonError::into_inner)
         };
         state.writer_idle = false;
+        // Whoever asks is told of what is on its way into a file, too.
+        if !state.jobs.is_empty() || state.closing {
+            let settled = shared.work.wait_while(state, |state| state.in_hand > 0);
+            state = settled.unwrap_or_else(PoisonError::into_inner);
+        }
         Turn { due: state.waiting.len(), jobs: std::mem::take(&mut state.jobs), closing: state.closing }
     }
 

@@ -13,6 +13,8 @@ mod lane;
 mod memory;
 mod query;
 mod spill;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,6 +27,8 @@ use lane::Lane;
 pub(crate) use lane::{Incident, Tell};
 pub use memory::MemoryLedger;
 pub use query::{GroupBy, Query, Totals};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteLedger;
 
 use crate::error::{Error, ErrorKind, Result};
 
