@@ -1,0 +1,54 @@
+//! Recording an entry, and writing entries to disk.
+
+#![expect(clippy::unwrap_used, missing_docs, reason = "a bench may")]
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use polyroute::account::{Entry, EntryId, EntryKind, JsonLinesLedger, Ledger, SqliteLedger};
+use polyroute::types::{CallId, Usage};
+
+fn entries(from: u64) -> Vec<Entry> {
+    (from..from + 4_096)
+        .map(|number| {
+            let at = UNIX_EPOCH + Duration::from_millis(1_764_000_000_000 + number);
+            let id = EntryId::new(7, number);
+            let mut entry = Entry::new(id, EntryKind::Attempt, CallId::new(number.into()), at);
+            entry.target = Some("openai/gpt-6-luna".parse().unwrap());
+            entry.family = "gpt-6-luna".into();
+            entry.route = Some("smart".into());
+            entry.scopes.insert("team".into(), "search".into());
+            entry.scopes.insert("user".into(), "u-1729".into());
+            entry.usage = Some(Box::new(Usage::of(1_000, 100)));
+            entry.cost = Some("0.0014".parse().unwrap());
+            entry
+        })
+        .collect()
+}
+
+fn write(criterion: &mut Criterion) {
+    let folder = std::env::temp_dir().join(format!("polyroute-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut group = criterion.benchmark_group("ledger");
+    group.throughput(Throughput::Elements(4_096)).sample_size(10);
+    let sqlite = SqliteLedger::open(folder.join("ledger.sqlite")).unwrap();
+    let lines = JsonLinesLedger::open(folder.join("ledger.jsonl")).unwrap();
+    for (name, ledger) in [("sqlite", &sqlite as &dyn Ledger), ("json_lines", &lines)] {
+        let mut next = 0;
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(
+                || {
+                    next += 4_096;
+                    entries(next)
+                },
+                |entries| ledger.write(&entries).unwrap(),
+                BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+criterion_group!(benches, write);
+criterion_main!(benches);

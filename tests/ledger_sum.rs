@@ -1,0 +1,239 @@
+//! The ledger's sum is the sum of what callers were told, to the picodollar, whatever happens to the calls.
+//!
+//! A few thousand calls here; `POLYROUTE_LEDGER_CALLS=1000000` makes it a million.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test target may"
+)]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use futures::future::{Either, join_all, select};
+use polyroute::account::{Ledger, MemoryLedger, Query, SqliteLedger, Totals};
+use polyroute::clock::Clock as _;
+use polyroute::provider::Call;
+use polyroute::telemetry::{Event, Observer};
+use polyroute::testing::VirtualClock;
+use polyroute::types::{Completeness, Outcome, Reply, ReplyStream, StreamEvent, Usage};
+use polyroute::{ChatRequest, Client, Error, ErrorKind, Price, Provider, Result, Route, Usd, async_trait};
+
+#[path = "support/folder.rs"]
+mod folder;
+use folder::Folder;
+
+/// Answers, fails, breaks off and dawdles by chance.
+#[derive(Debug)]
+struct Chancy {
+    name: &'static str,
+    clock: VirtualClock,
+    steps: AtomicU64,
+}
+
+impl Chancy {
+    fn new(name: &'static str, clock: &VirtualClock) -> Self {
+        Self { name, clock: clock.clone(), steps: AtomicU64::new(0) }
+    }
+
+    fn chance(&self) -> fastrand::Rng {
+        let step = self.steps.fetch_add(1, Ordering::Relaxed);
+        fastrand::Rng::with_seed(step ^ (u64::from(self.name.as_bytes()[0]) << 40))
+    }
+
+    fn usage(chance: &mut fastrand::Rng) -> Usage {
+        let mut usage = Usage::of(chance.u64(0..200_000), chance.u64(0..10_000));
+        usage.cache_read_tokens = Some(chance.u64(0..1_000));
+        usage
+    }
+}
+
+#[async_trait]
+impl Provider for Chancy {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn chat(&self, _: Call<'_>) -> Result<Reply> {
+        let mut chance = self.chance();
+        self.clock.sleep(Duration::from_millis(chance.u64(0..2_000))).await;
+        match chance.u32(0..10) {
+            0 => Err(Error::new(ErrorKind::Overloaded, "scripted")),
+            1 => Err(Error::new(ErrorKind::Server, "scripted")),
+            2 => Err(Error::new(ErrorKind::Truncated, "scripted")
+                .with_partial(Reply::empty().with_usage(Self::usage(&mut chance)))),
+            3 => Err(Error::new(ErrorKind::RateLimited, "scripted").with_retry_after(Duration::from_secs(1))),
+            4 => Err(Error::new(ErrorKind::InvalidRequest, "scripted")),
+            _ => Ok(Reply::text("Yes.").with_usage(Self::usage(&mut chance))),
+        }
+    }
+
+    async fn chat_stream(&self, _: Call<'_>) -> Result<ReplyStream> {
+        let mut chance = self.chance();
+        if chance.u32(0..4) == 0 {
+            return Err(Error::new(ErrorKind::Overloaded, "scripted"));
+        }
+        let clock = self.clock.clone();
+        let mut events = vec![
+            Ok(StreamEvent::Usage(Box::new(Self::usage(&mut chance)))),
+            Ok(StreamEvent::Text("Y".into())),
+            Ok(StreamEvent::Text("es.".into())),
+        ];
+        if chance.u32(0..5) == 0 {
+            events.push(Err(Error::new(ErrorKind::Connection, "scripted")));
+        } else {
+            events.push(Ok(StreamEvent::Usage(Box::new(Self::usage(&mut chance)))));
+            events.push(Ok(StreamEvent::finish(None, None)));
+        }
+        let pause = Duration::from_millis(chance.u64(0..500));
+        Ok(ReplyStream::new(futures::stream::unfold(events.into_iter(), move |mut events| {
+            let clock = clock.clone();
+            async move {
+                clock.sleep(pause).await;
+                events.next().map(|event| (event, events))
+            }
+        })))
+    }
+}
+
+/// What observers are told: the only ones who hear of a call that was dropped.
+#[derive(Clone, Debug, Default)]
+struct Heard(Arc<Mutex<Sums>>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Sums {
+    all: Usd,
+    cancelled: Usd,
+    calls: u64,
+    attempts: u64,
+}
+
+impl Observer for Heard {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::CallFinished(finished) = event {
+            let mut sums = self.0.lock().unwrap();
+            sums.all = sums.all.saturating_add(finished.cost);
+            if finished.outcome == Outcome::Cancelled {
+                sums.cancelled = sums.cancelled.saturating_add(finished.cost);
+            }
+            sums.calls += 1;
+            sums.attempts += u64::try_from(finished.attempts.len()).unwrap();
+        }
+    }
+}
+
+fn client(clock: &VirtualClock, heard: &Heard, ledger: impl Ledger + 'static) -> Client {
+    let names = ["ann", "ben", "cid"];
+    let mut builder = Client::builder().clock(clock.clone()).observer(heard.clone()).ledger(ledger).seed(7);
+    for (name, rate) in names.into_iter().zip(["0.3", "1.23", "17.7"]) {
+        builder = builder.provider(Chancy::new(name, clock)).price(
+            &format!("{name}/m"),
+            Price::per_million(rate, rate).unwrap().cached_input("0.0371").unwrap(),
+        );
+    }
+    builder.route("app", Route::ordered(names.map(|name| format!("{name}/m")))).build().unwrap()
+}
+
+/// One call, whole or streamed, perhaps abandoned; returns what the caller was told it cost.
+async fn call(client: &Client, clock: &VirtualClock, number: u64) -> Usd {
+    let mut chance = fastrand::Rng::with_seed(number);
+    let request = || ChatRequest::new("app").user("?");
+    let attempts =
+        |attempts: &[polyroute::types::Attempt]| attempts.iter().filter_map(|attempt| attempt.cost).sum();
+    let mut patience = clock.sleep(Duration::from_millis(chance.u64(0..4_000)));
+    if chance.bool() {
+        return match select(Box::pin(client.chat(request())), patience).await {
+            Either::Left((Ok(response), _)) => attempts(response.attempts()),
+            Either::Left((Err(error), _)) => attempts(error.attempts()),
+            Either::Right(_) => Usd::ZERO,
+        };
+    }
+    let mut stream = match select(Box::pin(client.chat_stream(request())), &mut patience).await {
+        Either::Left((Ok(stream), _)) => stream,
+        Either::Left((Err(error), _)) => return attempts(error.attempts()),
+        Either::Right(_) => return Usd::ZERO,
+    };
+    let mut finished = false;
+    loop {
+        let event = match select(Box::pin(stream.next()), &mut patience).await {
+            Either::Left((event, _)) => event,
+            // Once it has finished only the summary is left, and everybody waits for that.
+            Either::Right((_, next)) if finished => next.await,
+            Either::Right(_) => return Usd::ZERO,
+        };
+        match event {
+            Some(Ok(StreamEvent::Done(summary))) => return attempts(&summary.attempts),
+            Some(Ok(event)) => finished |= matches!(event, StreamEvent::Finish(_)),
+            Some(Err(error)) => return attempts(error.attempts()),
+            None => panic!("a stream ends with its summary or an error"),
+        }
+        if finished {
+            patience = clock.sleep(Duration::from_secs(3_600));
+        }
+    }
+}
+
+async fn compare(client: &Client, clock: &VirtualClock, heard: &Heard, calls: u64) -> Totals {
+    let mut told = Usd::ZERO;
+    for group in 0..calls / GROUP {
+        let group = join_all((0..GROUP).map(|place| call(client, clock, group * GROUP + place))).await;
+        told = told.saturating_add(group.into_iter().sum());
+    }
+    // What is read after a caller has gone is read by tasks.
+    while heard.0.lock().unwrap().calls < calls / GROUP * GROUP {
+        tokio::task::yield_now().await;
+    }
+
+    let totals = client.books().unwrap().totals(&Query::all()).await.unwrap();
+    let status = client.books().unwrap().status()[0].clone();
+    let heard = *heard.0.lock().unwrap();
+    assert_eq!(status.lost, 0, "{status:?}");
+    assert_eq!((totals.calls, totals.attempts), (heard.calls, heard.attempts));
+    assert_eq!(totals.cost, heard.all);
+    assert_eq!(totals.cost, told.saturating_add(heard.cancelled));
+    assert!(heard.cancelled > Usd::ZERO && totals.estimated > Usd::ZERO && totals.attempts > totals.calls);
+    totals
+}
+
+#[tokio::test]
+async fn the_sum_is_exact_over_cancelled_failed_over_and_broken_calls() {
+    let calls = std::env::var("POLYROUTE_LEDGER_CALLS").map_or(5_000, |calls| calls.parse().unwrap());
+    let clock = VirtualClock::automatic(UNIX_EPOCH + Duration::from_secs(1_764_000_000));
+    let heard = Heard::default();
+    let client = client(&clock, &heard, MemoryLedger::new(10_000));
+
+    let totals = compare(&client, &clock, &heard, calls).await;
+
+    println!("ledger sum: {} calls, {} attempts, {} exactly", totals.calls, totals.attempts, totals.cost);
+}
+
+#[tokio::test]
+async fn the_sum_is_exact_in_a_file_as_well() {
+    let folder = Folder::new("sum");
+    let path = folder.path("ledger.sqlite");
+    let clock = VirtualClock::automatic(UNIX_EPOCH + Duration::from_secs(1_764_000_000));
+    let heard = Heard::default();
+    let totals = {
+        let client = client(&clock, &heard, SqliteLedger::open(&path).unwrap());
+        compare(&client, &clock, &heard, 1_000).await
+    };
+
+    let mut again = Totals::default();
+    let exact = |entry: &polyroute::account::Entry| entry.completeness == Completeness::Exact;
+    let mut some_exact = false;
+    SqliteLedger::open(&path)
+        .unwrap()
+        .read(&Query::all(), &mut |entry| {
+            some_exact |= exact(&entry);
+            again.add(&entry);
+        })
+        .unwrap();
+    assert_eq!(again, totals);
+    assert!(some_exact);
+}
+
+/// Calls that are on their way together.
+const GROUP: u64 = 20;
