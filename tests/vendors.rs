@@ -274,10 +274,13 @@ async fn every_vendor_of_vectors_in_openais_format_returns_them() {
         let key = format!("key-for-{name}-and-nobody-else");
         let client = Client::builder()
             .vendor(Settings::vendor(name).base_url(fake.url()).api_key(key.as_str()))
+            .environment(Environment::of([("NOTHING", "set")]))
             .retry(RetryPolicy::default().max_attempts(1))
             .build()
             .expect("the settings are right");
-        let reply = client.embed(EmbedRequest::new(format!("{name}/model"), ["one", "two"])).await;
+        // On Bedrock the model's name decides on the format.
+        let model = if name == "bedrock" { "cohere.embed-v9" } else { "model" };
+        let reply = client.embed(EmbedRequest::new(format!("{name}/{model}"), ["one", "two"])).await;
         let received = fake.received();
         assert_eq!(received.len(), 1, "{name}");
 
@@ -349,7 +352,10 @@ fn a_resource_is_needed_where_the_address_has_one_and_may_not_leave_its_place() 
             continue;
         }
         templates += 1;
-        let settings = || Settings::vendor(vendor.name);
+        let settings = || match vendor.region_env {
+            [] => Settings::vendor(vendor.name),
+            _ => Settings::vendor(vendor.name).region("my-region-1"),
+        };
         let error = build(settings(), nothing()).unwrap_err();
         assert!(error.message().contains(".resource(..)"), "{}: {error}", vendor.name);
         assert!(build(settings().resource("my-resource-1"), nothing()).is_ok(), "{}", vendor.name);
@@ -363,6 +369,15 @@ fn a_resource_is_needed_where_the_address_has_one_and_may_not_leave_its_place() 
         }
     }
     assert!(templates >= 5);
+    let vertex = || Settings::vendor("vertex").resource("my-project-1");
+    let error = build(vertex(), nothing()).unwrap_err();
+    assert!(error.message().contains(".region(..)") && error.message().contains("GOOGLE_CLOUD_LOCATION"));
+    for bad in ["x#", "x/../", "x@evil", "evil.example.com/", ""] {
+        let error = build(vertex().region(bad), nothing()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{bad}");
+        assert!(build(vertex(), Environment::of([("GOOGLE_CLOUD_LOCATION", "x@evil")])).is_err());
+    }
+    assert!(build(Settings::vendor("openai").region("eu"), nothing()).is_err());
     assert!(build(Settings::vendor("openai").resource("x"), nothing()).is_err());
 }
 

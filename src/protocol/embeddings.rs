@@ -7,13 +7,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{EmbedProtocol, EncodeFor, Encoded, Path, WireFailure, unreadable};
+use crate::protocol::{EmbedLimit, EmbedProtocol, EncodeFor, Encoded, Path, WireFailure, unreadable};
 use crate::types::{EmbedReply, EmbedRequest, Json, Usage, Wire};
 
 /// OpenAI's embeddings.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenAiEmbeddings {
     dimensions: DimensionsField,
+    packing: Packing,
+    limit: EmbedLimit,
+}
+
+/// How vectors travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packing {
+    /// As numbers, or as base64 of floats if the caller asks for that.
+    Floats,
+    /// As base64 of signed bytes, one for each dimension.
+    SignedBytes,
 }
 
 /// What a service calls the length of the vectors.
@@ -31,13 +42,26 @@ pub enum DimensionsField {
 impl OpenAiEmbeddings {
     /// The format as a service speaks it that calls the length of the vectors `dimensions`.
     pub const fn new(dimensions: DimensionsField) -> Self {
-        Self { dimensions }
+        Self { dimensions, packing: Packing::Floats, limit: EmbedLimit::NONE }
+    }
+
+    /// The same with vectors as base64 of signed bytes, which is all that Perplexity has:
+    /// <https://docs.perplexity.ai/docs/embeddings/best-practices> (read 2026-11-25).
+    #[must_use]
+    pub const fn signed_bytes(self) -> Self {
+        Self { packing: Packing::SignedBytes, ..self }
+    }
+
+    /// The same with a limit to what one request may hold.
+    #[must_use]
+    pub const fn limit(self, limit: EmbedLimit) -> Self {
+        Self { limit, ..self }
     }
 }
 
 impl EmbedProtocol for OpenAiEmbeddings {
     fn encode_embed(&self, request: &EmbedRequest, target: EncodeFor<'_>) -> Result<Encoded> {
-        let body = Body { dimensions: self.dimensions, request, target };
+        let body = Body { protocol: self, request, target };
         let bytes = serde_json::to_vec(&body)
             .map_err(|_| Error::new(ErrorKind::Internal, "the request cannot be written as JSON"))?;
         Ok(Encoded::new(Path::Fixed("embeddings"), bytes))
@@ -57,7 +81,7 @@ impl EmbedProtocol for OpenAiEmbeddings {
         }
         let mut data = answer.data;
         data.sort_by_key(|item| item.index.unwrap_or(0));
-        let vectors = data.iter().map(|item| vector(item.embedding)).collect::<Result<_>>()?;
+        let vectors = data.iter().map(|item| self.vector(item.embedding)).collect::<Result<_>>()?;
         let mut reply = EmbedReply::new(vectors);
         reply.model = answer.model;
         reply.usage = answer.usage.as_ref().and_then(usage);
@@ -67,10 +91,14 @@ impl EmbedProtocol for OpenAiEmbeddings {
     fn decode_failure(&self, body: &[u8]) -> WireFailure {
         WireFailure::parse(body)
     }
+
+    fn limit(&self, _model: &str) -> EmbedLimit {
+        self.limit
+    }
 }
 
 struct Body<'a> {
-    dimensions: DimensionsField,
+    protocol: &'a OpenAiEmbeddings,
     request: &'a EmbedRequest,
     target: EncodeFor<'a>,
 }
@@ -89,7 +117,7 @@ impl Serialize for Body<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("model", self.target.model)?;
         map.serialize_entry("input", &self.request.inputs)?;
-        let name = match self.dimensions {
+        let name = match self.protocol.dimensions {
             DimensionsField::Dimensions | DimensionsField::BareDimensions => "dimensions",
             DimensionsField::OutputDimension => "output_dimension",
         };
@@ -98,8 +126,13 @@ impl Serialize for Body<'_> {
         {
             map.serialize_entry(name, &dimensions)?;
         }
-        if matches!(self.dimensions, DimensionsField::Dimensions) && !is_given("encoding_format") {
-            map.serialize_entry("encoding_format", "float")?;
+        let format = match (self.protocol.packing, self.protocol.dimensions) {
+            (Packing::SignedBytes, _) => Some("base64_int8"),
+            (Packing::Floats, DimensionsField::Dimensions) => Some("float"),
+            (Packing::Floats, _) => None,
+        };
+        if let Some(format) = format.filter(|_| !is_given("encoding_format")) {
+            map.serialize_entry("encoding_format", format)?;
         }
         for (name, value) in extra {
             map.serialize_entry(name, value)?;
@@ -144,20 +177,26 @@ fn usage(counts: &Counts<'_>) -> Option<Usage> {
     Some(Usage { input_tokens: Some(input), ..Usage::default() })
 }
 
-/// A list of numbers, or base64 of little-endian 32-bit floats.
-fn vector(raw: &RawValue) -> Result<Vec<f32>> {
-    if raw.get().starts_with('[') {
-        return serde_json::from_str(raw.get()).map_err(|error| unreadable("an embedding", &error));
-    }
-    let broken =
-        || Error::new(ErrorKind::InvalidResponse, "an embedding is neither numbers nor base64 of floats");
-    let text: String = serde_json::from_str(raw.get()).map_err(|_| broken())?;
-    let bytes = STANDARD.decode(text).map_err(|_| broken())?;
-    let (floats, rest) = bytes.as_chunks::<4>();
-    if rest.is_empty() {
-        Ok(floats.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
-    } else {
-        Err(broken())
+impl OpenAiEmbeddings {
+    /// A list of numbers, base64 of little-endian 32-bit floats, or of signed bytes.
+    fn vector(&self, raw: &RawValue) -> Result<Vec<f32>> {
+        if raw.get().starts_with('[') {
+            return serde_json::from_str(raw.get()).map_err(|error| unreadable("an embedding", &error));
+        }
+        let broken = || {
+            Error::new(ErrorKind::InvalidResponse, "an embedding is neither numbers nor base64 of numbers")
+        };
+        let text: String = serde_json::from_str(raw.get()).map_err(|_| broken())?;
+        let bytes = STANDARD.decode(text).map_err(|_| broken())?;
+        if self.packing == Packing::SignedBytes {
+            return Ok(bytes.into_iter().map(|byte| f32::from(byte.cast_signed())).collect());
+        }
+        let (floats, rest) = bytes.as_chunks::<4>();
+        if rest.is_empty() {
+            Ok(floats.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+        } else {
+            Err(broken())
+        }
     }
 }
 
@@ -204,6 +243,15 @@ mod tests {
         assert_eq!(reply.vectors, [vec![1.0, -2.0], vec![3.0, 4.5]]);
         assert_eq!(reply.model.as_deref(), Some("m-1"));
         assert_eq!(reply.usage.unwrap().input_tokens, Some(5));
+    }
+
+    #[test]
+    fn signed_bytes_are_asked_for_and_read_where_there_is_nothing_else() {
+        let protocol = OPENAI.signed_bytes();
+        let body = br#"{"data":[{"index":0,"embedding":"9sYAA38="}]}"#;
+
+        assert_eq!(encoded(protocol, &EmbedRequest::new("p/m", ["a"]))["encoding_format"], "base64_int8");
+        assert_eq!(protocol.decode_embed(body, 1).unwrap().vectors, [[-10.0, -58.0, 0.0, 3.0, 127.0]]);
     }
 
     #[test]

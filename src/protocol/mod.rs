@@ -13,6 +13,7 @@ pub mod generate_content;
 pub mod messages;
 mod notes;
 mod object;
+pub mod ollama_chat;
 pub mod rerank;
 pub mod responses;
 
@@ -65,6 +66,8 @@ pub enum Framing {
     Sse,
     /// Amazon's event streams: frames of bytes with checksums.
     EventStream,
+    /// One JSON value a line.
+    JsonLines,
 }
 
 const _: fn(Box<dyn Protocol>) = |_object_safe| ();
@@ -105,9 +108,57 @@ pub trait EmbedProtocol: std::fmt::Debug + Send + Sync {
 
     /// Reads the body of an HTTP error.
     fn decode_failure(&self, body: &[u8]) -> WireFailure;
+
+    /// How much one request for `model` may hold. More is asked for in several requests.
+    fn limit(&self, model: &str) -> EmbedLimit {
+        let _ = model;
+        EmbedLimit::NONE
+    }
+
+    /// The header of an answer that counts the tokens read, where the body does not.
+    fn usage_header(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 const _: fn(Box<dyn EmbedProtocol>) = |_object_safe| ();
+
+/// How much one request for vectors may hold.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EmbedLimit {
+    /// How many texts.
+    pub inputs: usize,
+    /// How many bytes of text together. Vendors count tokens; a token is one byte at least, so this many bytes always
+    /// fit. A single text may be larger, because where it must end is the vendor's to say.
+    pub bytes: usize,
+}
+
+impl EmbedLimit {
+    /// No limit that is known.
+    pub const NONE: Self = Self { inputs: usize::MAX, bytes: usize::MAX };
+
+    /// At most `inputs` texts.
+    pub const fn inputs(inputs: usize) -> Self {
+        Self { inputs, ..Self::NONE }
+    }
+
+    /// At most `tokens` in all texts together.
+    #[must_use]
+    pub const fn tokens(self, tokens: usize) -> Self {
+        Self { bytes: tokens, ..self }
+    }
+
+    /// How many of `texts`, from the first, fit into one request; one at least.
+    pub fn fitting(self, texts: &[String]) -> usize {
+        let mut bytes = 0_usize;
+        let fit = texts.iter().take(self.inputs).take_while(|text| {
+            bytes = bytes.saturating_add(text.len());
+            bytes <= self.bytes
+        });
+        fit.count().max(1)
+    }
+}
 
 /// A wire format for reranking.
 pub trait RerankProtocol: std::fmt::Debug + Send + Sync {

@@ -1,5 +1,7 @@
 //! Where a vendor is: addresses with a part that is the application's own.
 
+use std::borrow::Cow;
+
 use super::settings::{Environment, Settings};
 use super::vendor::Vendor;
 use crate::error::{Error, ErrorKind, Result};
@@ -7,11 +9,15 @@ use crate::error::{Error, ErrorKind, Result};
 /// What stands in a vendor's address for the application's own part.
 const RESOURCE: &str = "{resource}";
 
+/// What stands in it for the region.
+const REGION: &str = "{region}";
+
 /// Can the address be told without the application?
 pub(crate) fn is_known(vendor: &Vendor, environment: &Environment) -> bool {
     environment.first(vendor.base_url_env.as_slice()).is_some()
-        || environment.first(vendor.resource_env).is_some()
-        || !(vendor.base_url.is_empty() || vendor.base_url.contains(RESOURCE))
+        || !(vendor.base_url.is_empty()
+            || vendor.base_url.contains(RESOURCE) && environment.first(vendor.resource_env).is_none()
+            || vendor.base_url.contains(REGION) && environment.first(vendor.region_env).is_none())
 }
 
 /// The address that paths are below. `elsewhere` is the address of the format spoken, if it is not the usual one.
@@ -25,16 +31,23 @@ pub(super) fn base_url(
     environment: &Environment,
 ) -> Result<String> {
     let refuse = |message: String| Err(Error::new(ErrorKind::Configuration, message));
-    let template = elsewhere.unwrap_or(vendor.base_url);
+    let template = match elsewhere {
+        Some(elsewhere) => Cow::Borrowed(elsewhere),
+        None => in_region(vendor, settings, environment)?,
+    };
+    let template = &*template;
     let has_resource = template.contains(RESOURCE);
     match (&settings.base_url, &settings.resource) {
+        (Some(_), _) if settings.region.is_some() => {
+            return refuse("give .base_url(..) or .region(..), not both".to_owned());
+        }
         (Some(_), Some(_)) => return refuse("give .base_url(..) or .resource(..), not both".to_owned()),
         (Some(url), None) if url.is_empty() => return refuse("it needs .base_url(..)".to_owned()),
         (Some(url), None) => return Ok(url.clone()),
         (None, Some(_)) if !has_resource => {
             return refuse("its address has no resource in it; leave .resource(..) out".to_owned());
         }
-        (None, Some(resource)) => return fill(template, resource),
+        (None, Some(resource)) => return with_region(vendor, fill(template, RESOURCE, resource)?),
         (None, None) => {}
     }
     if let Some(url) = environment.first(vendor.base_url_env.as_slice()) {
@@ -52,7 +65,7 @@ pub(super) fn base_url(
         return Ok(url.to_owned());
     }
     if let Some(resource) = environment.first(vendor.resource_env) {
-        return fill(template, resource.expose());
+        return with_region(vendor, fill(template, RESOURCE, resource.expose())?);
     }
     if has_resource {
         let variables: Vec<&str> = vendor.resource_env.iter().copied().chain(vendor.base_url_env).collect();
@@ -65,18 +78,49 @@ pub(super) fn base_url(
     Ok(template.to_owned())
 }
 
-/// Only what cannot end a host name or a path segment goes in.
-fn fill(template: &str, resource: &str) -> Result<String> {
-    let is_plain = (1..=63).contains(&resource.len())
-        && resource.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if is_plain {
-        Ok(template.replace(RESOURCE, resource))
-    } else {
-        Err(Error::new(
-            ErrorKind::Configuration,
-            "the resource is not 1 to 63 letters, digits and hyphens; it is a name, not an address",
-        ))
+/// The vendor's address in the region that is named, if it is named already.
+fn in_region(vendor: &Vendor, settings: &Settings, environment: &Environment) -> Result<Cow<'static, str>> {
+    let has_region = vendor.base_url.contains(REGION);
+    let named = match &settings.region {
+        Some(_) if !has_region => {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                "its address has no region in it; leave .region(..) out",
+            ));
+        }
+        Some(region) => Some(region.clone()),
+        None => environment.first(vendor.region_env).map(|region| region.expose().to_owned()),
+    };
+    let Some(region) = named.filter(|_| has_region && settings.base_url.is_none()) else {
+        return Ok(Cow::Borrowed(vendor.base_url));
+    };
+    let own = vendor.regions.iter().find(|(name, _)| *name == region);
+    fill(own.map_or(vendor.base_url, |(_, address)| address), REGION, &region).map(Cow::Owned)
+}
+
+/// An address in which a region is still missing is none.
+fn with_region(vendor: &Vendor, address: String) -> Result<String> {
+    if !address.contains(REGION) {
+        return Ok(address);
     }
+    Err(Error::new(
+        ErrorKind::Configuration,
+        format!("give .region(..), or set {}", vendor.region_env.join(" or ")),
+    ))
+}
+
+/// Only what cannot end a host name or a path segment goes in.
+fn fill(template: &str, place: &str, name: &str) -> Result<String> {
+    let is_plain = (1..=63).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_plain {
+        return Ok(template.replace(place, name));
+    }
+    let what = if place == REGION { "region" } else { "resource" };
+    Err(Error::new(
+        ErrorKind::Configuration,
+        format!("the {what} is not 1 to 63 letters, digits and hyphens; it is a name, not an address"),
+    ))
 }
 
 fn after_scheme(url: &str) -> &str {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::stream::{Stream, StreamExt as _};
+use serde::de::IgnoredAny;
 
 use super::credential::scrub;
 use super::settings::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{ChatDecoder, Framing, Protocol, WireFailure};
-use crate::transport::{Body, EventFrame, EventStreamDecoder, SseDecoder};
+use crate::transport::{Body, EventFrame, EventStreamDecoder, JsonLinesDecoder, SseDecoder};
 use crate::types::{Secret, StreamEvent};
 
 /// The events of one streamed answer. No task: bytes are decoded when polled.
@@ -70,18 +71,32 @@ impl Events {
                 }
                 chat.event(event_type(&frame)?, frame.payload, ready)
             }),
+            Frames::JsonLines(lines) => lines.push(bytes, |line| {
+                if chat.is_done() {
+                    return Ok(());
+                }
+                chat.event("", line, ready)
+            }),
         }
     }
 
     fn end(&mut self) -> Result<()> {
         let (chat, ready) = (&mut self.chat, &mut self.ready);
-        if let Frames::Sse(sse) = &mut self.frames {
-            sse.finish(|event| {
+        match &mut self.frames {
+            Frames::Sse(sse) => sse.finish(|event| {
                 if chat.is_done() {
                     return Ok(());
                 }
                 chat.event(event.name, event.data, ready)
-            })?;
+            })?,
+            Frames::EventStream(_) => {}
+            // What is left of a line that was cut is no JSON; that the stream was cut is what matters.
+            Frames::JsonLines(lines) => lines.finish(|line| {
+                if chat.is_done() || serde_json::from_slice::<IgnoredAny>(line).is_err() {
+                    return Ok(());
+                }
+                chat.event("", line, ready)
+            })?,
         }
         self.chat.end(&mut self.ready)
     }
@@ -136,6 +151,7 @@ impl Stream for Events {
 enum Frames {
     Sse(SseDecoder),
     EventStream(EventStreamDecoder),
+    JsonLines(JsonLinesDecoder),
 }
 
 impl Frames {
@@ -143,6 +159,7 @@ impl Frames {
         match framing {
             Framing::Sse => Self::Sse(SseDecoder::new(limit)),
             Framing::EventStream => Self::EventStream(EventStreamDecoder::new(limit)),
+            Framing::JsonLines => Self::JsonLines(JsonLinesDecoder::new(limit)),
         }
     }
 }

@@ -24,11 +24,13 @@ use crate::protocol::{
     EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Protocol, RerankProtocol, WireFailure,
 };
 use crate::transport::{self, Body, HttpRequest, HttpResponse, Transport};
-use crate::types::{Adaptation, EmbedReply, Reply, ReplyStream, RerankReply, Secret, Wire};
+use crate::types::{Adaptation, EmbedReply, Reply, ReplyStream, RerankReply, Secret, Usage, Wire};
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
 pub struct HttpProvider {
     chat: Option<&'static dyn Protocol>,
+    /// The formats of some models, by the beginning of their names.
+    families: &'static [(&'static str, &'static dyn Protocol)],
     embed: Option<&'static dyn EmbedProtocol>,
     rerank: Option<&'static dyn RerankProtocol>,
     name: String,
@@ -82,9 +84,10 @@ impl HttpProvider {
             ),
             (None, KeyStyle::OptionalBearer) => None,
             (None, KeyStyle::Bearer | KeyStyle::Header(_)) => {
+                let set = vendor.key_env.join(" or ");
+                let set = if set.is_empty() { set } else { format!("set {set} or ") };
                 return Err(configuration(format!(
-                    "there is no key for {name}: set {} or pass it with .api_key(..)",
-                    vendor.key_env.join(" or ")
+                    "there is no key for {name}: {set}pass it with .api_key(..)"
                 )));
             }
         };
@@ -96,10 +99,13 @@ impl HttpProvider {
         };
         let streamed = match spoken.chat.map(Protocol::framing) {
             Some(Framing::EventStream) => "application/vnd.amazon.eventstream",
+            Some(Framing::JsonLines) => "application/x-ndjson",
             Some(Framing::Sse) | None => "text/event-stream",
         };
         Ok(Self {
             chat: spoken.chat,
+            // Who chose a format chose it for every model.
+            families: if settings.wire.is_some() { &[] } else { vendor.families },
             // Vectors and rankings are made at the usual address, which is not the one of another format.
             embed: vendor.embed.filter(|_| spoken.base_url.is_none()),
             rerank: vendor.rerank.filter(|_| spoken.base_url.is_none()),
@@ -247,8 +253,10 @@ impl HttpProvider {
     }
 
     fn encode(&self, call: Call<'_>, mode: Mode) -> Result<(Encoded, &'static dyn Protocol)> {
-        let chat = self
-            .chat
+        let family = self.families.iter().find(|(name, _)| call.model.starts_with(name));
+        let chat = family
+            .map(|(_, chat)| *chat)
+            .or(self.chat)
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no chat", self.name)))?;
         let mut target = EncodeFor::new(&self.name, call.model, mode);
         target.hints = call.hints;
@@ -339,6 +347,11 @@ impl Provider for HttpProvider {
         let mut reply = embed
             .decode_embed(&bytes, call.request.inputs.len())
             .map_err(|error| self.annotate(error, status, &headers))?;
+        if reply.usage.is_none() {
+            let counted =
+                embed.usage_header().and_then(|name| headers.get(name)?.to_str().ok()?.parse().ok());
+            reply.usage = counted.map(|tokens| Usage { input_tokens: Some(tokens), ..Usage::default() });
+        }
         reply.request_id = self.request_id(&headers);
         reply.status = Some(status);
         Ok(reply)
@@ -400,7 +413,8 @@ struct Spoken {
 fn spoken(vendor: &'static Vendor, wire: Option<Wire>) -> Result<Spoken> {
     let usual = Spoken { chat: vendor.chat, base_url: None, key: vendor.key, headers: vendor.headers };
     let Some(wire) = wire else { return Ok(usual) };
-    let mut here = vendor.chat.into_iter().chain(vendor.also.iter().copied());
+    let families = vendor.families.iter().map(|(_, chat)| *chat);
+    let mut here = vendor.chat.into_iter().chain(families).chain(vendor.also.iter().copied());
     if let Some(chat) = here.find(|chat| chat.wire() == wire) {
         return Ok(Spoken { chat: Some(chat), ..usual });
     }

@@ -24,6 +24,7 @@ pub struct Settings {
     pub(crate) api_key: Option<Secret>,
     pub(crate) base_url: Option<String>,
     pub(crate) resource: Option<String>,
+    pub(crate) region: Option<String>,
     pub(crate) model_aliases: Vec<(String, String)>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) wire: Option<Wire>,
@@ -46,6 +47,7 @@ impl Settings {
             api_key: None,
             base_url: None,
             resource: None,
+            region: None,
             model_aliases: Vec::new(),
             headers: Vec::new(),
             wire: None,
@@ -85,6 +87,14 @@ impl Settings {
     #[must_use]
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
         self.resource = Some(resource.into());
+        self
+    }
+
+    /// Sets the region, where the address names one beside the resource: `europe-west1`, `eu` or `global` of Vertex AI. Up
+    /// to 63 letters, digits and hyphens.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod eventstream;
 mod exchange;
+mod json_lines;
 mod options;
 mod reqwest;
 mod sse;
@@ -9,6 +10,7 @@ mod status;
 
 pub use eventstream::{EventFrame, EventStreamDecoder, FrameHeaders, HeaderValue};
 pub use exchange::{Body, HttpRequest, HttpResponse};
+pub use json_lines::JsonLinesDecoder;
 pub use options::TransportOptions;
 pub use reqwest::ReqwestTransport;
 pub use sse::{SseDecoder, SseEvent};

@@ -21,6 +21,8 @@ pub enum Wire {
     Converse,
     /// Cohere chat, second version.
     CohereChat,
+    /// Ollama's own chat.
+    OllamaChat,
     /// A provider written by the application.
     Custom,
 }
@@ -35,6 +37,7 @@ impl Wire {
             Self::Responses => "responses",
             Self::Converse => "converse",
             Self::CohereChat => "cohere_chat",
+            Self::OllamaChat => "ollama_chat",
             Self::Custom => "custom",
         }
     }

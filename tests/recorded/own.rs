@@ -69,6 +69,10 @@ pub(crate) fn cases() -> Vec<Case> {
         {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"text\":\"Grüß Gott\"}}}}\n\n\
         event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\",\"usage\":\
         {\"tokens\":{\"input_tokens\":4,\"output_tokens\":2}}}}\n\ndata: [DONE]\n\n";
+    let ollama_stream = "{\"model\":\"m-5\",\"message\":{\"role\":\"assistant\",\"content\":\"\",\"thinking\":\"Hm.\"},\"done\":false}\n\
+        {\"model\":\"m-5\",\"message\":{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"now\",\
+        \"arguments\":{\"zone\":\"CET\"}}}]},\"done\":false}\n{\"model\":\"m-5\",\"message\":{\"role\":\"assistant\",\"content\":\"\"},\
+        \"done\":true,\"done_reason\":\"stop\",\"prompt_eval_count\":4,\"eval_count\":3}\n";
     let ranking = json!({"model": "r-1", "results": [{"index": 0, "relevance_score": 0.5}]});
 
     let completion = |id: &str, model: &str, more: Value| {
@@ -136,6 +140,10 @@ pub(crate) fn cases() -> Vec<Case> {
             "text": "Hello", "reasoning_text": null, "tool_calls": [{"id": "b-1", "name": "now", "arguments": {}}],
             "finish_reason": "tool_calls", "finish_reason_raw": "tool_use",
             "usage": {"input_tokens": 4, "output_tokens": 5, "cached_input_tokens": 3}})),
+        ("ollama_chat", true, 200, ollama_stream.to_owned(), completion("", "m-5", json!({
+            "reasoning_text": "Hm.", "tool_calls": [{"id": null, "name": "now", "arguments": {"zone": "CET"}}],
+            "finish_reason": "tool_calls", "finish_reason_raw": "stop",
+            "usage": {"input_tokens": 4, "output_tokens": 3}}))),
         ("converse", true, 429, json!({"message": "Too many requests."}).to_string(), json!({"kind": "error",
             "error": {"http_status": 429, "class": "rate_limit", "message": "Too many requests."}})),
         ("embeddings", false, 200, vectors.to_string(), json!({"kind": "embedding", "model": "e-1",
@@ -143,7 +151,11 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
     .into_iter()
     .map(|(api, stream, status, body, expect)| {
-        let kind = if stream && status == 200 { "text/event-stream" } else { "application/json" };
+        let kind = match (stream && status == 200, api) {
+            (true, "ollama_chat") => "application/x-ndjson",
+            (true, _) => "text/event-stream",
+            (false, _) => "application/json",
+        };
         let case = json!({
             "id": format!("own-{api}-{stream}-{status}"), "provider": "own", "api": api, "stream": stream,
             "request": {"path_and_query": format!("/v1/{api}"), "body": request(api)},

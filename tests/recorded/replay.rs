@@ -22,8 +22,10 @@ impl Replay {
         let sandbox = Sandbox::open()?;
         let vendors: BTreeSet<_> = cases.iter().filter_map(vendor_of).collect();
         let settings = vendors.into_iter().map(|name| {
-            let settings = match name.strip_suffix(RESPONSES) {
-                Some(vendor) => Settings::vendor(vendor).speak(Wire::Responses),
+            let other =
+                OTHER_FORMATS.iter().find_map(|(ending, wire)| Some((name.strip_suffix(ending)?, *wire)));
+            let settings = match other {
+                Some((vendor, wire)) => Settings::vendor(vendor).speak(wire),
                 None => Settings::vendor(name),
             };
             settings.name(name).base_url(sandbox.vendor(name).url()).api_key("key-of-a-test")
@@ -49,8 +51,10 @@ impl Replay {
     }
 
     async fn ask(&self, vendor: &str, case: &Case) -> Result<(), String> {
-        let model = format!("{vendor}/recorded-model");
-        if case.api == "embeddings" {
+        // Behind `invoke` the model decides on the format.
+        let invoked = case.path.strip_prefix("/model/").and_then(|path| path.strip_suffix("/invoke"));
+        let model = format!("{vendor}/{}", invoked.unwrap_or("recorded-model"));
+        if case.api == "embeddings" || case.api == "invoke" {
             let count = case.expect["embeddings"]["count"].as_u64().unwrap_or(1);
             let request = EmbedRequest::new(model, (0..count).map(|number| format!("text {number}")));
             return match self.client.embed(request).await {
@@ -92,8 +96,8 @@ fn vendor_of(case: &Case) -> Option<&'static str> {
         "converse" => (chats(recorded, Wire::Converse), "bedrock"),
         "generateContent" => (chats(recorded, Wire::GenerateContent), "google"),
         "chat_v2" => (chats(recorded, Wire::CohereChat), "cohere"),
-        // Perplexity packs vectors as signed bytes, which no vendor of the table does.
-        "embeddings" if case.provider == "perplexity" => return None,
+        "ollama_chat" => return Some("ollama-own"),
+        "invoke" => return Some("bedrock"),
         "embeddings" if case.path.ends_with("/embeddings") => {
             (recorded.filter(|own| own.embed.is_some()), "compatible")
         }
@@ -101,13 +105,16 @@ fn vendor_of(case: &Case) -> Option<&'static str> {
         "rerank" => (recorded.filter(|own| own.rerank.is_some()), "llamacpp"),
         "embeddings" if case.path.ends_with("/embed") => (None, "cohere"),
         "embeddings" if case.path.ends_with(":batchEmbedContents") => (None, "google"),
+        "embeddings" if case.path.ends_with(":predict") || case.path.ends_with(":embedContent") => {
+            (None, "vertex")
+        }
         _ => return None,
     };
     Some(speaks.map_or(otherwise, |vendor| vendor.name))
 }
 
 /// Ends the names of providers that speak this format instead of their vendor's usual one.
-const RESPONSES: &str = "-responses";
+const OTHER_FORMATS: [(&str, Wire); 2] = [("-responses", Wire::Responses), ("-own", Wire::OllamaChat)];
 
 type Vendor = &'static polyroute::provider::Vendor;
 

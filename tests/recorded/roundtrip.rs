@@ -4,6 +4,7 @@
 use polyroute::protocol::chat_completions::parse_request;
 use polyroute::protocol::{EncodeFor, Mode};
 use polyroute::provider::vendor::find;
+use polyroute::types::Wire;
 use serde_json::{Map, Value};
 
 use crate::case::Case;
@@ -42,7 +43,10 @@ pub(crate) fn check(cases: &[Case]) -> (usize, Vec<String>) {
 fn round_trip(provider: &str, body: &Value) -> Result<(), String> {
     let bytes = serde_json::to_vec(body).map_err(|error| error.to_string())?;
     let (request, mode) = parse_request(&bytes).map_err(|error| error.to_string())?;
-    let vendor = find(provider).filter(|vendor| vendor.chat.is_some()).or_else(|| find("compatible"));
+    let speaks = |vendor: &&polyroute::provider::Vendor| {
+        vendor.chat.is_some_and(|chat| chat.wire() == Wire::ChatCompletions)
+    };
+    let vendor = find(provider).filter(speaks).or_else(|| find("compatible"));
     let chat = vendor.and_then(|vendor| vendor.chat).ok_or("no vendor speaks it")?;
     let target = EncodeFor::new(provider, &request.model, mode);
     let encoded = chat.encode_chat(&request, target).map_err(|error| error.to_string())?;

@@ -8,6 +8,7 @@ mod block;
 mod content;
 mod decode;
 mod encode;
+mod invoke;
 mod media;
 mod settings;
 mod stream;
@@ -27,6 +28,11 @@ use crate::types::{ChatRequest, Reply, Wire};
 #[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Converse;
+
+/// The formats of the makers whose models make vectors on Bedrock.
+#[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BedrockEmbeddings;
 
 impl Protocol for Converse {
     fn wire(&self) -> Wire {

@@ -12,9 +12,11 @@ mod encode;
 mod media;
 mod merge;
 mod part;
+mod predict;
 mod sink;
 mod stream;
 mod thinking;
+mod vertex;
 mod wire;
 
 #[cfg(test)]
@@ -55,6 +57,19 @@ impl Protocol for GenerateContent {
 #[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GeminiEmbeddings;
+
+/// Gemini's format for chat as Vertex AI has it: at another path, with labels.
+#[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VertexGenerateContent;
+
+/// Vertex AI's formats for embeddings.
+#[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VertexEmbeddings;
+
+/// Where Vertex AI keeps Google's own models.
+const GOOGLE_MODELS: &str = "publishers/google/models";
 
 const WIRE: Wire = Wire::GenerateContent;
 

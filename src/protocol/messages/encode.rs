@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::content::{Conversation, Files};
 use super::thinking::Plan;
 use super::tool::{Choice, ToolSpec};
-use super::wire::{Body, OutputConfig, Thinking};
+use super::wire::{Body, Host, OutputConfig, Thinking};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::notes::Notes;
 use crate::protocol::object::Extras;
@@ -15,7 +15,7 @@ use crate::types::{
 };
 
 /// Writes `request` for `target`.
-pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Encoded> {
+pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>, host: Host) -> Result<Encoded> {
     let mut notes = Notes::new(request.on_unsupported);
     refuse(request)?;
     drop_unknown(request, &mut notes)?;
@@ -28,6 +28,7 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
     sampling.fit(target.hints.sampling, plan.thinking, &mut notes)?;
 
     let body = Body {
+        host,
         model: target.model,
         max_tokens: plan.max_tokens,
         system: conversation.system,

@@ -11,6 +11,7 @@ mod stream;
 pub(super) mod thinking;
 mod tool;
 mod usage;
+mod vertex;
 pub(super) mod wire;
 
 #[cfg(test)]
@@ -19,11 +20,17 @@ mod tests;
 use super::{ChatDecoder, EncodeFor, Encoded, Protocol, WireFailure};
 use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
+use wire::Host;
 
 /// The format.
 #[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Messages;
+
+/// The format as Vertex AI has it: the model is in the path, the version in the body.
+#[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VertexMessages;
 
 impl Protocol for Messages {
     fn wire(&self) -> Wire {
@@ -31,7 +38,7 @@ impl Protocol for Messages {
     }
 
     fn encode_chat(&self, request: &ChatRequest, target: EncodeFor<'_>) -> Result<Encoded> {
-        encode::encode(request, target)
+        encode::encode(request, target, Host::Anthropic)
     }
 
     fn decode_chat(&self, body: &[u8]) -> Result<Reply> {

@@ -11,8 +11,16 @@ use crate::protocol::fields::Fields;
 use crate::protocol::object::{Extras, Object, Pairs};
 use crate::types::{Json, ToolOutcome};
 
+/// Who serves the models, where that changes the body.
+#[derive(Clone, Copy)]
+pub(super) enum Host {
+    Anthropic,
+    Vertex,
+}
+
 /// The body.
 pub(super) struct Body<'a> {
+    pub(super) host: Host,
     pub(super) model: &'a str,
     pub(super) max_tokens: u64,
     pub(super) system: Vec<Block<'a>>,
@@ -34,7 +42,10 @@ pub(super) struct Body<'a> {
 impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = Object::begin(serializer, &self.extra)?;
-        object.put("model", self.model)?;
+        match self.host {
+            Host::Anthropic => object.put("model", self.model)?,
+            Host::Vertex => object.put("anthropic_version", "vertex-2023-10-16")?,
+        }
         object.put("max_tokens", &self.max_tokens)?;
         match self.system.as_slice() {
             [] => {}

@@ -81,6 +81,11 @@ pub struct Vendor {
     pub base_url_env: Option<&'static str>,
     /// The environment variables that may hold the resource, in order of preference.
     pub resource_env: &'static [&'static str],
+    /// The environment variables that may hold the region, in order of preference; empty where the address has no
+    /// `{region}` in it, which is what [`Settings::region`](super::Settings::region) says.
+    pub region_env: &'static [&'static str],
+    /// Regions whose address is another than [`base_url`](Self::base_url).
+    pub regions: &'static [(&'static str, &'static str)],
     /// The environment variables that may hold the key, in order of preference.
     pub key_env: &'static [&'static str],
     /// How it wants the key.
@@ -89,6 +94,8 @@ pub struct Vendor {
     pub headers: &'static [(&'static str, &'static str)],
     /// How it speaks chat; `None` when only its prices are known here.
     pub chat: Option<&'static dyn Protocol>,
+    /// Chat formats that some of its models speak instead, each with the beginning of their names.
+    pub families: &'static [(&'static str, &'static dyn Protocol)],
     /// Other chat formats it speaks; [`Settings::speak`](super::Settings::speak) chooses one.
     pub also: &'static [&'static dyn Protocol],
     /// Other chat formats it speaks at another address or under other headers; chosen in the same way.
@@ -113,10 +120,13 @@ impl Vendor {
         base_url: "",
         base_url_env: None,
         resource_env: &[],
+        region_env: &[],
+        regions: &[],
         key_env: &[],
         key: KeyStyle::Bearer,
         headers: &[],
         chat: None,
+        families: &[],
         also: &[],
         elsewhere: &[],
         embed: None,
@@ -127,7 +137,8 @@ impl Vendor {
 
     /// Every chat format it speaks, the usual one first.
     pub fn formats(&self) -> impl Iterator<Item = &'static dyn Protocol> {
-        let others = self.also.iter().copied();
+        let families = self.families.iter().map(|(_, chat)| *chat);
+        let others = families.chain(self.also.iter().copied());
         self.chat.into_iter().chain(others).chain(self.elsewhere.iter().map(|elsewhere| elsewhere.chat))
     }
 }

@@ -17,10 +17,21 @@ pub(super) fn answer(body: &Value) -> Checked<(String, Value)> {
     if inputs.is_empty() || inputs.iter().any(String::is_empty) {
         return Err(Denial::invalid("'$.input' is invalid. Please check the API reference."));
     }
+    if inputs.len() > MOST_INPUTS {
+        return Err(Denial::invalid(format!(
+            "'$.input' is invalid. Expected an array with maximum length {MOST_INPUTS}."
+        )));
+    }
     let dimensions = count(body, "dimensions")?.unwrap_or(8).min(MOST_DIMENSIONS);
-    let base64 = match text(body, "encoding_format") {
-        "" | "float" => false,
-        "base64" => true,
+    let pack: fn(Vec<f32>) -> Value = match text(body, "encoding_format") {
+        "" | "float" => |vector| json!(vector),
+        "base64" => |vector| {
+            json!(STANDARD.encode(vector.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>()))
+        },
+        // Perplexity's.
+        "base64_int8" => |vector| {
+            json!(STANDARD.encode(vector.iter().map(|value| signed_byte(*value)).collect::<Vec<_>>()))
+        },
         other => {
             return Err(Denial::invalid(format!(
                 "Invalid value: '{other}'. Supported: 'float' and 'base64'."
@@ -31,15 +42,7 @@ pub(super) fn answer(body: &Value) -> Checked<(String, Value)> {
         .iter()
         .enumerate()
         .map(|(index, input)| {
-            let vector = vector(input, dimensions);
-            let embedding = if base64 {
-                json!(
-                    STANDARD.encode(vector.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>())
-                )
-            } else {
-                json!(vector)
-            };
-            json!({"object": "embedding", "index": index, "embedding": embedding})
+            json!({"object": "embedding", "index": index, "embedding": pack(vector(input, dimensions))})
         })
         .collect();
     let tokens = inputs.iter().map(|input| input.len() / 4 + 1).sum::<usize>();
@@ -58,5 +61,14 @@ fn vector(input: &str, dimensions: u64) -> Vec<f32> {
     raw.into_iter().map(|value| value / length).collect()
 }
 
+#[expect(clippy::float_arithmetic, reason = "vectors are made of floats")]
+#[expect(clippy::cast_possible_truncation, reason = "a number between -1 and 1 times 127 fits")]
+fn signed_byte(value: f32) -> u8 {
+    ((value * 127.0).round() as i8).cast_unsigned()
+}
+
 const KNOWN: &[&str] = &["model", "input", "dimensions", "encoding_format", "user"];
 const MOST_DIMENSIONS: u64 = 4_096;
+
+/// <https://platform.openai.com/docs/api-reference/embeddings/create> (read 2026-11-25)
+const MOST_INPUTS: usize = 2_048;

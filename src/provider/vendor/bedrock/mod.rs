@@ -1,6 +1,6 @@
 //! Amazon Bedrock. What surprises about it is in `docs.md` beside this file.
 
-use crate::protocol::converse::Converse;
+use crate::protocol::converse::{BedrockEmbeddings, Converse};
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
 
@@ -17,6 +17,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&Converse),
+    embed: Some(&BedrockEmbeddings),
     habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
     models: include_str!("models.json"),
     ..Vendor::PLAIN

@@ -2,6 +2,7 @@
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::ollama_chat::OllamaChat;
 use crate::protocol::responses::Responses;
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
@@ -17,7 +18,15 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: Some(&CHAT),
     also: &[&Responses::PLAIN],
-    elsewhere: &[Elsewhere::messages(None).key(KeyStyle::OptionalBearer)],
+    elsewhere: &[
+        Elsewhere::messages(None).key(KeyStyle::OptionalBearer),
+        Elsewhere {
+            chat: &OllamaChat,
+            base_url: Some("http://localhost:11434/api"),
+            key: KeyStyle::OptionalBearer,
+            headers: &[],
+        },
+    ],
     embed: Some(&EMBEDDINGS),
     models: "",
     ..Vendor::PLAIN

@@ -1,8 +1,13 @@
-//! Perplexity: prices only. Its chat completions ended on 2026-09-27: <https://docs.perplexity.ai> (collected 2026-11-22).
+//! Perplexity. What surprises about it is in `docs.md` beside this file.
 
-use super::{KeyStyle, Vendor};
+use crate::protocol::EmbedLimit;
+use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::responses::Responses;
+use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
 
+/// Perplexity's Agent API in OpenAI's responses format:
+/// <https://docs.perplexity.ai/docs/agent-api/migrate-from-sonar/overview> (collected 2026-11-22).
 pub(crate) const BUILTIN: Vendor = Vendor {
     name: "perplexity",
     aliases: &[],
@@ -12,7 +17,14 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["PERPLEXITY_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
+    chat: Some(&Responses::PLAIN),
+    embed: Some(&EMBEDDINGS),
     habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
+
+/// <https://docs.perplexity.ai/api-reference/embeddings-post> (read 2026-11-25)
+static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions)
+    .signed_bytes()
+    .limit(EmbedLimit::inputs(512).tokens(120_000));
