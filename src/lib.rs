@@ -97,6 +97,9 @@
 //! # }
 //! ```
 //!
+//! [`CallOptions::recovery`](types::CallOptions::recovery) lets a broken answer start over, or go on where the model can,
+//! and says so with an event of its own.
+//!
 //! [`ChatStream::into_response`] reads to the end and returns what [`Client::chat`] would have.
 //!
 //! # Tools

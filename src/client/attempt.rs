@@ -23,6 +23,18 @@ pub(super) async fn run<O: Operation>(call: &mut RunningCall, operation: &O) -> 
     go(call, operation, first).await
 }
 
+/// Makes further attempts of a call whose answer broke off, `first` to begin with.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn resume<O: Operation>(
+    call: &mut RunningCall,
+    operation: &O,
+    first: Step,
+) -> Result<O::Output> {
+    go(call, operation, first).await
+}
+
 async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) -> Result<O::Output> {
     // Shared, so that an attempt can run while another one is recorded.
     let targets = Arc::clone(&call.planned.targets);

@@ -265,7 +265,7 @@ impl RunningCall {
     }
 
     /// The place of the attempt that began last and still runs.
-    fn running(&self) -> Option<usize> {
+    pub(super) fn running(&self) -> Option<usize> {
         self.open.last().map(|open| open.place)
     }
 

@@ -7,7 +7,9 @@ mod call;
 mod candidates;
 mod check;
 mod operation;
+mod overlap;
 mod pipeline;
+mod recovery;
 mod registry;
 #[cfg(feature = "schema")]
 pub mod schema;

@@ -7,6 +7,7 @@ use super::attempt;
 use super::call::RunningCall;
 use super::candidates::{self, Planned};
 use super::operation::{Answer as _, Chat, Embed, OpenStream, Rerank};
+use super::recovery::Recoverer;
 use super::stream::CallStream;
 use crate::error::Result;
 use crate::types::{
@@ -29,7 +30,7 @@ pub(super) async fn chat_stream(inner: &Arc<Inner>, request: &ChatRequest) -> Re
     let mut call = begin_chat(inner, request)?;
     let open = OpenStream::new(request, Arc::clone(&inner.clock));
     match attempt::run(&mut call, &open).await {
-        Ok(opened) => Ok(ChatStream::new(CallStream::new(call, opened))),
+        Ok(opened) => Ok(ChatStream::new(CallStream::new(call, opened, Recoverer::of(request)))),
         Err(error) => Err(call.fail(error)),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures::future::{FutureExt as _, select};
@@ -11,14 +11,16 @@ use futures::stream::{Stream, StreamExt as _};
 
 use super::call::{Consumed, RunningCall};
 use super::operation::Opened;
+use super::overlap::Overlap;
+use super::recovery::{Recoverer, Resuming};
 use crate::clock::Sleep;
 use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
-use crate::types::{Accumulator, Adaptation, CallSummary, EventStream, StreamEvent};
+use crate::types::{Accumulator, Adaptation, CallSummary, EventStream, Recovery, Resumption, StreamEvent};
 
 /// The events of the target that answered, then the summary. Settles its call exactly once: at the end, at the first
-/// error, or when dropped.
+/// error that is not recovered, or when dropped.
 pub(super) struct CallStream {
-    /// Taken when the call is settled; nothing follows.
+    /// Taken when the call is settled or goes on at another attempt; otherwise nothing follows.
     call: Option<Box<RunningCall>>,
     held: VecDeque<StreamEvent>,
     events: EventStream,
@@ -28,57 +30,120 @@ pub(super) struct CallStream {
     /// When the caller began to wait for the event that is due; `None` while nobody waits.
     waiting_since: Option<Instant>,
     timer: Option<Sleep>,
+    recoverer: Option<Box<Recoverer>>,
+    resuming: Option<(Resuming, Error)>,
+    /// While a continuation may be repeating what was given.
+    overlap: Option<Overlap>,
 }
 
 impl CallStream {
-    pub(super) fn new(mut call: Box<RunningCall>, opened: Opened) -> Self {
+    pub(super) fn new(call: Box<RunningCall>, opened: Opened, recoverer: Option<Box<Recoverer>>) -> Self {
+        let mut stream = Self {
+            call: None,
+            held: VecDeque::new(),
+            events: Box::pin(futures::stream::empty()),
+            given: Accumulator::new(),
+            adaptations: Vec::new(),
+            waiting_since: None,
+            timer: None,
+            recoverer,
+            resuming: None,
+            overlap: None,
+        };
+        stream.open(call, opened);
+        stream
+    }
+
+    /// Goes on with what `opened` has and will have.
+    fn open(&mut self, mut call: Box<RunningCall>, opened: Opened) {
         let Opened { held, rest, first_at } = opened;
         call.first_token(first_at);
         for event in &held {
             call.note_event(event);
         }
-        Self {
-            call: Some(call),
-            held,
-            events: rest.events,
-            given: Accumulator::new(),
-            adaptations: rest.adaptations,
-            waiting_since: None,
-            timer: None,
+        self.call = Some(call);
+        self.held.extend(held);
+        self.events = rest.events;
+        self.adaptations = rest.adaptations;
+        self.waiting_since = None;
+        self.timer = None;
+    }
+
+    /// What is next for the caller when `event` has come; `None` while that is not certain.
+    fn give(&mut self, event: StreamEvent) -> Option<Result<StreamEvent>> {
+        let event = self.without_repetition(event)?;
+        match self.given.note(&event) {
+            Ok(()) => Some(Ok(event)),
+            Err(error) => self.fail(error).map(Err),
         }
     }
 
-    /// Hands `event` to the caller.
-    fn give(&mut self, event: StreamEvent) -> Option<Result<StreamEvent>> {
-        match self.given.note(&event) {
-            Ok(()) => Some(Ok(event)),
-            Err(error) => self.fail(error),
-        }
+    fn without_repetition(&mut self, event: StreamEvent) -> Option<StreamEvent> {
+        let Some(overlap) = &mut self.overlap else { return Some(event) };
+        let new = match &event {
+            StreamEvent::Text(delta) => overlap.push(delta),
+            StreamEvent::Resumed(_) => return Some(event),
+            other if other.is_semantic() => {
+                let rest = overlap.finish();
+                self.overlap = None;
+                if rest.is_empty() {
+                    return Some(event);
+                }
+                self.held.push_front(event);
+                rest
+            }
+            _ => return Some(event),
+        };
+        (!new.is_empty()).then_some(StreamEvent::Text(new))
     }
 
     fn end(&mut self) -> Option<Result<StreamEvent>> {
         if !self.call.as_ref()?.is_finished() {
-            return self
-                .fail(Error::new(ErrorKind::Truncated, "the stream ended before the answer was complete"));
+            let error = Error::new(ErrorKind::Truncated, "the stream ended before the answer was complete");
+            return self.fail(error).map(Err);
         }
-        Some(Ok(StreamEvent::Done(Box::new(answered(
-            self.call.take()?,
-            std::mem::take(&mut self.adaptations),
-        )))))
+        let adaptations = std::mem::take(&mut self.adaptations);
+        Some(Ok(StreamEvent::Done(Box::new(answered(self.call.take()?, adaptations)))))
     }
 
-    fn fail(&mut self, error: Error) -> Option<Result<StreamEvent>> {
+    /// The stream broke with `error`: what the caller is told, unless another attempt takes over.
+    fn fail(&mut self, error: Error) -> Option<Error> {
         let mut call = self.call.take()?;
+        let place = call.running();
         // Closes the provider's connection now rather than when the caller drops the stream.
         self.events = Box::pin(futures::stream::empty());
+        self.held.clear();
+        let finished = call.is_finished();
         call.fail_attempt(&error, &Consumed::default());
-        let mut partial = std::mem::take(&mut self.given).into_reply();
+        let mut partial = self.given.clone().into_reply();
         let mut error = error;
         if let Some(attempt) = call.attempts.last() {
             error = error.with_target(attempt.target.clone());
             partial.usage.clone_from(&attempt.usage);
         }
-        Some(Err(call.fail(error.with_partial(partial))))
+        if let (Some(recoverer), Some(place), false) = (&self.recoverer, place, finished) {
+            match recoverer.resume(call, place, &partial, &error) {
+                Ok(resuming) => {
+                    self.resuming = Some((resuming, error.with_partial(partial)));
+                    return None;
+                }
+                Err(unchanged) => call = unchanged,
+            }
+        }
+        Some(call.fail(error.with_partial(partial)))
+    }
+
+    /// Another attempt took over.
+    fn resumed(&mut self, call: Box<RunningCall>, opened: Opened, cause: &Error) {
+        let recovery = self.recoverer.as_ref().map_or(Recovery::Fail, |recoverer| recoverer.recovery);
+        if recovery == Recovery::Continue {
+            self.overlap = Some(Overlap::with(&self.given.clone().into_reply().message.text()));
+        }
+        if let Some(target) = call.running().and_then(|place| call.planned.targets.get(place)) {
+            let resumption = Resumption::new(recovery, target.target.clone(), cause.kind());
+            self.held.push_back(StreamEvent::Resumed(Box::new(resumption)));
+        }
+        self.open(call, opened);
     }
 
     /// Has the provider been silent for too long, or the call taken too long? Registers the task to be woken when it will
@@ -113,22 +178,37 @@ impl Stream for CallStream {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let Some(call) = &mut this.call else { return Poll::Ready(None) };
-        if let Some(event) = this.held.pop_front() {
-            return Poll::Ready(this.give(event));
-        }
-        match this.events.as_mut().poll_next(context) {
-            Poll::Ready(Some(Ok(event))) => {
-                this.waiting_since = None;
-                call.note_event(&event);
-                Poll::Ready(this.give(event))
+        loop {
+            if let Some((resuming, _)) = &mut this.resuming {
+                let (call, outcome) = ready!(resuming.poll_unpin(context));
+                let Some((_, cause)) = this.resuming.take() else { return Poll::Ready(None) };
+                match outcome {
+                    Ok(opened) => this.resumed(call, opened, &cause),
+                    Err(_) => return Poll::Ready(Some(Err(call.fail(cause)))),
+                }
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(this.fail(error)),
-            Poll::Ready(None) => Poll::Ready(this.end()),
-            Poll::Pending => match this.too_late(context) {
-                Some(error) => Poll::Ready(this.fail(error)),
-                None => Poll::Pending,
-            },
+            let Some(call) = &mut this.call else { return Poll::Ready(None) };
+            let next = if let Some(event) = this.held.pop_front() {
+                this.give(event)
+            } else {
+                match this.events.as_mut().poll_next(context) {
+                    Poll::Ready(Some(Ok(event))) => {
+                        this.waiting_since = None;
+                        call.note_event(&event);
+                        this.give(event)
+                    }
+                    Poll::Ready(Some(Err(error))) => this.fail(error).map(Err),
+                    Poll::Ready(None) => this.end(),
+                    Poll::Pending => match this.too_late(context) {
+                        Some(error) => this.fail(error).map(Err),
+                        None => return Poll::Pending,
+                    },
+                }
+            };
+            // Otherwise the answer goes on elsewhere, or what came is still being compared with what was given.
+            if let Some(item) = next {
+                return Poll::Ready(Some(item));
+            }
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Which targets of a plan have been tried, and where to go next.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::call::RunningCall;
+use super::candidates::PlannedTarget;
 use crate::error::{Error, ErrorKind, Failover, Retry};
 use crate::resilience::{Next, Situation, Throttled, Untried};
 use crate::types::AttemptReason;
@@ -105,6 +107,16 @@ impl RunningCall {
             }
             Next::Wait(pause) => Some(Step { place: again?.place, reason: AttemptReason::Retry, pause }),
             Next::GiveUp => None,
+        }
+    }
+
+    /// Targets that are `unfit` are not tried any more.
+    pub(super) fn rule_out(&mut self, unfit: impl Fn(&PlannedTarget) -> bool) {
+        let targets = Arc::clone(&self.planned.targets);
+        for (state, target) in self.walk_on(0).places.iter_mut().zip(targets.iter()) {
+            if unfit(target) {
+                *state = Place::Done;
+            }
         }
     }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::Recovery;
+
 /// How one call is to be treated: routed, limited, accounted. Never sent to a vendor.
 ///
 /// ```
@@ -24,6 +26,8 @@ pub struct CallOptions {
     pub attributes: BTreeMap<String, String>,
     /// Calls of one conversation share this; policies may keep them at one target.
     pub session: Option<String>,
+    /// What to do when the answer breaks off after it began; streams only.
+    pub recovery: Recovery,
 }
 
 impl CallOptions {
@@ -57,6 +61,13 @@ impl CallOptions {
     #[must_use]
     pub fn session(mut self, session: impl Into<String>) -> Self {
         self.session = Some(session.into());
+        self
+    }
+
+    /// Says what to do when the answer breaks off after it began.
+    #[must_use]
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.recovery = recovery;
         self
     }
 }

@@ -16,6 +16,7 @@ mod json;
 mod message;
 mod money;
 mod outcome;
+mod recovery;
 mod request;
 mod rerank;
 mod response;
@@ -41,6 +42,7 @@ pub use message::{
 };
 pub use money::{Cost, PriceSource, Usd};
 pub use outcome::{Attempt, AttemptReason, Completeness, Outcome};
+pub use recovery::{Recovery, Resumption};
 pub use request::{ChatRequest, Effort, Logprobs, ReasoningOptions};
 pub use rerank::{Relevance, RerankReply, RerankRequest, RerankResponse};
 pub use response::{Alternative, CallSummary, ChatResponse, FinishReason, Reply};

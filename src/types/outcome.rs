@@ -83,6 +83,8 @@ pub enum AttemptReason {
     Hedge,
     /// Another target after an answer that was not good enough.
     Escalation,
+    /// To go on after an answer that broke off.
+    Recovery,
 }
 
 impl AttemptReason {
@@ -94,6 +96,7 @@ impl AttemptReason {
             Self::Failover => "failover",
             Self::Hedge => "hedge",
             Self::Escalation => "escalation",
+            Self::Recovery => "recovery",
         }
     }
 }

@@ -8,7 +8,7 @@ use futures::stream::{Stream, StreamExt as _};
 
 use super::{
     Adaptation, Alternative, CallSummary, ChatResponse, Extra, FinishReason, Json, Message, Opaque, Part,
-    Reasoning, Refusal, Reply, Role, Text, ToolCall, Usage,
+    Reasoning, Recovery, Refusal, Reply, Resumption, Role, Text, ToolCall, Usage,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -161,6 +161,9 @@ pub enum StreamEvent {
         /// What happened there.
         event: Box<Self>,
     },
+    /// The answer had broken off and goes on, as [`CallOptions::recovery`](super::CallOptions::recovery) asked for. After
+    /// [`Recovery::Restart`] everything before is void.
+    Resumed(Box<Resumption>),
     /// The client's summary: who answered, after which attempts, for how much. Always last.
     Done(Box<CallSummary>),
 }
@@ -201,6 +204,7 @@ impl StreamEvent {
             | Self::ToolCallArguments { .. }
             | Self::Part(_)
             | Self::Finish(_)
+            | Self::Resumed(_)
             | Self::Done(_) => true,
             Self::Alternative { event, .. } => event.is_semantic(),
             Self::Start { .. } | Self::PartEnd | Self::PartExtra(_) | Self::Logprobs(_) | Self::Usage(_) => {
@@ -237,6 +241,7 @@ impl fmt::Debug for StreamEvent {
             Self::Usage(usage) => write!(f, "Usage({usage:?})"),
             Self::Finish(finish) => write!(f, "Finish({:?})", finish.reason),
             Self::Alternative { choice, event } => write!(f, "Alternative({choice}, {event:?})"),
+            Self::Resumed(resumption) => write!(f, "Resumed({resumption:?})"),
             Self::Done(summary) => write!(f, "Done({summary:?})"),
         }
     }
@@ -250,7 +255,7 @@ impl PartialEq for CallSummary {
 }
 
 /// Folds events into the answer they spell. `accumulate(stream)` equals the unstreamed answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Accumulator {
     reply: Reply,
     main: PartsBuilder,
@@ -298,6 +303,11 @@ impl Accumulator {
                 self.reply.service_tier = finish.service_tier;
                 self.reply.extra = finish.extra;
                 self.finished = true;
+            }
+            StreamEvent::Resumed(resumption) => {
+                if resumption.recovery == Recovery::Restart {
+                    *self = Self::new();
+                }
             }
             StreamEvent::Done(summary) => self.summary = Some(*summary),
             StreamEvent::Alternative { choice, event } => self.push_alternative(choice, *event)?,
@@ -381,7 +391,7 @@ impl Accumulator {
 }
 
 /// Builds the parts of one answer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct PartsBuilder {
     parts: Vec<Part>,
     /// Position in `parts` of each tool call.
@@ -435,6 +445,7 @@ impl PartsBuilder {
             | StreamEvent::Usage(_)
             | StreamEvent::Finish(_)
             | StreamEvent::Alternative { .. }
+            | StreamEvent::Resumed(_)
             | StreamEvent::Done(_) => {}
         }
         Ok(())
