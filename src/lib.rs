@@ -346,7 +346,8 @@
 //! | [`account`] | usage × price |
 //! | [`telemetry`] | observers and tracing spans |
 //! | [`transport`] | HTTP and server-sent events |
-//! | [`store`] | the contract of shared state; the client keeps none yet |
+//! | [`quota`] | budgets and rate limits of the application's own |
+//! | [`store`] | shared state: in memory, in a file, in Redis |
 //! | [`clock`] | time, to be replaced in tests |
 //! | `testing` | the feature of that name |
 //!
@@ -363,6 +364,7 @@ pub mod clock;
 pub mod error;
 pub mod protocol;
 pub mod provider;
+pub mod quota;
 pub mod resilience;
 pub mod routing;
 pub mod store;

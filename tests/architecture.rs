@@ -20,6 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("provider", &["error", "types", "clock", "transport", "catalog", "protocol"]),
     ("routing", &["error", "types", "catalog"]),
     ("resilience", &["error", "types", "clock"]),
+    ("quota", &["error", "types", "clock", "store"]),
     ("account", &["error", "types", "catalog", "clock", "store"]),
     (
         "client",
@@ -34,6 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "provider",
             "routing",
             "resilience",
+            "quota",
             "account",
             "telemetry",
         ],

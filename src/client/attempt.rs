@@ -80,6 +80,7 @@ async fn attempt<O: Operation>(
     targets: &[PlannedTarget],
     step: Step,
 ) -> Result<O::Output> {
+    call.enter(step.place).await?;
     let begun = call.begin_attempt(step.place, step.reason);
     let remaining = call.remaining();
     let Some(target) = targets.get(step.place) else {

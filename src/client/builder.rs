@@ -18,6 +18,7 @@ use url::Url;
 
 use super::candidates;
 use super::registry::{PreparedRoute, Registered, Registry};
+use super::spend::Hall;
 use super::tasks::{Life, Tasks};
 use super::{Client, Inner};
 use crate::account::{Books, Incident, Ledger, Tell};
@@ -25,8 +26,10 @@ use crate::catalog::{Catalogue, Price};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::{Environment, HttpProvider, KeyStyle, Provider, Settings, Vendor, is_known, vendor};
+use crate::quota::{Gate, Limits};
 use crate::resilience::{RetryPolicy, Timeouts};
 use crate::routing::Route;
+use crate::store::{MemoryStore, Store};
 use crate::telemetry::{Event, Observer};
 use crate::transport::{HttpRequest, ReqwestTransport, Transport, TransportOptions};
 use crate::types::Target;
@@ -48,6 +51,8 @@ pub struct ClientBuilder {
     retry: RetryPolicy,
     timeouts: Timeouts,
     seed: Option<u64>,
+    limits: Limits,
+    store: Option<Arc<dyn Store>>,
     ledgers: Vec<Box<dyn Ledger>>,
     ledger_queue: usize,
 }
@@ -74,6 +79,8 @@ impl ClientBuilder {
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
             seed: None,
+            limits: Limits::new(),
+            store: None,
             ledgers: Vec::new(),
             ledger_queue: LEDGER_QUEUE,
         }
@@ -220,6 +227,47 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets budgets and rate limits of the application's own. Every call must be allowed by all that apply to it, before
+    /// anything is sent; see [`Limits`] for how far a budget can be overrun.
+    ///
+    /// ```
+    /// use polyroute::quota::{Limit, Limits, Unit, Window};
+    /// use polyroute::types::CallOptions;
+    /// use polyroute::{ChatRequest, Client, ErrorKind};
+    ///
+    /// # use polyroute::{Price, testing::ScriptedProvider, types::Reply, Usage};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> polyroute::Result<()> {
+    /// # let script = ScriptedProvider::new("lab").then(Reply::text("Hi.").with_usage(Usage::of(10, 10)));
+    /// let client = Client::builder()
+    /// #   .provider(script).price("lab/m", Price::per_million("1", "1")?)
+    ///     .limits(
+    ///         Limits::new()
+    ///             .limit(Limit::cost("0.01".parse()?, Window::calendar(Unit::Day)).each("user").required())
+    ///             .limit(Limit::parallel(100)),
+    ///     )
+    ///     .build()?;
+    ///
+    /// let by = |user: &str| CallOptions::new().scope("user", user);
+    /// let short = ChatRequest::from(("lab/m", "Hello")).max_output_tokens(100);
+    /// client.chat(short.clone().options(by("anna"))).await?;
+    /// // What it may cost at most is more than what anybody may spend in a day.
+    /// let long = short.max_output_tokens(20_000).options(by("anna"));
+    /// assert_eq!(client.chat(long).await.unwrap_err().kind(), ErrorKind::BudgetExceeded);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets where limits count; in memory, for 100,000 meters, by default. An `Arc` of a store is a store as well.
+    pub fn store(mut self, store: impl Store + 'static) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
     /// Sets how often and how patiently to try.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
@@ -288,6 +336,8 @@ impl ClientBuilder {
         let mut retry = self.retry;
         retry.max_attempts = retry.max_attempts(retry.max_attempts).max_attempts;
         let tasks = Arc::new(Tasks::default());
+        let hall = Hall { observers: self.observers.clone(), tasks: Arc::clone(&tasks) };
+        let gate = open_gate(&self.limits, self.store, &self.clock, hall, &registry)?;
         Ok(Client {
             _life: Life::of(&tasks),
             inner: Arc::new(Inner {
@@ -299,6 +349,7 @@ impl ClientBuilder {
                 retry,
                 timeouts: self.timeouts,
                 books,
+                gate,
                 seed: AtomicU64::new(self.seed.unwrap_or_else(|| RandomState::new().hash_one(0))),
             }),
         })
@@ -435,6 +486,31 @@ fn into_configuration(error: Error) -> Error {
 fn is_local(vendor: &Vendor) -> bool {
     vendor.key == KeyStyle::OptionalBearer && vendor.base_url.starts_with("http://localhost")
 }
+
+/// Puts the limits to work, where there are any.
+fn open_gate(
+    limits: &Limits,
+    store: Option<Arc<dyn Store>>,
+    clock: &Arc<dyn Clock>,
+    hall: Hall,
+    registry: &Registry,
+) -> Result<Option<Arc<Gate>>> {
+    if limits.is_empty() {
+        return Ok(None);
+    }
+    if let Some(unknown) = limits.routes().find(|route| !registry.routes.contains_key(*route)) {
+        let known = registry.route_names().join(", ");
+        return Err(Error::new(
+            ErrorKind::Configuration,
+            format!("a limit sends calls to the route {unknown:?}, which does not exist; there are: {known}"),
+        ));
+    }
+    let store = store.unwrap_or_else(|| Arc::new(MemoryStore::new(METERS_IN_MEMORY, Arc::clone(clock))));
+    Gate::new(limits, store, Arc::clone(clock), Arc::new(hall)).map(Some)
+}
+
+/// Meters of the store that is used when none is given: about 300 bytes each.
+const METERS_IN_MEMORY: usize = 100_000;
 
 /// Opens the ledgers; observers hear of their failures.
 fn open_books(

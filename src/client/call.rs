@@ -9,6 +9,7 @@ use super::Inner;
 use super::booking::{self, Booking, Ended};
 use super::candidates::{self, Planned, PlannedTarget};
 use super::operation::{Answer, Meter};
+use super::spend::Spend;
 use super::walk::Walk;
 use crate::account;
 use crate::error::{Billed, Error, ErrorKind, TimeoutPhase};
@@ -45,6 +46,8 @@ pub(super) struct RunningCall {
     answered: Option<(Target, Option<Cost>)>,
     /// What goes into the ledger, where there is one.
     booking: Option<Box<Booking>>,
+    /// What is reserved on the application's own limits, where there are any.
+    pub(super) spend: Option<Box<Spend>>,
     settled: bool,
 }
 
@@ -125,6 +128,7 @@ impl RunningCall {
             open: Vec::new(),
             answered: None,
             booking,
+            spend: None,
             settled: false,
         })
     }
@@ -375,6 +379,8 @@ impl RunningCall {
         if std::mem::replace(&mut self.settled, true) {
             return;
         }
+        // Unless that was waited for already.
+        drop(self.settlements());
         let finished = CallFinished::new(
             self.planned.decision.route.as_deref(),
             outcome,

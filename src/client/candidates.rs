@@ -12,7 +12,7 @@ use crate::provider::Provider;
 use crate::routing::policy::Ordered;
 use crate::routing::{Candidate, Kept, RequestFacts, RoutingPolicy, filter};
 use crate::types::{
-    ChatRequest, Cost, Decision, EmbedRequest, MediaSource, ModelHints, Part, PriceSource, Ranked,
+    ChatRequest, Cost, Decision, EmbedRequest, MediaSource, ModelHints, Part, PriceSource, Ranked, Rejected,
     RerankRequest, ResponseFormat, Target, Usage,
 };
 
@@ -37,10 +37,30 @@ pub(super) struct Planned {
 }
 
 /// One target of a call.
+#[derive(Clone)]
 pub(super) struct PlannedTarget {
     pub(super) target: Target,
     pub(super) provider: Arc<dyn Provider>,
     pub(super) model: Option<Arc<Model>>,
+}
+
+impl Planned {
+    /// Takes the targets in these places out of the plan; at least one is left.
+    pub(super) fn leave_out(&mut self, places: &[(usize, Error)]) {
+        let is_out = |place: usize| places.iter().any(|(out, _)| *out == place);
+        for (place, error) in places {
+            if let Some(planned) = self.targets.get(*place) {
+                let reason = error.message().to_owned();
+                self.decision.rejected.push(Rejected::new(planned.target.clone(), reason));
+                self.decision.ranked.retain(|ranked| ranked.target != planned.target);
+            }
+        }
+        let targets = self.targets.iter().enumerate().filter(|(place, _)| !is_out(*place));
+        self.targets = targets.map(|(_, planned)| planned.clone()).collect();
+        if let Some(first) = self.targets.first() {
+            self.first = first.target.clone();
+        }
+    }
 }
 
 impl PlannedTarget {

@@ -13,6 +13,7 @@ mod recovery;
 mod registry;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod spend;
 mod stream;
 mod tasks;
 mod tools;
@@ -31,6 +32,7 @@ use crate::account::Books;
 use crate::catalog::{Capability, Catalogue, Support};
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::quota::Gate;
 use crate::resilience::{RetryPolicy, Timeouts};
 use crate::telemetry::Observer;
 use crate::types::{
@@ -73,6 +75,7 @@ struct Inner {
     timeouts: Timeouts,
     seed: AtomicU64,
     books: Option<Books>,
+    gate: Option<Arc<Gate>>,
     tasks: Arc<Tasks>,
 }
 

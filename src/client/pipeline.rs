@@ -1,4 +1,4 @@
-//! The order of a call: validate → facts → plan → attempts → settle. There is one right order, so it is code.
+//! The order of a call: validate → facts → plan → reserve → attempts → settle. There is one right order, so it is code.
 
 use std::sync::Arc;
 
@@ -8,71 +8,103 @@ use super::call::RunningCall;
 use super::candidates::{self, Planned};
 use super::operation::{Answer as _, Chat, Embed, OpenStream, Rerank};
 use super::recovery::Recoverer;
+use super::spend::{self, Asked};
 use super::stream::CallStream;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::routing::RequestFacts;
 use crate::types::{
     ChatRequest, ChatResponse, ChatStream, EmbedRequest, EmbedResponse, RerankRequest, RerankResponse,
 };
 
 pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatResponse> {
-    let mut call = begin_chat(inner, request)?;
+    let mut call = begin_chat(inner, request).await?;
     match attempt::run(&mut call, &Chat(request)).await {
         Ok(mut reply) => {
             let cost = call.answer_attempt(&reply.consumed());
+            call.settle_spend().await;
             let adaptations = std::mem::take(&mut reply.adaptations);
             Ok(ChatResponse::new(reply, call.succeed(cost, adaptations)))
         }
-        Err(error) => Err(call.fail(error)),
+        Err(error) => Err(failed(call, error).await),
     }
 }
 
 pub(super) async fn chat_stream(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatStream> {
-    let mut call = begin_chat(inner, request)?;
+    let mut call = begin_chat(inner, request).await?;
     let open = OpenStream::new(request, Arc::clone(&inner.clock));
     match attempt::run(&mut call, &open).await {
         Ok(opened) => Ok(ChatStream::new(CallStream::new(call, opened, Recoverer::of(request)))),
-        Err(error) => Err(call.fail(error)),
+        Err(error) => Err(failed(call, error).await),
     }
 }
 
 pub(super) async fn embed(inner: &Arc<Inner>, request: &EmbedRequest) -> Result<EmbedResponse> {
     request.validate()?;
-    let planned = candidates::plan(inner, &request.model, &candidates::embed_facts(inner, request))?;
+    let facts = candidates::embed_facts(inner, request);
+    let model = spend::model(inner, request.options.as_deref(), &request.model);
+    let planned = candidates::plan(inner, model, &facts)?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "embeddings", &request.model, planned, total);
     call.charge(request.options.as_deref());
+    let mut call = reserve(call, || Asked::of_embed(request), &facts).await?;
     match attempt::run(&mut call, &Embed(request)).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
+            call.settle_spend().await;
             Ok(EmbedResponse::new(reply, call.succeed(cost, Vec::new())))
         }
-        Err(error) => Err(call.fail(error)),
+        Err(error) => Err(failed(call, error).await),
     }
 }
 
 pub(super) async fn rerank(inner: &Arc<Inner>, request: &RerankRequest) -> Result<RerankResponse> {
     request.validate()?;
-    let planned = candidates::plan(inner, &request.model, &candidates::rerank_facts(inner, request))?;
+    let facts = candidates::rerank_facts(inner, request);
+    let model = spend::model(inner, request.options.as_deref(), &request.model);
+    let planned = candidates::plan(inner, model, &facts)?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "rerank", &request.model, planned, total);
     call.charge(request.options.as_deref());
+    let mut call = reserve(call, || Asked::of_rerank(request), &facts).await?;
     match attempt::run(&mut call, &Rerank(request)).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
+            call.settle_spend().await;
             Ok(RerankResponse::new(reply, call.succeed(cost, Vec::new())))
         }
-        Err(error) => Err(call.fail(error)),
+        Err(error) => Err(failed(call, error).await),
     }
 }
 
-fn begin_chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Box<RunningCall>> {
+async fn begin_chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Box<RunningCall>> {
     request.validate()?;
     let facts = candidates::chat_facts(inner, request);
-    let planned: Planned = candidates::plan(inner, &request.model, &facts)?;
+    let model = spend::model(inner, request.options.as_deref(), &request.model);
+    let planned: Planned = candidates::plan(inner, model, &facts)?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "chat", &request.model, planned, total);
     call.charge(request.options.as_deref());
     call.ask_for_tier(request.service_tier.as_deref());
     call.estimate_prompt(facts.input_tokens);
-    Ok(call)
+    reserve(call, || Asked::of_chat(request), &facts).await
+}
+
+/// Reserves what the call can use by the application's own limits.
+async fn reserve<'r>(
+    mut call: Box<RunningCall>,
+    asked: impl FnOnce() -> Asked<'r>,
+    facts: &RequestFacts,
+) -> Result<Box<RunningCall>> {
+    if call.inner.gate.is_none() {
+        return Ok(call);
+    }
+    match spend::reserve(&mut call, &asked(), facts).await {
+        Ok(()) => Ok(call),
+        Err(error) => Err(call.fail(error)),
+    }
+}
+
+async fn failed(mut call: Box<RunningCall>, error: Error) -> Error {
+    call.settle_spend().await;
+    call.fail(error)
 }

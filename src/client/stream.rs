@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use futures::future::{FutureExt as _, select};
+use futures::future::{FutureExt as _, JoinAll, join_all, select};
 use futures::stream::{Stream, StreamExt as _};
 
 use super::call::{Consumed, RunningCall};
@@ -15,6 +15,7 @@ use super::overlap::Overlap;
 use super::recovery::{Recoverer, Resuming};
 use crate::clock::Sleep;
 use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
+use crate::quota::Settling;
 use crate::types::{Accumulator, Adaptation, CallSummary, EventStream, Recovery, Resumption, StreamEvent};
 
 /// The events of the target that answered, then the summary. Settles its call exactly once: at the end, at the first
@@ -34,6 +35,8 @@ pub(super) struct CallStream {
     resuming: Option<(Resuming, Error)>,
     /// While a continuation may be repeating what was given.
     overlap: Option<Overlap>,
+    /// What was used is being booked; the summary comes after that.
+    settling: Option<JoinAll<Settling>>,
 }
 
 impl CallStream {
@@ -49,6 +52,7 @@ impl CallStream {
             recoverer,
             resuming: None,
             overlap: None,
+            settling: None,
         };
         stream.open(call, opened);
         stream
@@ -95,6 +99,19 @@ impl CallStream {
             _ => return Some(event),
         };
         (!new.is_empty()).then_some(StreamEvent::Text(new))
+    }
+
+    /// The answer is complete: what it used is booked.
+    fn settled(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let settling = match (&mut self.settling, &mut self.call) {
+            (Some(settling), _) => settling,
+            (None, Some(call)) if call.is_finished() && call.spend.is_some() => {
+                call.answer_attempt(&Consumed::default());
+                self.settling.insert(join_all(call.settlements()))
+            }
+            (None, _) => return Poll::Ready(()),
+        };
+        settling.poll_unpin(context).map(drop)
     }
 
     fn end(&mut self) -> Option<Result<StreamEvent>> {
@@ -187,6 +204,10 @@ impl Stream for CallStream {
                     Err(_) => return Poll::Ready(Some(Err(call.fail(cause)))),
                 }
             }
+            if this.settling.is_some() {
+                ready!(this.settled(context));
+                return Poll::Ready(this.end());
+            }
             let Some(call) = &mut this.call else { return Poll::Ready(None) };
             let next = if let Some(event) = this.held.pop_front() {
                 this.give(event)
@@ -198,7 +219,10 @@ impl Stream for CallStream {
                         this.give(event)
                     }
                     Poll::Ready(Some(Err(error))) => this.fail(error).map(Err),
-                    Poll::Ready(None) => this.end(),
+                    Poll::Ready(None) => {
+                        ready!(this.settled(context));
+                        this.end()
+                    }
                     Poll::Pending => match this.too_late(context) {
                         Some(error) => this.fail(error).map(Err),
                         None => return Poll::Pending,

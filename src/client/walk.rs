@@ -61,7 +61,9 @@ impl RunningCall {
         let latest = self.latest();
         let max_retry_after = self.inner.retry.max_retry_after;
         let window = self.planned.targets.get(place).and_then(|target| target.context_window()).unwrap_or(0);
-        let sent = u32::from(error.kind() != ErrorKind::Unsupported);
+        let refused_by_us = [ErrorKind::Unsupported, ErrorKind::BudgetExceeded, ErrorKind::LimitExceeded]
+            .contains(&error.kind());
+        let sent = u32::from(!refused_by_us);
         let walk = self.walk_on(sent);
         if error.advice().failover == Failover::LargerWindow {
             walk.window_above = Some(walk.window_above.map_or(window, |known| known.max(window)));

@@ -8,6 +8,8 @@ use std::fmt;
 pub enum ErrorKind {
     /// The key is missing, wrong, expired or revoked.
     Authentication,
+    /// A budget of the application's own does not allow the call; nothing was sent.
+    BudgetExceeded,
     /// The builder was given something that cannot work.
     Configuration,
     /// The connection could not be made, or broke before the answer was complete.
@@ -24,6 +26,9 @@ pub enum ErrorKind {
     InvalidRequest,
     /// The provider's answer cannot be understood: HTML, broken JSON, wrong content type, too large.
     InvalidResponse,
+    /// A rate limit of the application's own does not allow the call now; nothing was sent.
+    /// [`Error::retry_after`](crate::Error::retry_after) says when it will, where that is known.
+    LimitExceeded,
     /// The provider does not know the model.
     ModelNotFound,
     /// The model string names no provider, route or model that is registered.
@@ -38,8 +43,10 @@ pub enum ErrorKind {
     RateLimited,
     /// The provider failed (5xx), or for a passing reason of its own could not begin (409, 425).
     Server,
-    /// A file or database of ours cannot be read or written: disk full, read-only, damaged.
+    /// A file or database of ours cannot be read or written: full, read-only, damaged, or it refuses us.
     Storage,
+    /// The store of shared state cannot be reached or is busy.
+    StoreUnavailable,
     /// One attempt took too long; [`Error::timeout_phase`](crate::Error::timeout_phase) says which clock.
     Timeout,
     /// The connection was refused because its TLS certificate or name is wrong.
@@ -75,6 +82,7 @@ impl ErrorKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Authentication => "authentication",
+            Self::BudgetExceeded => "budget_exceeded",
             Self::Configuration => "configuration",
             Self::Connection => "connection",
             Self::ContentFiltered => "content_filtered",
@@ -83,6 +91,7 @@ impl ErrorKind {
             Self::Internal => "internal",
             Self::InvalidRequest => "invalid_request",
             Self::InvalidResponse => "invalid_response",
+            Self::LimitExceeded => "limit_exceeded",
             Self::ModelNotFound => "model_not_found",
             Self::NoRoute => "no_route",
             Self::Overloaded => "overloaded",
@@ -91,6 +100,7 @@ impl ErrorKind {
             Self::RateLimited => "rate_limited",
             Self::Server => "server",
             Self::Storage => "storage",
+            Self::StoreUnavailable => "store_unavailable",
             Self::Timeout => "timeout",
             Self::Tls => "tls",
             Self::Truncated => "truncated",

@@ -163,6 +163,9 @@ fn explain(kind: ErrorKind) -> &'static str {
         | ErrorKind::Server
         | ErrorKind::Tls
         | ErrorKind::Truncated
+        | ErrorKind::BudgetExceeded
+        | ErrorKind::LimitExceeded
+        | ErrorKind::StoreUnavailable
         | ErrorKind::Unsupported => "the provider failed",
     }
 }

@@ -8,17 +8,24 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::Store;
+use super::books::{Books, micros};
+use super::meter::{Claim, Level, Verdict};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A bounded [`Store`] in memory: lost with the process, never larger than its capacity.
 ///
-/// When full, what has run out goes first, then what runs out soonest; a write is refused only when every entry has no end.
+/// When full of values, what has run out goes first, then what runs out soonest; a write is refused only when every entry
+/// has no end. Meters are never forgotten before their time: when there are as many as the capacity, further ones are
+/// refused.
 #[derive(Debug)]
 pub struct MemoryStore {
     entries: Mutex<HashMap<Box<str>, Entry>>,
+    books: Mutex<Books>,
     capacity: usize,
     clock: Arc<dyn Clock>,
+    /// The beginning of the time that meters know; it does not jump with the calendar.
+    start: Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -28,9 +35,25 @@ struct Entry {
 }
 
 impl MemoryStore {
-    /// At most `capacity` entries, timed by `clock`.
+    /// At most `capacity` entries and as many meters, timed by `clock`.
     pub fn new(capacity: usize, clock: Arc<dyn Clock>) -> Self {
-        Self { entries: Mutex::new(HashMap::new()), capacity: capacity.max(1), clock }
+        let capacity = capacity.max(1);
+        Self {
+            entries: Mutex::new(HashMap::new()),
+            books: Mutex::new(Books::new(capacity)),
+            capacity,
+            start: clock.now(),
+            clock,
+        }
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        // As for the entries: nothing panics while it is held.
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn elapsed(&self) -> i64 {
+        micros(self.clock.now().saturating_duration_since(self.start))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Entry>> {
@@ -115,6 +138,16 @@ impl Store for MemoryStore {
     async fn remove(&self, key: &str) -> Result<()> {
         self.lock().remove(key);
         Ok(())
+    }
+
+    async fn reserve(&self, id: u128, lease: Duration, claims: &[Claim]) -> Result<Verdict> {
+        let now = self.elapsed();
+        self.books().reserve(id, micros(lease), claims, now)
+    }
+
+    async fn settle(&self, id: u128, used: &[Claim]) -> Result<Vec<Level>> {
+        let now = self.elapsed();
+        self.books().settle(id, used, now)
     }
 }
 

@@ -1,15 +1,22 @@
-//! Where shared state can live: small values under string keys, with a time to live and atomic changes.
+//! Where shared state lives: small values under string keys, with a time to live and atomic changes, and meters from
+//! which amounts are reserved, such as budgets.
 //!
-//! The client keeps no shared state yet; this is the contract for what will, such as budgets and caches.
+//! [`MemoryStore`] is lost with the process. With the feature `sqlite` there is one in a file, with `redis` one that
+//! several processes share.
 
+mod books;
 mod memory;
+mod meter;
+mod state;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use memory::MemoryStore;
+pub use meter::{Claim, Cure, Level, Meter, Refusal, Rule, Verdict};
 
 use crate::error::Result;
 
@@ -56,6 +63,65 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// As [`get`](Self::get).
     async fn remove(&self, key: &str) -> Result<()>;
+
+    /// Holds every one of `claims` under the name `id`, or nothing: in one step for everybody who shares the store, and in
+    /// one round trip. Each meter stands among them once.
+    ///
+    /// What is not [settled](Self::settle) within `lease`, to a microsecond, lapses: what was held of totals is free again,
+    /// what was held of buckets stays used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::StoreUnavailable`](crate::ErrorKind::StoreUnavailable) when the store cannot be reached or is busy,
+    /// [`ErrorKind::Storage`](crate::ErrorKind::Storage) when it is full, damaged or refuses us.
+    async fn reserve(&self, id: u128, lease: Duration, claims: &[Claim]) -> Result<Verdict>;
+
+    /// Ends the reservation `id`: books what was really used, which may be more than was held, and releases the rest, in
+    /// one step and one round trip. `used` are the claims of the reservation in their order, with what was used of each.
+    ///
+    /// Counts once, however often it is repeated within the hour. A reservation that has lapsed, or that the store does
+    /// not know, is booked all the same: it was used. Returns the levels after that.
+    ///
+    /// # Errors
+    /// As [`reserve`](Self::reserve); it may be repeated then.
+    async fn settle(&self, id: u128, used: &[Claim]) -> Result<Vec<Level>>;
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Store + ?Sized> Store for Arc<S> {
+    async fn get(&self, key: &str) -> Result<Option<Bytes>> {
+        (**self).get(key).await
+    }
+
+    async fn put(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<()> {
+        (**self).put(key, value, ttl).await
+    }
+
+    async fn add(&self, key: &str, amount: i64, ttl: Option<Duration>) -> Result<i64> {
+        (**self).add(key, amount, ttl).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: Bytes,
+        ttl: Option<Duration>,
+    ) -> Result<bool> {
+        (**self).compare_and_set(key, expected, value, ttl).await
+    }
+
+    async fn remove(&self, key: &str) -> Result<()> {
+        (**self).remove(key).await
+    }
+
+    async fn reserve(&self, id: u128, lease: Duration, claims: &[Claim]) -> Result<Verdict> {
+        (**self).reserve(id, lease, claims).await
+    }
+
+    async fn settle(&self, id: u128, used: &[Claim]) -> Result<Vec<Level>> {
+        (**self).settle(id, used).await
+    }
 }
 
 const _: fn(Box<dyn Store>) = |_object_safe| ();

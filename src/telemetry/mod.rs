@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub(crate) use span::{attempt_span, call_span, record_attempt};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::types::{Attempt, AttemptReason, Outcome, Target, Usd};
 
 /// Is told of everything that happens, as it happens, on the calling task. Must not block.
@@ -39,6 +39,58 @@ pub enum Event<'a> {
     LedgerFailed(&'a Error),
     /// A ledger's queue is full and entries begin to be lost. Told once until something can be written again.
     LedgerOverflowed,
+    /// So many percent of a limit are reached, for the first time in its window.
+    LimitReached(LimitReached<'a>),
+    /// A call takes another route, because so much of a limit is used.
+    LimitDiverted {
+        /// The limit's name.
+        limit: &'a str,
+        /// The route it takes.
+        route: &'a str,
+    },
+    /// What a call used could not be booked on its limits yet; it is tried again.
+    SpendUnsettled {
+        /// What was wrong with the store.
+        kind: ErrorKind,
+        /// How many calls wait to be booked.
+        waiting: usize,
+    },
+    /// What a call used will not be booked on its limits: too many wait already.
+    SpendLost,
+    /// A provider reported more tokens than there can be. Limits count the most that can be instead.
+    ImpossibleUsage {
+        /// Who reported it.
+        target: &'a Target,
+    },
+    /// The calendar jumped by more than a minute against the time that has passed. Limits by day and month follow it; what
+    /// was used is not forgotten.
+    ClockJumped,
+}
+
+/// A warning about a limit, or a soft limit itself.
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct LimitReached<'a> {
+    /// The limit's name.
+    pub limit: &'a str,
+    /// Of whom, for a limit that applies to each value of a dimension; else empty. May be the name of a person, and is not
+    /// in `Debug`.
+    pub value: &'a str,
+    /// The percentage.
+    pub percent: u8,
+}
+
+impl<'a> LimitReached<'a> {
+    /// `percent` of `limit` are reached, by `value`.
+    pub const fn new(limit: &'a str, value: &'a str, percent: u8) -> Self {
+        Self { limit, value, percent }
+    }
+}
+
+impl std::fmt::Debug for LimitReached<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LimitReached({}, {} %)", self.limit, self.percent)
+    }
 }
 
 /// A call that is over.

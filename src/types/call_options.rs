@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::Recovery;
 
@@ -28,6 +29,37 @@ pub struct CallOptions {
     pub session: Option<String>,
     /// What to do when the answer breaks off after it began; streams only.
     pub recovery: Recovery,
+    /// Which of several waiting calls goes first.
+    pub priority: Priority,
+    /// What to do when a limit asks for patience; what the limits say otherwise.
+    pub on_limit: Option<OnLimit>,
+}
+
+/// Which of several calls that wait for the same limit goes first.
+///
+/// A priority is a head start, not a right of way: `High` goes ahead of `Normal` calls that came up to 10 seconds earlier,
+/// and of `Low` ones that came up to 20 seconds earlier, so that nobody waits for ever.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Can wait, such as a nightly job.
+    Low,
+    /// As most calls.
+    #[default]
+    Normal,
+    /// Somebody is watching.
+    High,
+}
+
+/// What a call does when a limit of the application's own does not allow it now.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLimit {
+    /// It fails at once, with the time to wait in [`Error::retry_after`](crate::Error::retry_after).
+    #[default]
+    Refuse,
+    /// It waits for its turn, at most this long and never beyond its own total time.
+    Wait(Duration),
 }
 
 impl CallOptions {
@@ -68,6 +100,20 @@ impl CallOptions {
     #[must_use]
     pub fn recovery(mut self, recovery: Recovery) -> Self {
         self.recovery = recovery;
+        self
+    }
+
+    /// Says which of several waiting calls goes first.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Says what to do when a limit asks for patience.
+    #[must_use]
+    pub fn on_limit(mut self, choice: OnLimit) -> Self {
+        self.on_limit = Some(choice);
         self
     }
 }

@@ -28,7 +28,7 @@ mod wire;
 
 pub use adaptation::{Adaptation, AdaptationKind, OnUnsupported};
 pub use call_id::CallId;
-pub use call_options::CallOptions;
+pub use call_options::{CallOptions, OnLimit, Priority};
 pub use decision::{Decision, Ranked, Rejected};
 pub use embed::{EmbedReply, EmbedRequest, EmbedResponse};
 pub use extra::{Extra, Scope};

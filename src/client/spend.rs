@@ -1,0 +1,364 @@
+//! What a call may use by the application's own limits: reserved before anything is sent, booked afterwards.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::Inner;
+use super::call::RunningCall;
+use super::candidates::{self, PlannedTarget};
+use super::tasks::Tasks;
+use crate::account::{Answered, Flag, suspicions};
+use crate::catalog::{Model, TokenEstimate};
+use crate::error::{Error, ErrorKind, Result};
+use crate::quota::{
+    AtTarget, CostBound, Demand, Gate, Held, Host, InDoubt, Notice, Patience, Refused, Settling, Subject,
+    UnknownPrice, Used,
+};
+use crate::routing::RequestFacts;
+use crate::telemetry::{Event, LimitReached, Observer};
+use crate::types::{
+    Attempt, CallOptions, ChatRequest, Completeness, EmbedRequest, OnLimit, Outcome, RerankRequest, Usage,
+    Usd,
+};
+
+/// What somebody asks for, as far as limits care.
+pub(super) struct Asked<'r> {
+    options: Option<&'r CallOptions>,
+    prompt: TokenEstimate,
+    /// Most tokens of each answer, as far as the caller says.
+    output: Option<u64>,
+    answers: u64,
+    tier: Option<&'r str>,
+}
+
+impl<'r> Asked<'r> {
+    pub(super) fn of_chat(request: &'r ChatRequest) -> Self {
+        Self {
+            options: request.options.as_deref(),
+            prompt: TokenEstimate::of_chat(request),
+            output: request.max_output_tokens,
+            answers: request.n.unwrap_or(1).max(1).into(),
+            tier: request.service_tier.as_deref(),
+        }
+    }
+
+    pub(super) fn of_embed(request: &'r EmbedRequest) -> Self {
+        let prompt = TokenEstimate::of_texts(request.inputs.iter().map(String::as_str));
+        Self { options: request.options.as_deref(), prompt, output: Some(0), answers: 1, tier: None }
+    }
+
+    /// The query is read with every document.
+    pub(super) fn of_rerank(request: &'r RerankRequest) -> Self {
+        let texts = request.documents.iter().flat_map(|text| [text.as_str(), request.query.as_str()]);
+        let prompt = TokenEstimate::of_texts(texts);
+        Self { options: request.options.as_deref(), prompt, output: Some(0), answers: 1, tier: None }
+    }
+}
+
+/// What a running call has reserved.
+pub(super) struct Spend {
+    gate: Arc<Gate>,
+    prompt: TokenEstimate,
+    /// The most an attempt can use at each place of the plan.
+    demands: Vec<Demand>,
+    /// For the whole call, and for the target at its first place.
+    call: Held,
+    /// For the targets at other places that were tried.
+    further: Vec<(usize, Held)>,
+    options: Option<Box<CallOptions>>,
+}
+
+/// The route or target to plan for: what was asked for, unless a limit is so full that calls go elsewhere.
+pub(super) fn model<'a>(inner: &'a Inner, options: Option<&CallOptions>, asked: &'a str) -> &'a str {
+    let Some(gate) = &inner.gate else { return asked };
+    let Some((limit, route)) = gate.diversion(Subject::new(options, Some(asked))) else { return asked };
+    gate.host().notice(Notice::Diverted { limit, route });
+    route
+}
+
+/// Reserves the most that `call` can use, and leaves out the targets that have no room for it. Waits for its turn where
+/// that is wanted.
+///
+/// # Errors
+/// What a limit says, or the store.
+pub(super) async fn reserve(call: &mut RunningCall, asked: &Asked<'_>, facts: &RequestFacts) -> Result<()> {
+    let Some(gate) = call.inner.gate.clone() else { return Ok(()) };
+    loop {
+        let route = call.planned.decision.route.clone();
+        let subject = Subject::new(asked.options, route.as_deref());
+        gate.check_scopes(subject)?;
+        let (held, demands) = reserve_for_plan(&gate, call, asked, subject).await?;
+        if let Some((limit, cheaper)) = held.diversion().filter(|(_, to)| route.as_deref() != Some(*to)) {
+            // Somebody else, perhaps in another process, has used it up since it was last looked at.
+            gate.host().notice(Notice::Diverted { limit, route: cheaper });
+            call.planned = candidates::plan(&call.inner, cheaper, facts)?;
+            held.settle(&Used::default()).await;
+            continue;
+        }
+        let options = asked.options.cloned().map(Box::new);
+        let spend = Spend { gate, prompt: asked.prompt, demands, call: held, further: Vec::new(), options };
+        call.spend = Some(Box::new(spend));
+        return Ok(());
+    }
+}
+
+async fn reserve_for_plan(
+    gate: &Arc<Gate>,
+    call: &mut RunningCall,
+    asked: &Asked<'_>,
+    subject: Subject<'_>,
+) -> Result<(Held, Vec<Demand>)> {
+    let at = call.inner.clock.wall();
+    let mut left_out = Vec::new();
+    let mut possible = Vec::new();
+    for (place, target) in call.planned.targets.iter().enumerate() {
+        let demand = demand(target, asked, gate.unknown_price(), at);
+        match gate.check_request(subject, &target.target, &demand) {
+            Ok(()) => possible.push((place, demand)),
+            Err(error) => left_out.push((place, error.with_target(target.target.clone()))),
+        }
+    }
+    let mut first = 0;
+    let held = loop {
+        let Some(((place, demand), others)) = possible.get(first..).and_then(<[_]>::split_first) else {
+            let refused = left_out.pop().map(|(_, error)| error);
+            return Err(refused.unwrap_or_else(|| Error::new(ErrorKind::Internal, "a plan has no targets")));
+        };
+        let Some(target) = call.planned.targets.get(*place).map(|planned| planned.target.clone()) else {
+            return Err(Error::new(ErrorKind::Internal, "the plan has no such target"));
+        };
+        let dearest = others.iter().fold(*demand, |most, (_, other)| most.max(*other));
+        let lines = gate.lines(subject, &dearest)?.and(gate.lines_at(subject, &target, demand)?);
+        // With another target at hand nobody waits for this one.
+        let at_target = if others.is_empty() { AtTarget::Wait } else { AtTarget::Move };
+        match gate.take(lease(call), lines, patience(gate, call, asked.options), at_target).await {
+            Ok(held) => break held,
+            Err(Refused::AtTarget(error)) => left_out.push((*place, error.with_target(target))),
+            Err(Refused::Everywhere(error)) => return Err(error),
+        }
+        first += 1;
+    };
+    if !left_out.is_empty() {
+        left_out.sort_by_key(|(place, _)| *place);
+        call.planned.leave_out(&left_out);
+    }
+    Ok((held, possible.into_iter().skip(first).map(|(_, demand)| demand).collect()))
+}
+
+impl RunningCall {
+    /// Reserves for an attempt at `place` what only its target is limited in; the first target has that already.
+    ///
+    /// # Errors
+    /// What a limit says, or the store.
+    pub(super) async fn enter(&mut self, place: usize) -> Result<()> {
+        let lease = lease(self);
+        let (Some(spend), Some(target)) = (&mut self.spend, self.planned.targets.get(place)) else {
+            return Ok(());
+        };
+        let Some(demand) = spend.demands.get(place) else { return Ok(()) };
+        if place == 0 || spend.further.iter().any(|(entered, _)| *entered == place) {
+            return Ok(());
+        }
+        let subject = Subject::new(spend.options.as_deref(), self.planned.decision.route.as_deref());
+        let lines = spend.gate.lines_at(subject, &target.target, demand)?;
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let patience = Patience::new(Duration::ZERO, Default::default());
+        let taken = spend.gate.take(lease, lines, patience, AtTarget::Move).await;
+        let held = taken.map_err(|refused| refused.into_error().with_target(target.target.clone()))?;
+        spend.further.push((place, held));
+        Ok(())
+    }
+
+    /// Books what the attempts used and gives the rest back. Dropped, it goes on in the background.
+    pub(super) async fn settle_spend(&mut self) {
+        // Seldom more than one.
+        for settlement in self.settlements() {
+            settlement.await;
+        }
+    }
+
+    /// As [`settle_spend`](Self::settle_spend), for those who cannot wait.
+    pub(super) fn settlements(&mut self) -> Vec<Settling> {
+        let Some(spend) = self.spend.take() else { return Vec::new() };
+        let each: Vec<(usize, Used)> =
+            self.attempts.iter().filter_map(|attempt| self.used_by(attempt, &spend)).collect();
+        let sum = |at: Option<usize>| {
+            let wanted = each.iter().filter(|(place, _)| at.is_none_or(|at| at == *place));
+            wanted.fold(Used::default(), |sum, (_, one)| sum.and(one))
+        };
+        let mut whole = sum(None);
+        whole.requests = whole.requests.min(1);
+        let Spend { call, further, .. } = *spend;
+        let mut settlements = vec![call.settle_with(&whole, &sum(Some(0)))];
+        settlements.extend(further.into_iter().map(|(place, held)| held.settle(&sum(Some(place)))));
+        settlements
+    }
+
+    /// What an attempt used and at which place of the plan; where nobody says, what the limits say to take it for.
+    fn used_by(&self, attempt: &Attempt, spend: &Spend) -> Option<(usize, Used)> {
+        let place = self.planned.targets.iter().position(|target| target.target == attempt.target)?;
+        let (target, demand) = (self.planned.targets.get(place)?, spend.demands.get(place)?);
+        if !was_sent(attempt) {
+            return None;
+        }
+        let mut used = Used { requests: 1, ..Used::default() };
+        let most = || (demand.input_tokens, demand.output_tokens.unwrap_or(0));
+        let flags = suspicions(attempt.usage.as_ref(), target.model.as_deref(), Answered::No);
+        if flags.contains(&Flag::ImpossibleUsage) {
+            // What cannot be is taken for the most that can.
+            for observer in &self.inner.observers {
+                observer.observe(&Event::ImpossibleUsage { target: &attempt.target });
+            }
+            (used.input_tokens, used.output_tokens) = most();
+            used.cost = known(demand.cost);
+            return Some((place, used));
+        }
+        let unknown = attempt.completeness == Completeness::Unknown;
+        let doubted = match spend.gate.in_doubt() {
+            InDoubt::Prompt => (spend.prompt.expected, 0),
+            InDoubt::Everything => most(),
+            InDoubt::Nothing => (0, 0),
+        };
+        (used.input_tokens, used.output_tokens) = match &attempt.usage {
+            Some(usage) => (usage.input_tokens.unwrap_or(0), usage.output_tokens.unwrap_or(0)),
+            None if unknown => doubted,
+            None => (0, 0),
+        };
+        used.cost = match (attempt.cost, spend.gate.unknown_price()) {
+            (Some(cost), _) => cost,
+            (None, _) if !unknown => Usd::ZERO,
+            (None, _) if attempt.usage.is_none() && spend.gate.in_doubt() == InDoubt::Everything => {
+                known(demand.cost)
+            }
+            (None, UnknownPrice::Assume { input, output }) => {
+                assumed(used.input_tokens, used.output_tokens, input, output)
+            }
+            (None, UnknownPrice::Refuse) => {
+                let usage = Usage::of(used.input_tokens, used.output_tokens);
+                let model = target.model.as_deref();
+                let at = self.inner.clock.wall();
+                let cost = model.and_then(|model| candidates::price(model, &usage, at, None));
+                // A price that is there but does not say what this costs: everything, rather than nothing.
+                cost.map_or_else(|| known(demand.cost), |cost| cost.total)
+            }
+        };
+        Some((place, used))
+    }
+}
+
+/// Did anything leave this machine?
+fn was_sent(attempt: &Attempt) -> bool {
+    !matches!(
+        attempt.outcome,
+        Outcome::Failed(
+            ErrorKind::Unsupported
+                | ErrorKind::BudgetExceeded
+                | ErrorKind::LimitExceeded
+                | ErrorKind::StoreUnavailable
+                | ErrorKind::Storage
+        )
+    )
+}
+
+fn known(cost: CostBound) -> Usd {
+    match cost {
+        CostBound::Known(cost) => cost,
+        CostBound::Unbounded | CostBound::UnknownPrice => Usd::ZERO,
+    }
+}
+
+/// The most an attempt at `target` can use.
+fn demand(target: &PlannedTarget, asked: &Asked<'_>, unknown: UnknownPrice, at: SystemTime) -> Demand {
+    let model = target.model.as_deref();
+    let window = model.and_then(|model| model.context_window);
+    let able = model.and_then(|model| model.max_output_tokens).or(window);
+    let each = match (asked.output, able) {
+        (Some(asked), Some(able)) => Some(asked.min(able)),
+        (asked, able) => asked.or(able),
+    };
+    let output = each.map(|each| each.saturating_mul(asked.answers));
+    let input = asked.prompt.most;
+    let cost = match (output, unknown) {
+        (None, _) => CostBound::Unbounded,
+        (Some(output), unknown) => match (dearest(model, input, output, at, asked.tier), unknown) {
+            (Some(cost), _) => CostBound::Known(cost),
+            (None, UnknownPrice::Assume { input: per_input, output: per_output }) => {
+                CostBound::Known(assumed(input, output, per_input, per_output))
+            }
+            (None, UnknownPrice::Refuse) => CostBound::UnknownPrice,
+        },
+    };
+    Demand::new(cost, input, output)
+}
+
+/// The most that so many tokens can cost: read plainly or written to a cache, spoken or thought.
+fn dearest(
+    model: Option<&Model>,
+    input: u64,
+    output: u64,
+    at: SystemTime,
+    tier: Option<&str>,
+) -> Option<Usd> {
+    let model = model?;
+    let plain = Usage::of(input, output);
+    let cached = Usage { cache_write_tokens: Some(input), ..plain.clone() };
+    let cached_long = Usage { cache_write_1h_tokens: Some(input), ..cached.clone() };
+    let thought = |usage: &Usage| Usage { reasoning_tokens: Some(output), ..usage.clone() };
+    let cost = |usage: &Usage| candidates::price(model, usage, at, tier).map(|cost| cost.total);
+    let known = cost(&plain)?;
+    let others = [&cached, &cached_long].into_iter().flat_map(|usage| [cost(usage), cost(&thought(usage))]);
+    Some(others.chain([cost(&thought(&plain))]).flatten().fold(known, Usd::max))
+}
+
+fn assumed(input: u64, output: u64, per_input: Usd, per_output: Usd) -> Usd {
+    let part = |tokens: u64, per_million: Usd| {
+        i128::from(tokens).saturating_mul(per_million.pico()).saturating_add(999_999) / 1_000_000
+    };
+    Usd::from_pico(part(input, per_input).saturating_add(part(output, per_output)))
+}
+
+/// As long as the call may run, and a minute to be booked.
+fn lease(call: &RunningCall) -> Duration {
+    call.remaining().saturating_add(Duration::from_secs(60))
+}
+
+fn patience(gate: &Gate, call: &RunningCall, options: Option<&CallOptions>) -> Patience {
+    let choice = options.and_then(|options| options.on_limit).unwrap_or_else(|| gate.on_limit());
+    let most = match choice {
+        OnLimit::Wait(most) => most.min(call.remaining()),
+        _ => Duration::ZERO,
+    };
+    Patience::new(most, options.map(|options| options.priority).unwrap_or_default())
+}
+
+/// Where the limits of a client live.
+pub(super) struct Hall {
+    pub(super) observers: Vec<Arc<dyn Observer>>,
+    pub(super) tasks: Arc<Tasks>,
+}
+
+impl Host for Hall {
+    fn notice(&self, notice: Notice<'_>) {
+        let event = match notice {
+            Notice::Reached { limit, value, percent } => {
+                Event::LimitReached(LimitReached::new(limit, value, percent))
+            }
+            Notice::Diverted { limit, route } => Event::LimitDiverted { limit, route },
+            Notice::Unsettled { kind, waiting } => Event::SpendUnsettled { kind, waiting },
+            Notice::Lost => Event::SpendLost,
+            Notice::ClockJumped => Event::ClockJumped,
+        };
+        for observer in &self.observers {
+            observer.observe(&event);
+        }
+    }
+
+    fn finish(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        // Where nothing can run the work is dropped, and what is reserved lapses.
+        drop(self.tasks.spawn(work));
+    }
+}

@@ -1,0 +1,498 @@
+//! May a call pass? Reserves on every limit that applies, waits where that is wanted, books afterwards.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::held::Held;
+use super::limit::Measure;
+use super::limits::{InDoubt, Limits, UnknownPrice};
+use super::notice::{Host, Notice};
+use super::queue::{Full, Queue, Rank, Turn};
+use super::row::{Line, Lines, Row, Stage};
+use super::subject::{Demand, Subject, Used};
+use super::window::Kind;
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{Claim, Cure, Level, Refusal, Store, Verdict};
+use crate::types::{OnLimit, Priority, Target};
+
+/// The limits of one client at work.
+pub struct Gate {
+    rows: Vec<Row>,
+    dimensions: BTreeSet<String>,
+    unknown_price: UnknownPrice,
+    in_doubt: InDoubt,
+    on_limit: OnLimit,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    host: Arc<dyn Host>,
+    queue: Arc<Queue>,
+    arrivals: AtomicU64,
+    /// Drawn by chance, not from a seed: no two processes may name their reservations alike.
+    name: u64,
+    reservations: AtomicU64,
+    /// Settlements the store did not take yet.
+    unsettled: Mutex<VecDeque<(u128, Vec<Claim>)>>,
+    /// One reading of both clocks.
+    together: Mutex<(Instant, SystemTime)>,
+}
+
+/// How a call behaves where it has to wait.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// How long it waits at most; zero refuses at once.
+    pub most: Duration,
+    /// Who goes first.
+    pub priority: Priority,
+}
+
+impl Patience {
+    /// Waits for at most `most`.
+    pub const fn new(most: Duration, priority: Priority) -> Self {
+        Self { most, priority }
+    }
+}
+
+/// What to do when only the target has no room.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtTarget {
+    /// Another is at hand.
+    Move,
+    /// Wait as for everything else.
+    Wait,
+}
+
+/// A call that may not pass.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum Refused {
+    /// The target it would go to has no room; another may have.
+    AtTarget(Error),
+    /// Wherever it would go.
+    Everywhere(Error),
+}
+
+impl Refused {
+    /// Why.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::AtTarget(error) | Self::Everywhere(error) => error,
+        }
+    }
+}
+
+impl Gate {
+    /// Puts `limits` to work on `store`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when a limit is negative, too large, contradicts itself or has the name of another.
+    pub fn new(
+        limits: &Limits,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        host: Arc<dyn Host>,
+    ) -> Result<Arc<Self>> {
+        limits.check()?;
+        let rows = limits.limits.iter().map(Row::new).collect::<Result<Vec<_>>>()?;
+        let mut dimensions = limits.dimensions.clone();
+        dimensions.extend(KNOWN_DIMENSIONS.map(str::to_owned));
+        dimensions.extend(rows.iter().filter_map(|row| row.limit.dimension()).map(str::to_owned));
+        let together = Mutex::new((clock.now(), clock.wall()));
+        Ok(Arc::new(Self {
+            rows,
+            dimensions,
+            unknown_price: limits.unknown_price,
+            in_doubt: limits.in_doubt,
+            on_limit: limits.on_limit,
+            store,
+            clock,
+            host,
+            queue: Arc::new(Queue::new(limits.queue)),
+            arrivals: AtomicU64::new(0),
+            name: RandomState::new().hash_one(0),
+            reservations: AtomicU64::new(0),
+            unsettled: Mutex::default(),
+            together,
+        }))
+    }
+
+    /// What to do where a price is unknown.
+    pub fn unknown_price(&self) -> UnknownPrice {
+        self.unknown_price
+    }
+
+    /// What to book where the cost will never be known.
+    pub fn in_doubt(&self) -> InDoubt {
+        self.in_doubt
+    }
+
+    /// What a call does that does not say so itself.
+    pub fn on_limit(&self) -> OnLimit {
+        self.on_limit
+    }
+
+    /// Refuses a call that carries a scope nobody knows: it may be one of a limit, misspelt.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`].
+    pub fn check_scopes(&self, subject: Subject<'_>) -> Result<()> {
+        let Some(unknown) =
+            subject.scopes().and_then(|scopes| scopes.keys().find(|name| !self.dimensions.contains(*name)))
+        else {
+            return Ok(());
+        };
+        if ["tag", "route", "vendor", "model"].contains(&unknown.as_str()) {
+            return Err(Error::new(
+                ErrorKind::InvalidRequest,
+                "tag, route, vendor and model are no scopes a call can set; the client fills them in",
+            ));
+        }
+        let known: Vec<&str> = self.dimensions.iter().map(String::as_str).collect();
+        Err(Error::new(
+            ErrorKind::InvalidRequest,
+            format!(
+                "a scope of the call is unknown; the known ones are {}. Add others with Limits::dimension",
+                known.join(", ")
+            ),
+        ))
+    }
+
+    /// Refuses a call at `target` that is too much by itself, or whose cost cannot be bounded though a budget applies.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BudgetExceeded`] or [`ErrorKind::LimitExceeded`].
+    pub fn check_request(&self, subject: Subject<'_>, target: &Target, demand: &Demand) -> Result<()> {
+        self.rows.iter().try_for_each(|row| row.check_request(subject, target, demand))
+    }
+
+    /// What applies to a call of `subject`, wherever it goes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] when a required scope is missing or too long; [`ErrorKind::BudgetExceeded`] or
+    /// [`ErrorKind::LimitExceeded`] when `demand` is unknown where it must be known; [`ErrorKind::Configuration`] when the
+    /// clock shows no time of a calendar.
+    pub fn lines(&self, subject: Subject<'_>, demand: &Demand) -> Result<Lines> {
+        self.collect(Stage::Call, subject, None, demand)
+    }
+
+    /// What applies to an attempt at `target`, beside that.
+    ///
+    /// # Errors
+    /// As [`lines`](Self::lines).
+    pub fn lines_at(&self, subject: Subject<'_>, target: &Target, demand: &Demand) -> Result<Lines> {
+        self.collect(Stage::Target, subject, Some(target), demand)
+    }
+
+    fn collect(
+        &self,
+        stage: Stage,
+        subject: Subject<'_>,
+        target: Option<&Target>,
+        demand: &Demand,
+    ) -> Result<Lines> {
+        let mut lines = Lines::default();
+        if self.rows.iter().all(|row| row.stage() != stage) {
+            return Ok(lines);
+        }
+        let at = self.wall();
+        for (place, row) in self.rows.iter().enumerate().filter(|(_, row)| row.stage() == stage) {
+            row.add(place, subject, target, demand, at, &mut lines)?;
+        }
+        Ok(lines)
+    }
+
+    /// The limit that is so full that calls of `subject` take another route, and that route; as far as was last seen.
+    pub fn diversion(&self, subject: Subject<'_>) -> Option<(&str, &str)> {
+        self.rows.iter().find_map(|row| {
+            let (percent, route) = row.limit.diversion.as_ref()?;
+            let counters = row.counters(subject, self.wall()).ok()?;
+            let reached = counters.iter().any(|counter| counter.seen() >= u32::from(*percent) * 10);
+            (reached && subject.route() != Some(route)).then_some((&*row.name, route.as_str()))
+        })
+    }
+
+    /// Holds everything in `lines` for at most `lease`; waits for its turn as long as `patience` allows. Dropping the future
+    /// leaves nothing held.
+    ///
+    /// # Errors
+    /// [`Refused`] says whether another target may do; the error is [`ErrorKind::BudgetExceeded`],
+    /// [`ErrorKind::LimitExceeded`] (with the time to wait, where it is known), or what is wrong with the store.
+    pub async fn take(
+        self: &Arc<Self>,
+        lease: Duration,
+        lines: Lines,
+        patience: Patience,
+        at_target: AtTarget,
+    ) -> std::result::Result<Held, Refused> {
+        let began = self.clock.now();
+        let rank = Queue::rank(began, self.arrivals.fetch_add(1, Ordering::Relaxed), patience.priority);
+        let left = || patience.most.saturating_sub(self.clock.now().saturating_duration_since(began));
+        let mut turn: Option<Turn> = None;
+        if !patience.most.is_zero() {
+            if let Some(key) = self.queue.ahead(&lines.claims, rank) {
+                turn = Some(self.join(&key, rank)?);
+            }
+        }
+        let mut lines = lines;
+        loop {
+            if let Some(turn) = &turn {
+                if !turn.first(self.clock.sleep(left())).await {
+                    return Err(Refused::Everywhere(too_long()));
+                }
+            }
+            // From here on it may be held, whatever becomes of this future; the drop gives it back.
+            let id = self.id();
+            let mut held = Held::new(self, id, lines);
+            let refusals = match self.store.reserve(id, lease, held.claims()).await {
+                Ok(Verdict::Held(levels)) => {
+                    held.diversion = self.see_held(held.lines(), held.claims(), &levels);
+                    self.settle_the_rest();
+                    return Ok(held);
+                }
+                Ok(Verdict::Refused(refusals)) => refusals,
+                Err(error) => return Err(Refused::Everywhere(error.not_sent())),
+            };
+            lines = held.forget();
+            let Refusing { refused, key, wait } = self.refuse(&lines, &refusals);
+            let Some(wait) = wait.filter(|wait| *wait <= left()) else { return Err(refused) };
+            let moves = at_target == AtTarget::Move && matches!(refused, Refused::AtTarget(_));
+            if moves || left().is_zero() {
+                return Err(refused);
+            }
+            if turn.as_ref().is_none_or(|turn| !turn.is_for(&key)) {
+                turn = Some(self.join(&key, rank)?);
+            }
+            if let Some(turn) = &turn {
+                turn.pause(self.clock.sleep(wait)).await;
+            }
+        }
+    }
+
+    fn id(&self) -> u128 {
+        (u128::from(self.name) << 64) | u128::from(self.reservations.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn join(&self, key: &str, rank: Rank) -> std::result::Result<Turn, Refused> {
+        self.queue.join(key, rank).map_err(|_: Full| {
+            let message = "too many calls wait for their turn already; raise Limits::queue, or ask less";
+            Refused::Everywhere(Error::new(ErrorKind::LimitExceeded, message).not_sent())
+        })
+    }
+
+    /// Why, and what would help.
+    fn refuse(&self, lines: &Lines, refusals: &[Refusal]) -> Refusing {
+        let at = self.clock.wall();
+        let mut worst: Option<(Need, &Refusal, &Line)> = None;
+        let mut everywhere = false;
+        for refusal in refusals {
+            let Some(line) = lines.lines.get(refusal.claim) else { continue };
+            everywhere |= line.of == Stage::Call;
+            let need = match (refusal.cure, line.span) {
+                (Cure::After(wait), _) => Need::Time(wait),
+                (Cure::Settlement, _) => Need::Settlement,
+                (Cure::Never, Some(span)) if self.fits_alone(line, lines, refusal) => {
+                    Need::Time(span.left(at))
+                }
+                (Cure::Never, _) => Need::Nothing,
+            };
+            if worst.is_none_or(|(known, ..)| need > known) {
+                worst = Some((need, refusal, line));
+            }
+        }
+        let Some((need, refusal, line)) = worst else {
+            let error = Error::new(ErrorKind::Internal, "a store refused without a reason");
+            return Refusing { refused: Refused::Everywhere(error), key: "".into(), wait: None };
+        };
+        let asked = lines.claims.get(refusal.claim).map_or(0, |claim| claim.amount);
+        let error = match self.rows.get(line.row) {
+            Some(row) => row.reached(refusal.level, asked),
+            None => Error::new(ErrorKind::Internal, "a limit vanished"),
+        };
+        let (error, wait) = match need {
+            Need::Settlement => (error, Some(LOOK_AGAIN)),
+            Need::Time(wait) => (error.with_retry_after(wait), Some(wait)),
+            Need::Nothing => (error, None),
+        };
+        let refused = if everywhere { Refused::Everywhere(error) } else { Refused::AtTarget(error) };
+        Refusing { refused, key: line.counter.meter.key().into(), wait }
+    }
+
+    /// Would it fit if nothing else were used?
+    fn fits_alone(&self, line: &Line, lines: &Lines, refusal: &Refusal) -> bool {
+        let asked = lines.claims.get(refusal.claim).map_or(0, |claim| claim.amount);
+        self.rows.get(line.row).is_some_and(|row| asked <= row.amount)
+    }
+
+    /// How much of what `line` counts was used.
+    pub(super) fn used(&self, line: &Line, used: &Used) -> u128 {
+        self.rows.get(line.row).map_or(0, |row| used.of(row.limit.measure))
+    }
+
+    /// Books `claims` for the reservation `id`, now or as soon as the store can.
+    pub(super) async fn settle(self: &Arc<Self>, id: u128, lines: &[Line], claims: Vec<Claim>) {
+        match self.store.settle(id, &claims).await {
+            Ok(levels) => {
+                self.see_settled(lines, &claims, &levels);
+                self.queue.released(&claims);
+                self.settle_the_rest();
+            }
+            Err(error) => {
+                let mut unsettled = self.unsettled();
+                if unsettled.len() >= MOST_UNSETTLED {
+                    drop(unsettled);
+                    self.host.notice(Notice::Lost);
+                    return;
+                }
+                unsettled.push_back((id, claims));
+                let waiting = unsettled.len();
+                drop(unsettled);
+                self.host.notice(Notice::Unsettled { kind: error.kind(), waiting });
+            }
+        }
+    }
+
+    /// The store has just answered: it may take what it did not take before.
+    fn settle_the_rest(self: &Arc<Self>) {
+        if self.unsettled().is_empty() {
+            return;
+        }
+        let gate = Arc::clone(self);
+        self.host.finish(Box::pin(async move {
+            loop {
+                let Some((id, claims)) = gate.unsettled().front().cloned() else { return };
+                if gate.store.settle(id, &claims).await.is_err() {
+                    return;
+                }
+                gate.queue.released(&claims);
+                // Somebody else may have settled it meanwhile; it counts once.
+                gate.unsettled().retain(|(other, _)| *other != id);
+            }
+        }));
+    }
+
+    /// Notes how full the meters are; returns the place of a limit that sends calls elsewhere.
+    fn see_held(&self, lines: &[Line], claims: &[Claim], levels: &[Level]) -> Option<usize> {
+        let mut diversion = None;
+        for ((line, claim), level) in lines.iter().zip(claims).zip(levels) {
+            let Some(row) = self.rows.get(line.row) else { continue };
+            let (after, before) = (level.total(), level.total().saturating_sub(claim.amount));
+            line.counter.see(row.permille(after));
+            // What runs at the same time, and what is missing from a bucket, is never settled upwards.
+            if row.limit.measure == Measure::Parallel || matches!(row.limit.window.0, Kind::Refill(_)) {
+                self.warn(row, line, before, after);
+            }
+            let percent = row.limit.diversion.as_ref().map(|(percent, _)| u32::from(*percent) * 10);
+            if percent.is_some_and(|percent| row.permille(before) >= percent) {
+                diversion.get_or_insert(line.row);
+            }
+        }
+        diversion
+    }
+
+    fn see_settled(&self, lines: &[Line], claims: &[Claim], levels: &[Level]) {
+        for ((line, claim), level) in lines.iter().zip(claims).zip(levels) {
+            let Some(row) = self.rows.get(line.row) else { continue };
+            line.counter.see(row.permille(level.total()));
+            if !matches!(row.limit.window.0, Kind::Refill(_)) {
+                self.warn(row, line, level.used.saturating_sub(claim.amount), level.used);
+            }
+        }
+    }
+
+    /// Says which percentages were passed just now. The store counts one call after the other, so only one passes each.
+    fn warn(&self, row: &Row, line: &Line, before: u128, after: u128) {
+        for percent in &row.warnings {
+            let reached = |amount: u128| {
+                amount.saturating_mul(100) >= row.amount.saturating_mul(u128::from(*percent)) && amount > 0
+            };
+            if reached(after) && !reached(before) {
+                self.host.notice(Notice::Reached {
+                    limit: &row.name,
+                    value: &line.counter.value,
+                    percent: *percent,
+                });
+            }
+        }
+    }
+
+    /// The name of the limit in this place, and the route it sends calls to.
+    pub(super) fn diverts(&self, row: usize) -> Option<(&str, &str)> {
+        let row = self.rows.get(row)?;
+        Some((&row.name, &row.limit.diversion.as_ref()?.1))
+    }
+
+    /// Whom it tells.
+    pub fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
+    /// The calendar, which is watched for jumps.
+    fn wall(&self) -> SystemTime {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        let jumped = {
+            let mut together = self.together.lock().unwrap_or_else(PoisonError::into_inner);
+            let passed = now.saturating_duration_since(together.0);
+            let expected = together.1.checked_add(passed).unwrap_or(together.1);
+            let off = wall.duration_since(expected).unwrap_or_else(|earlier| earlier.duration());
+            // Clocks that are set right little by little drift apart; that is no jump.
+            if off > JUMP || passed > JUMP {
+                *together = (now, wall);
+            }
+            off > JUMP
+        };
+        if jumped {
+            self.host.notice(Notice::ClockJumped);
+        }
+        wall
+    }
+
+    fn unsettled(&self) -> MutexGuard<'_, VecDeque<(u128, Vec<Claim>)>> {
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.rows.iter().map(|row| &*row.name).collect();
+        f.debug_struct("Gate").field("limits", &names).field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+struct Refusing {
+    refused: Refused,
+    /// The meter to wait for.
+    key: Box<str>,
+    /// How long; `None` when nothing helps.
+    wait: Option<Duration>,
+}
+
+/// What a refused claim needs, the easiest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+    Settlement,
+    Time(Duration),
+    Nothing,
+}
+
+fn too_long() -> Error {
+    let message = "others wait for the same limit and the call's turn did not come in time";
+    Error::new(ErrorKind::LimitExceeded, message).not_sent()
+}
+
+/// Scopes that calls may carry without a limit that looks at them.
+const KNOWN_DIMENSIONS: [&str; 4] = ["key", "user", "team", "project"];
+
+/// How many calls may wait to be booked.
+const MOST_UNSETTLED: usize = 10_000;
+
+/// Other processes do not say when they give something back.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// By how much the calendar may be set before it counts as a jump.
+const JUMP: Duration = Duration::from_secs(60);
