@@ -329,6 +329,9 @@
 //! | `default` | nothing: everything else is opt-in |
 //! | `schema` | `Client::chat_as`, which reads an answer into a type of your own, and tools with typed arguments. |
 //! | `testing` | A loopback sandbox that speaks the vendors' formats, a virtual clock and a scripted provider, for your own tests. |
+//! | `redis` | A store in a Redis server that several processes share. |
+//! | `sqlite` | A store and a ledger in files that survive the process. |
+//! | `timezone` | Limits whose days and months are those of a named time zone, with the table of zones built in; UTC without it. |
 //! <!-- end -->
 //!
 //! # Where things are
