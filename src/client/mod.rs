@@ -1,6 +1,7 @@
 //! The facade: one client, many providers.
 
 mod attempt;
+mod batch;
 mod booking;
 mod builder;
 mod call;
@@ -23,6 +24,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use batch::{Batch, BatchAnswer, BatchItem, BatchOutcome, BatchProgress, BatchReport, Origin, Stopped};
 pub use builder::ClientBuilder;
 pub use candidates::CallableModel;
 pub use check::{Check, TargetCheck};

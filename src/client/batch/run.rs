@@ -1,0 +1,301 @@
+//! The loop of a batch: what may be sent is sent, what comes back is written down.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
+
+use super::journal::{Earlier, Journal};
+use super::{
+    Batch, BatchAnswer, BatchItem, BatchOutcome, BatchProgress, BatchReport, Origin, Stopped, print,
+};
+use crate::catalog::TokenEstimate;
+use crate::client::{Inner, candidates, pipeline};
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::{Attempt, ChatRequest, ChatResponse, Completeness, Usage, Usd};
+
+pub(super) async fn run(batch: Batch) -> Result<BatchReport> {
+    let (journal, earlier) = match &batch.journal {
+        Some(path) => {
+            let (journal, earlier) = Journal::open(path)?;
+            (Some(journal), earlier)
+        }
+        None => (None, Earlier::default()),
+    };
+    let mut work = Work::new(&batch, journal, earlier);
+    for round in 0..=batch.rounds {
+        let queue = work.due(round);
+        if queue.is_empty() {
+            break;
+        }
+        if round > 0 {
+            batch.inner.clock.sleep(work.pause(round)).await;
+        }
+        work.run_through(queue).await;
+    }
+    Ok(work.finish())
+}
+
+struct Work<'b> {
+    batch: &'b Batch,
+    journal: Option<Journal>,
+    started: Instant,
+    items: Vec<Item>,
+    spent: Usd,
+    unknown: u64,
+    /// The most that what is on its way can cost.
+    reserved: Usd,
+    /// Kept up to date by [`Self::set`].
+    state: BatchProgress,
+    stopped: Option<Stopped>,
+}
+
+struct Item {
+    /// Empty where nobody writes a journal.
+    print: String,
+    outcome: BatchOutcome,
+}
+
+/// A call of the batch that has come back.
+struct Back {
+    index: usize,
+    reserved: Usd,
+    outcome: Result<ChatResponse>,
+}
+
+impl<'b> Work<'b> {
+    fn new(batch: &'b Batch, journal: Option<Journal>, mut earlier: Earlier) -> Self {
+        let spent = earlier.spent;
+        let items: Vec<Item> = batch
+            .requests
+            .iter()
+            .map(|request| {
+                let print = if journal.is_some() { print::print(request) } else { Ok(String::new()) };
+                match print {
+                    Ok(print) => {
+                        let known = earlier.take(&print);
+                        let outcome = known
+                            .map_or(BatchOutcome::NotRun, |known| BatchOutcome::Answered(Box::new(known)));
+                        Item { print, outcome }
+                    }
+                    Err(error) => Item { print: String::new(), outcome: BatchOutcome::Failed(error) },
+                }
+            })
+            .collect();
+        let started = batch.inner.clock.now();
+        let mut state = BatchProgress { total: items.len(), ..BatchProgress::default() };
+        for item in &items {
+            state.count(&item.outcome, 1);
+        }
+        state.resumed = state.done;
+        Self { batch, journal, started, items, spent, unknown: 0, reserved: Usd::ZERO, state, stopped: None }
+    }
+
+    /// The requests to send in this round: at first all without an answer, then those that may do better.
+    fn due(&self, round: u32) -> VecDeque<usize> {
+        let due = |item: &Item| match &item.outcome {
+            BatchOutcome::Answered(_) => false,
+            BatchOutcome::NotRun => round == 0,
+            BatchOutcome::Failed(error) => round > 0 && error.is_retryable(),
+        };
+        if self.stopped.is_some() {
+            return VecDeque::new();
+        }
+        self.items.iter().enumerate().filter(|(_, item)| due(item)).map(|(index, _)| index).collect()
+    }
+
+    /// As long as the most patient provider asked for, or longer from round to round.
+    fn pause(&self, round: u32) -> Duration {
+        let asked = self.items.iter().filter_map(|item| match &item.outcome {
+            BatchOutcome::Failed(error) => error.retry_after(),
+            BatchOutcome::Answered(_) | BatchOutcome::NotRun => None,
+        });
+        let longer = FIRST_PAUSE.saturating_mul(1 << round.saturating_sub(1).min(6));
+        asked.fold(longer, Duration::max).min(LONGEST_PAUSE)
+    }
+
+    async fn run_through(&mut self, mut queue: VecDeque<usize>) {
+        let batch = self.batch;
+        let mut running = FuturesUnordered::new();
+        loop {
+            while self.stopped.is_none() && running.len() < batch.concurrency {
+                let Some(index) = queue.pop_front() else { break };
+                let Some(request) = batch.requests.get(index) else { continue };
+                match self.reserve(request) {
+                    Ok(Reserved::Yes(reserved)) => {
+                        self.state.running += 1;
+                        // On its way again, it has not failed yet.
+                        self.set(index, BatchOutcome::NotRun);
+                        self.reserved = self.reserved.saturating_add(reserved);
+                        running.push(async move {
+                            let outcome = pipeline::chat(&batch.inner, request).await;
+                            Back { index, reserved, outcome }
+                        });
+                    }
+                    // What is on its way usually costs less than it might.
+                    Ok(Reserved::No) => {
+                        queue.push_front(index);
+                        if running.is_empty() {
+                            self.stopped = Some(Stopped::Budget);
+                        }
+                        break;
+                    }
+                    Err(error) => self.set(index, BatchOutcome::Failed(error)),
+                }
+            }
+            self.report();
+            match running.next().await {
+                Some(back) => self.take_back(back),
+                None if queue.is_empty() || self.stopped.is_some() => return,
+                None => {}
+            }
+        }
+    }
+
+    fn reserve(&self, request: &ChatRequest) -> Result<Reserved> {
+        let Some(budget) = self.batch.budget else { return Ok(Reserved::Yes(Usd::ZERO)) };
+        let most = most(&self.batch.inner, request)?;
+        let all = self.spent.saturating_add(self.reserved).saturating_add(most);
+        Ok(if all <= budget { Reserved::Yes(most) } else { Reserved::No })
+    }
+
+    fn take_back(&mut self, Back { index, reserved, outcome }: Back) {
+        self.state.running -= 1;
+        self.reserved = self.reserved.saturating_sub(reserved);
+        let attempts: &[Attempt] = match &outcome {
+            Ok(response) => response.attempts(),
+            Err(error) => error.attempts(),
+        };
+        let cost: Usd = attempts.iter().filter_map(|attempt| attempt.cost).sum();
+        let unknown =
+            |attempt: &&Attempt| attempt.cost.is_none() && attempt.completeness == Completeness::Unknown;
+        self.unknown += u64::try_from(attempts.iter().filter(unknown).count()).unwrap_or(u64::MAX);
+        self.spent = self.spent.saturating_add(cost);
+        let outcome = match outcome {
+            Ok(response) => {
+                let cost = response.summary.total_cost();
+                let (target, call) = (response.target().clone(), response.call_id());
+                let reply = response.reply;
+                BatchOutcome::Answered(Box::new(BatchAnswer {
+                    reply,
+                    target,
+                    call,
+                    cost,
+                    origin: Origin::Run,
+                }))
+            }
+            Err(error) => BatchOutcome::Failed(error),
+        };
+        self.write_down(index, &outcome, cost);
+        self.set(index, outcome);
+    }
+
+    fn write_down(&mut self, index: usize, outcome: &BatchOutcome, cost: Usd) {
+        let (Some(journal), Some(item)) = (&mut self.journal, self.items.get(index)) else { return };
+        let written = match outcome {
+            BatchOutcome::Answered(answer) => journal.answered(&item.print, answer),
+            BatchOutcome::Failed(error) => journal.failed(&item.print, error, cost),
+            BatchOutcome::NotRun => Ok(()),
+        };
+        if let Err(error) = written {
+            self.stopped.get_or_insert(Stopped::Journal(error));
+        }
+    }
+
+    fn set(&mut self, index: usize, outcome: BatchOutcome) {
+        let Some(item) = self.items.get_mut(index) else { return };
+        self.state.count(&item.outcome, -1);
+        self.state.count(&outcome, 1);
+        item.outcome = outcome;
+    }
+
+    fn report(&mut self) {
+        self.state.spent = self.spent;
+        self.state.elapsed = self.elapsed();
+        if let Some(progress) = &self.batch.progress {
+            progress(&self.state);
+        }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.batch.inner.clock.now().saturating_duration_since(self.started)
+    }
+
+    fn finish(mut self) -> BatchReport {
+        self.report();
+        if let Some(Err(error)) = self.journal.as_mut().map(Journal::sync) {
+            self.stopped.get_or_insert(Stopped::Journal(error));
+        }
+        let elapsed = self.elapsed();
+        let items: Vec<BatchItem> = self
+            .items
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| BatchItem { index, outcome: item.outcome })
+            .collect();
+        let from_journal =
+            |item: &&BatchItem| item.answer().is_some_and(|answer| answer.origin == Origin::Journal);
+        BatchReport {
+            resumed: items.iter().filter(from_journal).count(),
+            items,
+            spent: self.spent,
+            unknown: self.unknown,
+            elapsed,
+            stopped: self.stopped,
+        }
+    }
+}
+
+impl BatchProgress {
+    /// One item more with `outcome`, or one less.
+    fn count(&mut self, outcome: &BatchOutcome, change: isize) {
+        let counter = match outcome {
+            BatchOutcome::Answered(_) => &mut self.done,
+            BatchOutcome::Failed(_) => &mut self.failed,
+            BatchOutcome::NotRun => return,
+        };
+        *counter = counter.saturating_add_signed(change);
+    }
+}
+
+enum Reserved {
+    Yes(Usd),
+    No,
+}
+
+/// The most that one answer to `request` can cost, at the dearest target it may go to.
+///
+/// # Errors
+/// What planning says; [`ErrorKind::Configuration`] when a price is unknown.
+fn most(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Usd> {
+    request.validate()?;
+    let planned = candidates::plan(inner, &request.model, &candidates::chat_facts(inner, request))?;
+    let input = TokenEstimate::of_chat(request).most;
+    let answers = u64::from(request.n.unwrap_or(1).max(1));
+    let mut dearest = Usd::ZERO;
+    for target in planned.targets.iter() {
+        let model = target.model.as_deref();
+        let output = request
+            .max_output_tokens
+            .or_else(|| model.and_then(|model| model.max_output_tokens.or(model.context_window)));
+        let tier = request.service_tier.as_deref();
+        let cost = model.zip(output).and_then(|(model, output)| {
+            let usage = Usage::of(input, output.saturating_mul(answers));
+            candidates::price(model, &usage, inner.clock.wall(), tier)
+        });
+        let Some(cost) = cost else {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                "a budget needs to know what the request can cost; set the price with .price(..) and \
+                 max_output_tokens(..)",
+            )
+            .with_target(target.target.clone()));
+        };
+        dearest = dearest.max(cost.total);
+    }
+    Ok(dearest)
+}
+
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
