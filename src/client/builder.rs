@@ -342,6 +342,7 @@ impl ClientBuilder {
             _life: Life::of(&tasks),
             inner: Arc::new(Inner {
                 tasks,
+                flights: Arc::default(),
                 registry,
                 catalogue,
                 clock: self.clock,

@@ -8,6 +8,7 @@ use tracing::Span;
 use super::Inner;
 use super::booking::{self, Booking, Ended};
 use super::candidates::{self, Planned, PlannedTarget};
+use super::flights::Flight;
 use super::operation::{Answer, Meter};
 use super::spend::Spend;
 use super::walk::Walk;
@@ -44,6 +45,8 @@ pub(super) struct RunningCall {
     open: Vec<OpenAttempt>,
     /// Who answered, once somebody has.
     answered: Option<(Target, Option<Cost>)>,
+    /// Counts the call as running.
+    flight: Option<Flight>,
     /// What goes into the ledger, where there is one.
     booking: Option<Box<Booking>>,
     /// What is reserved on the application's own limits, where there are any.
@@ -120,6 +123,7 @@ impl RunningCall {
             walk: Walk::default(),
             asked_tier: None,
             prompt_tokens: None,
+            flight: None,
             id,
             operation,
             span,
@@ -143,6 +147,11 @@ impl RunningCall {
         if let (Some(booking), Some(options)) = (&mut self.booking, options) {
             booking.charge(options);
         }
+    }
+
+    /// The call runs for as long as this is held.
+    pub(super) fn hold(&mut self, flight: Flight) {
+        self.flight = Some(flight);
     }
 
     /// The prompt comes to about this many tokens.

@@ -7,6 +7,7 @@ mod builder;
 mod call;
 mod candidates;
 mod check;
+mod flights;
 mod operation;
 mod overlap;
 mod pipeline;
@@ -14,6 +15,7 @@ mod recovery;
 mod registry;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod shutdown;
 mod spend;
 mod stream;
 mod tasks;
@@ -23,11 +25,13 @@ mod walk;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 pub use batch::{Batch, BatchAnswer, BatchItem, BatchOutcome, BatchProgress, BatchReport, Origin, Stopped};
 pub use builder::ClientBuilder;
 pub use candidates::CallableModel;
 pub use check::{Check, TargetCheck};
+pub use shutdown::Shutdown;
 pub use tools::{ToolLimits, ToolRun, ToolStep, ToolStop, Toolbox};
 
 use crate::account::Books;
@@ -41,6 +45,7 @@ use crate::types::{
     CallId, ChatRequest, ChatResponse, ChatStream, Cost, EmbedRequest, EmbedResponse, RerankRequest,
     RerankResponse, Target, Usage,
 };
+use flights::Flights;
 use registry::Registry;
 use tasks::{Life, Tasks};
 
@@ -79,6 +84,7 @@ struct Inner {
     books: Option<Books>,
     gate: Option<Arc<Gate>>,
     tasks: Arc<Tasks>,
+    flights: Arc<Flights>,
 }
 
 impl Client {
@@ -221,6 +227,33 @@ impl Client {
     /// As [`chat`](Self::chat).
     pub async fn rerank(&self, request: RerankRequest) -> Result<RerankResponse> {
         pipeline::rerank(&self.inner, &request).await
+    }
+
+    /// Ends the client in order: refuses new calls of every clone with [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown),
+    /// waits up to `deadline` for those that run and for what is read in the background, cancels the rest, and waits until
+    /// the ledger has written everything. Every call is settled exactly once, cancelled ones by estimate.
+    ///
+    /// Dropping the future leaves the client closed and lets what runs go on.
+    ///
+    /// ```
+    /// # use polyroute::{Client, ErrorKind, testing::ScriptedProvider};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> polyroute::Result<()> {
+    /// # let client = Client::builder().provider(ScriptedProvider::new("a")).build()?;
+    /// let shutdown = client.shutdown(Duration::from_secs(10)).await?;
+    /// assert_eq!((shutdown.cancelled, shutdown.held), (0, 0));
+    /// assert_eq!(client.chat(("a/m", "hello")).await.unwrap_err().kind(), ErrorKind::ShutDown);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Books::flush`](crate::account::Books::flush), when a ledger could not be written; the calls have ended
+    /// all the same.
+    pub async fn shutdown(&self, deadline: Duration) -> Result<Shutdown> {
+        shutdown::shut_down(&self.inner, deadline).await
     }
 
     /// Every model of the catalogue that can be called with the registered providers, with its price. Models that are

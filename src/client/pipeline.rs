@@ -1,15 +1,20 @@
 //! The order of a call: validate → facts → plan → reserve → attempts → settle. There is one right order, so it is code.
 
+use std::pin::pin;
 use std::sync::Arc;
+
+use futures::future::{Either, select};
 
 use super::Inner;
 use super::attempt;
-use super::call::RunningCall;
+use super::call::{Consumed, RunningCall};
 use super::candidates::{self, Planned};
-use super::operation::{Answer as _, Chat, Embed, OpenStream, Rerank};
+use super::flights;
+use super::operation::{Answer as _, Chat, Embed, OpenStream, Operation, Rerank};
 use super::recovery::Recoverer;
 use super::spend::{self, Asked};
 use super::stream::CallStream;
+use super::walk::Step;
 use crate::error::{Error, Result};
 use crate::routing::RequestFacts;
 use crate::types::{
@@ -18,7 +23,7 @@ use crate::types::{
 
 pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatResponse> {
     let mut call = begin_chat(inner, request).await?;
-    match attempt::run(&mut call, &Chat(request)).await {
+    match run(&mut call, &Chat(request), None).await {
         Ok(mut reply) => {
             let cost = call.answer_attempt(&reply.consumed());
             call.settle_spend().await;
@@ -32,7 +37,7 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Ch
 pub(super) async fn chat_stream(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatStream> {
     let mut call = begin_chat(inner, request).await?;
     let open = OpenStream::new(request, Arc::clone(&inner.clock));
-    match attempt::run(&mut call, &open).await {
+    match run(&mut call, &open, None).await {
         Ok(opened) => Ok(ChatStream::new(CallStream::new(call, opened, Recoverer::of(request)))),
         Err(error) => Err(failed(call, error).await),
     }
@@ -40,14 +45,16 @@ pub(super) async fn chat_stream(inner: &Arc<Inner>, request: &ChatRequest) -> Re
 
 pub(super) async fn embed(inner: &Arc<Inner>, request: &EmbedRequest) -> Result<EmbedResponse> {
     request.validate()?;
+    let flight = inner.flights.enter()?;
     let facts = candidates::embed_facts(inner, request);
     let model = spend::model(inner, request.options.as_deref(), &request.model);
     let planned = candidates::plan(inner, model, &facts)?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "embeddings", &request.model, planned, total);
+    call.hold(flight);
     call.charge(request.options.as_deref());
     let mut call = reserve(call, || Asked::of_embed(request), &facts).await?;
-    match attempt::run(&mut call, &Embed(request)).await {
+    match run(&mut call, &Embed(request), None).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
             call.settle_spend().await;
@@ -59,14 +66,16 @@ pub(super) async fn embed(inner: &Arc<Inner>, request: &EmbedRequest) -> Result<
 
 pub(super) async fn rerank(inner: &Arc<Inner>, request: &RerankRequest) -> Result<RerankResponse> {
     request.validate()?;
+    let flight = inner.flights.enter()?;
     let facts = candidates::rerank_facts(inner, request);
     let model = spend::model(inner, request.options.as_deref(), &request.model);
     let planned = candidates::plan(inner, model, &facts)?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "rerank", &request.model, planned, total);
+    call.hold(flight);
     call.charge(request.options.as_deref());
     let mut call = reserve(call, || Asked::of_rerank(request), &facts).await?;
-    match attempt::run(&mut call, &Rerank(request)).await {
+    match run(&mut call, &Rerank(request), None).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
             call.settle_spend().await;
@@ -76,13 +85,40 @@ pub(super) async fn rerank(inner: &Arc<Inner>, request: &RerankRequest) -> Resul
     }
 }
 
+/// Makes the attempts, from `first` on where an answer broke off, unless the client is shut down in the middle of them.
+pub(super) async fn run<O: Operation>(
+    call: &mut RunningCall,
+    operation: &O,
+    first: Option<Step>,
+) -> Result<O::Output> {
+    let stopped = call.inner.flights.stopped();
+    let ended = {
+        let attempts = async {
+            match first {
+                Some(step) => attempt::resume(call, operation, step).await,
+                None => attempt::run(call, operation).await,
+            }
+        };
+        match select(pin!(attempts), stopped).await {
+            Either::Left((ended, _)) => Some(ended),
+            Either::Right(((), _)) => None,
+        }
+    };
+    ended.unwrap_or_else(|| {
+        call.cancel_attempt(&Consumed::default());
+        Err(flights::stopped())
+    })
+}
+
 async fn begin_chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Box<RunningCall>> {
     request.validate()?;
+    let flight = inner.flights.enter()?;
     let facts = candidates::chat_facts(inner, request);
     let model = spend::model(inner, request.options.as_deref(), &request.model);
     let planned: Planned = candidates::plan(inner, model, &facts)?;
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "chat", &request.model, planned, total);
+    call.hold(flight);
     call.charge(request.options.as_deref());
     call.ask_for_tier(request.service_tier.as_deref());
     call.estimate_prompt(facts.input_tokens);
@@ -98,7 +134,16 @@ async fn reserve<'r>(
     if call.inner.gate.is_none() {
         return Ok(call);
     }
-    match spend::reserve(&mut call, &asked(), facts).await {
+    let stopped = call.inner.flights.stopped();
+    let reserved = {
+        let asked = asked();
+        let reserving = pin!(spend::reserve(&mut call, &asked, facts));
+        match select(reserving, stopped).await {
+            Either::Left((reserved, _)) => reserved,
+            Either::Right(((), _)) => Err(flights::stopped().not_sent()),
+        }
+    };
+    match reserved {
         Ok(()) => Ok(call),
         Err(error) => Err(call.fail(error)),
     }

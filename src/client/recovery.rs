@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::attempt;
 use super::call::RunningCall;
 use super::candidates::PlannedTarget;
 use super::operation::{OpenStream, Opened};
 use super::overlap::MOST_CONTINUED;
+use super::pipeline;
 use crate::catalog::{Capability, Support};
 use crate::error::{Error, Result};
 use crate::provider::Prefill;
@@ -56,7 +56,7 @@ impl Recoverer {
         step.reason = AttemptReason::Recovery;
         Ok(Box::pin(async move {
             let open = OpenStream::new(&request, Arc::clone(&call.inner.clock));
-            let outcome = attempt::resume(&mut call, &open, step).await;
+            let outcome = pipeline::run(&mut call, &open, Some(step)).await;
             (call, outcome)
         }))
     }

@@ -10,6 +10,7 @@ use futures::future::{FutureExt as _, JoinAll, join_all, select};
 use futures::stream::{Stream, StreamExt as _};
 
 use super::call::{Consumed, RunningCall};
+use super::flights::{self, Until};
 use super::operation::Opened;
 use super::overlap::Overlap;
 use super::recovery::{Recoverer, Resuming};
@@ -33,6 +34,8 @@ pub(super) struct CallStream {
     timer: Option<Sleep>,
     recoverer: Option<Box<Recoverer>>,
     resuming: Option<(Resuming, Error)>,
+    /// Resolves when the client is shut down and time is up; made when it is first waited for.
+    stopped: Option<Until>,
     /// While a continuation may be repeating what was given.
     overlap: Option<Overlap>,
     /// What was used is being booked; the summary comes after that.
@@ -51,6 +54,7 @@ impl CallStream {
             timer: None,
             recoverer,
             resuming: None,
+            stopped: None,
             overlap: None,
             settling: None,
         };
@@ -150,6 +154,22 @@ impl CallStream {
         Some(call.fail(error.with_partial(partial)))
     }
 
+    /// Is the client shut down and time up? Registers the task to be woken when it will be.
+    fn is_stopped(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(call) = &self.call else { return false };
+        self.stopped.get_or_insert_with(|| call.inner.flights.stopped()).poll_unpin(context).is_ready()
+    }
+
+    /// Ends the stream because the client does.
+    fn stop(&mut self) -> Option<Error> {
+        let mut call = self.call.take()?;
+        self.events = Box::pin(futures::stream::empty());
+        call.cancel_attempt(&Consumed::default());
+        let mut partial = std::mem::take(&mut self.given).into_reply();
+        partial.usage = call.attempts.last().and_then(|attempt| attempt.usage.clone());
+        Some(call.fail(flights::stopped().with_partial(partial)))
+    }
+
     /// Another attempt took over.
     fn resumed(&mut self, call: Box<RunningCall>, opened: Opened, cause: &Error) {
         let recovery = self.recoverer.as_ref().map_or(Recovery::Fail, |recoverer| recoverer.recovery);
@@ -197,7 +217,7 @@ impl Stream for CallStream {
         let this = &mut *self;
         loop {
             if let Some((resuming, _)) = &mut this.resuming {
-                let (call, outcome) = ready!(resuming.poll_unpin(context));
+                let Poll::Ready((call, outcome)) = resuming.poll_unpin(context) else { return Poll::Pending };
                 let Some((_, cause)) = this.resuming.take() else { return Poll::Ready(None) };
                 match outcome {
                     Ok(opened) => this.resumed(call, opened, &cause),
@@ -223,6 +243,7 @@ impl Stream for CallStream {
                         ready!(this.settled(context));
                         this.end()
                     }
+                    Poll::Pending if this.is_stopped(context) => this.stop().map(Err),
                     Poll::Pending => match this.too_late(context) {
                         Some(error) => this.fail(error).map(Err),
                         None => return Poll::Pending,

@@ -21,6 +21,7 @@ struct Running {
     work: JoinSet<()>,
     /// Goes on until it is stopped, such as probing idle targets.
     services: JoinSet<()>,
+    services_closed: bool,
     closed: bool,
 }
 
@@ -53,7 +54,7 @@ impl Tasks {
     {
         let mut running = self.lock();
         match Handle::try_current() {
-            Ok(runtime) if !running.closed => {
+            Ok(runtime) if !running.closed && !running.services_closed => {
                 while running.services.try_join_next().is_some() {}
                 running.services.spawn_on(service, &runtime);
                 Ok(())
@@ -68,6 +69,13 @@ impl Tasks {
         while running.work.try_join_next().is_some() {}
         while running.services.try_join_next().is_some() {}
         running.work.len() + running.services.len()
+    }
+
+    /// Stops the services; no more can be started.
+    pub(super) fn stop_services(&self) {
+        let mut running = self.lock();
+        running.services_closed = true;
+        running.services.abort_all();
     }
 
     /// Stops the services, waits for the work until `limit`, and stops what then still runs. Nothing runs afterwards, and

@@ -72,6 +72,7 @@ pub(super) const fn advice(kind: ErrorKind) -> Advice {
         K::DeadlineExceeded => (Retry::Never, Failover::Forbidden, Billed::Maybe),
         K::Configuration => (Retry::Never, Failover::Forbidden, Billed::No),
         K::Storage => (Retry::Never, Failover::Forbidden, Billed::No),
+        K::ShutDown => (Retry::Never, Failover::Forbidden, Billed::Maybe),
         K::NoRoute => (Retry::Never, Failover::Forbidden, Billed::No),
         K::Internal => (Retry::Never, Failover::Forbidden, Billed::Maybe),
     };

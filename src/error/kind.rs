@@ -43,6 +43,8 @@ pub enum ErrorKind {
     RateLimited,
     /// The provider failed (5xx), or for a passing reason of its own could not begin (409, 425).
     Server,
+    /// The client was shut down: it takes no new calls, and ended those that ran.
+    ShutDown,
     /// A file or database of ours cannot be read or written: full, read-only, damaged, or it refuses us.
     Storage,
     /// The store of shared state cannot be reached or is busy.
@@ -99,6 +101,7 @@ impl ErrorKind {
             Self::QuotaExhausted => "quota_exhausted",
             Self::RateLimited => "rate_limited",
             Self::Server => "server",
+            Self::ShutDown => "shut_down",
             Self::Storage => "storage",
             Self::StoreUnavailable => "store_unavailable",
             Self::Timeout => "timeout",

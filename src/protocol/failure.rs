@@ -157,6 +157,7 @@ fn explain(kind: ErrorKind) -> &'static str {
         | ErrorKind::Connection
         | ErrorKind::DeadlineExceeded
         | ErrorKind::Internal
+        | ErrorKind::ShutDown
         | ErrorKind::InvalidResponse
         | ErrorKind::NoRoute
         | ErrorKind::Storage

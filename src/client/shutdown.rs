@@ -1,0 +1,48 @@
+//! The orderly end of a client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::select;
+
+use super::Inner;
+use crate::error::Result;
+use crate::resilience::Deadline;
+
+/// What became of the calls that ran when the client was shut down.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shutdown {
+    /// They came to their own end in time.
+    pub finished: usize,
+    /// They were cancelled when time was up, and are settled.
+    pub cancelled: usize,
+    /// Futures and streams that somebody holds without polling them: nobody can end these but whoever holds them. They
+    /// are settled when they are polled or dropped.
+    pub held: usize,
+}
+
+pub(super) async fn shut_down(inner: &Arc<Inner>, limit: Duration) -> Result<Shutdown> {
+    let (clock, flights) = (&inner.clock, &inner.flights);
+    let deadline = Deadline::after(clock.now(), limit);
+    flights.close();
+    inner.tasks.stop_services();
+    let running = flights.count();
+    let _ = select(flights.empty(), clock.sleep(limit)).await;
+    let late = flights.count();
+    flights.stop();
+    if late > 0 {
+        let _ = select(flights.empty(), clock.sleep(TO_NOTICE)).await;
+    }
+    // Also what cancelled calls have left to read.
+    let left = deadline.remaining(clock.now());
+    inner.tasks.close(clock.sleep(left)).await;
+    if let Some(books) = &inner.books {
+        books.flush().await?;
+    }
+    let held = flights.count();
+    Ok(Shutdown { finished: running.saturating_sub(late), cancelled: late.saturating_sub(held), held })
+}
+
+/// Enough for every task that waits to be polled once.
+const TO_NOTICE: Duration = Duration::from_secs(1);
