@@ -327,6 +327,8 @@
 //! | feature | what it brings |
 //! |---|---|
 //! | `default` | nothing: everything else is opt-in |
+//! | `bedrock` | Requests to Amazon Bedrock signed with access keys (SigV4), of the environment, a profile or a role. |
+//! | `vertex` | Tokens of a Google Cloud service account for Vertex AI. |
 //! | `schema` | `Client::chat_as`, which reads an answer into a type of your own, and tools with typed arguments. |
 //! | `testing` | A loopback sandbox that speaks the vendors' formats, a virtual clock and a scripted provider, for your own tests. |
 //! | `redis` | A store in a Redis server that several processes share. |

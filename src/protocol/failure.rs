@@ -86,7 +86,11 @@ impl WireFailure {
     /// Makes the error; `status` is the HTTP status, 200 when the error came inside an answer.
     pub fn into_error(self, status: u16) -> Error {
         let kind = self.kind(status);
-        let mut error = Error::new(kind, explain(kind)).with_status(status);
+        let what = match kind {
+            ErrorKind::Authentication => self.explain_key(),
+            other => explain(other),
+        };
+        let mut error = Error::new(kind, what).with_status(status);
         if let Some(code) = self.code.as_deref().or(self.error_type.as_deref()) {
             error = error.with_provider_code(code);
         }
@@ -109,6 +113,20 @@ impl WireFailure {
             .iter()
             .find(|(_, names)| names.iter().any(|name| named(name)))
             .map_or(500, |(status, _)| *status)
+    }
+
+    /// Why a key, token or signature is not accepted, as far as it is said.
+    fn explain_key(&self) -> &'static str {
+        if self.says(CLOCK_OFF) {
+            "the provider does not accept the time of the signature: set this machine's clock, it is more than five \
+             minutes off"
+        } else if self.says(BAD_SIGNATURE) {
+            "the provider does not accept the signature: the secret key is wrong, or the region is not the address's"
+        } else if self.says(EXPIRED) {
+            "the key or token has expired; renew it"
+        } else {
+            explain(ErrorKind::Authentication)
+        }
     }
 
     fn says(&self, signs: &[Sign]) -> bool {
@@ -286,11 +304,41 @@ const BAD_KEY: &[Sign] = &[
     Sign::Code("invalid_api_key"),
     Sign::Code("expiredtokenexception"),
     Sign::Code("unrecognizedclientexception"),
+    Sign::Code("invalidsignatureexception"),
+    Sign::Code("signaturedoesnotmatch"),
+    Sign::Code("requestexpired"),
+    Sign::Code("requesttimetooskewed"),
+    Sign::Code("incompletesignature"),
+    Sign::Code("missingauthenticationtoken"),
     Sign::Words(&["api_key_invalid"]),
     Sign::Opening("api key not valid"),
     Sign::Opening("api key expired"),
     Sign::Opening("incorrect api key"),
     Sign::Opening("invalid api key"),
+];
+
+/// AWS's names for a signature whose time is too far from its own; its general name has one of two sentences:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html> (read 2026-11-25).
+const CLOCK_OFF: &[Sign] = &[
+    Sign::Code("requestexpired"),
+    Sign::Code("requesttimetooskewed"),
+    Sign::Opening("signature expired"),
+    Sign::Opening("signature not yet current"),
+];
+
+/// AWS's names for a signature that is not the one it expects.
+const BAD_SIGNATURE: &[Sign] = &[
+    Sign::Code("invalidsignatureexception"),
+    Sign::Code("signaturedoesnotmatch"),
+    Sign::Code("incompletesignature"),
+];
+
+/// AWS's and Google's names for a key or token that was good once.
+const EXPIRED: &[Sign] = &[
+    Sign::Code("expiredtoken"),
+    Sign::Code("api_key_expired"),
+    Sign::Code("access_token_expired"),
+    Sign::Opening("api key expired"),
 ];
 
 /// OpenAI's, Mistral's and xAI's codes; DeepSeek's sentence.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use super::address;
 use super::credential::scrub;
 use super::events::{Events, Head};
 use super::settings::{Environment, Limits, Settings, parse_base_url};
+use super::signer::{Exchange, Signer};
 use super::vendor::{KeyStyle, Vendor};
 use super::{Call, Credential, EmbedCall, Habits, Prefill, Provider, RerankCall};
 use crate::clock::Clock;
@@ -42,6 +43,10 @@ pub struct HttpProvider {
     stream_headers: HeaderMap,
     /// What must not come back in an error: the key, and the values of the application's own headers.
     secrets: Arc<[Secret]>,
+    /// Proves who asks, where that is no constant.
+    signer: Option<Arc<dyn Signer>>,
+    /// The last few secrets it used, which must not come back either.
+    issued: Mutex<Vec<Secret>>,
     limits: Limits,
     habits: Habits,
     transport: Arc<dyn Transport>,
@@ -76,8 +81,15 @@ impl HttpProvider {
         let spoken = spoken(vendor, settings.wire)?;
         let base = address::base_url(vendor, spoken.base_url, settings, environment)
             .map_err(|error| configuration(format!("{name}: {}", error.message())))?;
-        let secret = settings.api_key.clone().or_else(|| environment.first(vendor.key_env));
+        if settings.signer.is_some() && settings.api_key.is_some() {
+            return Err(configuration(format!("{name}: give .api_key(..) or a source of tokens, not both")));
+        }
+        let secret = match &settings.signer {
+            Some(_) => None,
+            None => settings.api_key.clone().or_else(|| environment.first(vendor.key_env)),
+        };
         let credential = match (secret, spoken.key) {
+            (None, _) if settings.signer.is_some() => None,
             (Some(secret), style) => Some(
                 Credential::new(secret, style)
                     .map_err(|error| configuration(format!("{name}: {}", error.message())))?,
@@ -115,6 +127,8 @@ impl HttpProvider {
                 .map_err(|error| configuration(format!("{name}: {}", error.message())))?,
             fixed: OnceLock::new(),
             secrets: secrets(settings, credential.as_ref()),
+            signer: settings.signer.clone(),
+            issued: Mutex::default(),
             limits: settings.limits,
             habits: habits(vendor, spoken.chat),
             name,
@@ -158,7 +172,32 @@ impl HttpProvider {
             headers.append(HeaderName::from_static(name), value);
         }
         let url = self.url(&encoded.path)?;
-        self.transport.send(HttpRequest::new(Method::POST, url, headers, Bytes::from(encoded.body))).await
+        let mut request = HttpRequest::new(Method::POST, url, headers, Bytes::from(encoded.body));
+        if let Some(signer) = &self.signer {
+            let issued = signer.sign(&mut request, Exchange::new(&*self.transport, &*self.clock)).await?;
+            self.remember(issued);
+        }
+        self.transport.send(request).await
+    }
+
+    fn remember(&self, issued: Vec<Secret>) {
+        let mut known = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        for secret in issued {
+            if known.iter().all(|old| old.expose() != secret.expose()) {
+                known.push(secret);
+            }
+        }
+        let surplus = known.len().saturating_sub(MOST_ISSUED);
+        known.drain(..surplus);
+    }
+
+    /// What must not come back.
+    fn secrets(&self) -> Arc<[Secret]> {
+        let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        if issued.is_empty() {
+            return Arc::clone(&self.secrets);
+        }
+        self.secrets.iter().chain(issued.iter()).cloned().collect()
     }
 
     /// Turns anything but a 2xx into an error.
@@ -200,6 +239,11 @@ impl HttpProvider {
             Either::Left((body, _)) => body.unwrap_or_default(),
             Either::Right(((), _)) => Bytes::new(),
         };
+        if matches!(status, 401 | 403)
+            && let Some(signer) = &self.signer
+        {
+            signer.refused().await;
+        }
         let mut failure = read(&body);
         if failure.code.is_none() && failure.error_type.is_none() {
             failure.error_type = transport::error_type(&headers).map(str::to_owned);
@@ -213,7 +257,7 @@ impl HttpProvider {
         if let Some(id) = transport::request_id(headers) {
             error = error.with_request_id(id);
         }
-        error = scrub(&self.secrets, error);
+        error = scrub(&self.secrets(), error);
         match transport::retry_after(headers, self.clock.wall()) {
             Some(wait) => error.with_retry_after(wait),
             None => error,
@@ -222,7 +266,7 @@ impl HttpProvider {
 
     fn request_id(&self, headers: &HeaderMap) -> Option<Box<str>> {
         let id = transport::request_id(headers)?;
-        (!self.secrets.iter().any(|secret| id.contains(secret.expose()))).then(|| id.into())
+        (!self.secrets().iter().any(|secret| id.contains(secret.expose()))).then(|| id.into())
     }
 
     async fn read_json(&self, response: HttpResponse) -> Result<(u16, HeaderMap, Bytes)> {
@@ -312,11 +356,8 @@ impl Provider for HttpProvider {
             }
             MediaType::EventStream | MediaType::Other => {
                 let request_id = self.request_id(&response.headers);
-                let head = Head {
-                    status: response.status,
-                    request_id: request_id.clone(),
-                    secrets: Arc::clone(&self.secrets),
-                };
+                let head =
+                    Head { status: response.status, request_id: request_id.clone(), secrets: self.secrets() };
                 let mut stream = ReplyStream::new(Events::new(chat, response.body, self.limits, head));
                 stream.status = Some(response.status);
                 stream.request_id = request_id;
@@ -375,7 +416,7 @@ impl Provider for HttpProvider {
     }
 }
 
-async fn read_whole(mut body: Body, limit: usize) -> Result<Bytes> {
+pub(super) async fn read_whole(mut body: Body, limit: usize) -> Result<Bytes> {
     let too_large = || {
         Error::new(
             ErrorKind::InvalidResponse,
@@ -513,6 +554,9 @@ fn media_type(headers: &HeaderMap) -> MediaType {
 
 /// The sentence of an error comes with its head; nobody should wait for it while another target could be asked.
 const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
+
+/// Calls that run side by side use the same token, or the one before.
+const MOST_ISSUED: usize = 4;
 
 /// Errors are sentences.
 const ERROR_BODY_LIMIT: usize = 1 << 20;

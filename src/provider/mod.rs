@@ -5,11 +5,15 @@
 //! [`Transport`](crate::transport::Transport).
 
 mod address;
+#[cfg(feature = "bedrock")]
+pub mod aws;
 mod credential;
 mod events;
+pub mod google;
 mod habits;
 mod http;
 mod settings;
+mod signer;
 pub mod vendor;
 
 pub use vendor::{Elsewhere, KeyStyle, Vendor};
@@ -21,6 +25,7 @@ pub use credential::Credential;
 pub use habits::{Cancelling, Habits, Prefill};
 pub use http::HttpProvider;
 pub use settings::{Environment, Limits, Settings};
+pub use signer::{Exchange, Signer, Token, TokenSource};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{

@@ -1,9 +1,11 @@
 //! How one provider instance is set up; the only file that reads the environment.
 
 use std::fmt;
+use std::sync::Arc;
 
 use url::{Host, Url};
 
+use super::signer::{Signer, TokenSource, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{Secret, Wire};
 
@@ -22,6 +24,7 @@ pub struct Settings {
     pub(crate) vendor: String,
     pub(crate) name: Option<String>,
     pub(crate) api_key: Option<Secret>,
+    pub(crate) signer: Option<Arc<dyn Signer>>,
     pub(crate) base_url: Option<String>,
     pub(crate) resource: Option<String>,
     pub(crate) region: Option<String>,
@@ -45,6 +48,7 @@ impl Settings {
             vendor: vendor.into(),
             name: None,
             api_key: None,
+            signer: None,
             base_url: None,
             resource: None,
             region: None,
@@ -72,6 +76,20 @@ impl Settings {
     #[must_use]
     pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
         self.api_key = Some(key.into());
+        self
+    }
+
+    /// Takes short-lived tokens from `source` instead of a key, for example of Azure's Entra ID or of Google Cloud. They
+    /// travel as bearer tokens; a key in the environment is then not used.
+    #[must_use]
+    pub fn token_source(self, source: impl TokenSource + 'static) -> Self {
+        self.signer(Tokens::of(Arc::new(source)))
+    }
+
+    /// Lets `signer` prove who asks, instead of a key.
+    #[must_use]
+    pub fn signer(mut self, signer: impl Signer + 'static) -> Self {
+        self.signer = Some(Arc::new(signer));
         self
     }
 

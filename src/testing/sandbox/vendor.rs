@@ -130,9 +130,10 @@ impl VendorState {
         inner.received.push(request.clone());
         inner.in_flight += 1;
         inner.most_in_flight = inner.most_in_flight.max(inner.in_flight);
+        // Whoever looks which models there are takes nothing away from the script.
         let step = match request.method.as_str() {
-            "POST" => inner.script.pop_front().or_else(|| inner.always.clone()),
-            _ => None,
+            "GET" if request.is_for("/models") => None,
+            _ => inner.script.pop_front().or_else(|| inner.always.clone()),
         };
         let rules = Rules {
             name: self.name.clone(),
