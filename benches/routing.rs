@@ -1,41 +1,50 @@
-//! Deciding between 10, 171 and 1000 targets: constraints, then policy.
+//! Deciding between 10, 171, 1,000 and 10,000 targets: constraints, policy and the check of its plan.
 
 use std::hint::black_box;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use polyroute::RoutingPolicy;
-use polyroute::catalog::Capability;
+use polyroute::catalog::{Capability, CapabilitySet, Mode, Support};
 use polyroute::provider::vendor;
 use polyroute::routing::policy::{Cheapest, Ordered};
-use polyroute::routing::{Candidate, RequestFacts, filter};
+use polyroute::routing::{Candidate, Candidates, Question, RequestFacts, decide};
 
 fn routing(criterion: &mut Criterion) {
+    let needs = Capability::Tools;
+    let mut facts = RequestFacts::new(500, SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000));
+    facts.needs = CapabilitySet::default().with(needs);
+    // Real rows, spread over all vendors; the longest list repeats them under other names.
     let catalogue = vendor::catalogue();
-    let all: Vec<Candidate> = catalogue
+    let rows: Vec<(String, _)> = catalogue
         .models()
         .into_iter()
-        .filter_map(|(provider, model)| {
-            let target = polyroute::Target::new(provider, &model.id).ok()?;
-            Some(Candidate::new(target, Some(model)))
-        })
+        .filter(|(_, model)| model.mode == Mode::Chat)
+        .map(|(provider, model)| (provider.to_owned(), model))
         .collect();
-    let mut facts =
-        RequestFacts::new(500, SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_790_000_000));
-    facts.needs = vec![Capability::Tools];
-    for count in [10, 171, 1000] {
-        // Real rows, spread over all vendors, that can serve the request: filtering then keeps them all.
-        let able = filter(&facts, &all).candidates.into_owned();
-        let candidates: Vec<Candidate> =
-            able.iter().step_by(able.len() / count).take(count).cloned().collect();
-        assert_eq!(candidates.len(), count);
-        for policy in [&Ordered::new() as &dyn RoutingPolicy, &Cheapest::new()] {
-            criterion.bench_function(&format!("{} of {count}", policy.name()), |bench| {
-                bench.iter(|| {
-                    let kept = filter(black_box(&facts), black_box(&candidates));
-                    policy.plan(&facts, &kept.candidates)
+    let able: Vec<_> =
+        rows.iter().filter(|(_, model)| model.supports(needs) != Support::No).cloned().collect();
+    for count in [10, 171, 1_000, 10_000] {
+        for (name, rows) in [("able", &able), ("mixed", &rows)] {
+            let step = (rows.len() / count).max(1);
+            let candidates: Candidates = rows
+                .iter()
+                .step_by(step)
+                .cycle()
+                .take(count)
+                .enumerate()
+                .filter_map(|(number, (provider, model))| {
+                    let copy = number * step / rows.len();
+                    let target = polyroute::Target::new(&format!("{provider}{copy}"), &model.id).ok()?;
+                    Some(Candidate::new(target, Some(std::sync::Arc::clone(model))))
+                })
+                .collect();
+            assert_eq!(candidates.len(), count);
+            for policy in [&Ordered::new() as &dyn RoutingPolicy, &Cheapest::new()] {
+                criterion.bench_function(&format!("{} of {count} {name}", policy.name()), |bench| {
+                    bench.iter(|| decide(policy, &Question::new(black_box(&facts), black_box(&candidates))));
                 });
-            });
+            }
         }
     }
 }

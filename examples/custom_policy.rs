@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use polyroute::routing::{Candidate, Choice, Plan, RequestFacts};
+use polyroute::routing::{Choice, Plan, RequestFacts, Shortlist};
 use polyroute::testing::ScriptedProvider;
 use polyroute::types::Reply;
 use polyroute::{Client, Result, Route, RoutingPolicy};
@@ -20,11 +20,11 @@ impl RoutingPolicy for Canary {
         "canary"
     }
 
-    fn plan(&self, facts: &RequestFacts, candidates: &[Candidate]) -> Plan {
+    fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
         // Chance arrives as a fact, so that a plan can be repeated.
         let canary = facts.chance % 100 < self.percent;
         let reason = if canary { "canary" } else { "usual" };
-        let mut choices: Vec<_> = (0..candidates.len()).map(|place| Choice::new(place, reason)).collect();
+        let mut choices: Vec<_> = shortlist.positions().map(|place| Choice::new(place, reason)).collect();
         if canary {
             choices.reverse();
         }

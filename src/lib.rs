@@ -238,7 +238,7 @@
 //! A policy ranks facts about targets. It is a pure function: time and chance are among the facts.
 //!
 //! ```
-//! use polyroute::routing::{Candidate, Choice, Plan, RequestFacts};
+//! use polyroute::routing::{Choice, Plan, RequestFacts, Shortlist};
 //! use polyroute::{Route, RoutingPolicy};
 //!
 //! /// The largest context window first.
@@ -250,10 +250,10 @@
 //!         "roomiest"
 //!     }
 //!
-//!     fn plan(&self, _: &RequestFacts, candidates: &[Candidate]) -> Plan {
-//!         let mut places: Vec<usize> = (0..candidates.len()).collect();
-//!         places.sort_by_key(|place| std::cmp::Reverse(candidates[*place].context_window()));
-//!         Plan::new(places.into_iter().map(|place| Choice::new(place, "next largest window")))
+//!     fn plan(&self, _: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
+//!         let mut able: Vec<_> = shortlist.iter().collect();
+//!         able.sort_by_key(|(_, candidate)| std::cmp::Reverse(candidate.context_window()));
+//!         Plan::new(able.into_iter().map(|(position, _)| Choice::new(position, "next largest window")))
 //!     }
 //! }
 //!

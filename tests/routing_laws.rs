@@ -1,54 +1,55 @@
-//! The laws every policy keeps, and what the two of this crate promise.
+//! The laws every policy keeps, and what the ones of this crate promise.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test target may panic")]
 
+#[path = "support/routing.rs"]
+mod support;
+
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use polyroute::catalog::{Capability, Model, Price, Support};
-use polyroute::routing::policy::{Cheapest, Ordered};
-use polyroute::routing::{Candidate, RequestFacts, RoutingPolicy, filter};
+use polyroute::RoutingPolicy;
+use polyroute::routing::policy::{Cheapest, Ordered, Sorted};
+use polyroute::routing::{Candidate, Candidates, Shortlist};
+use polyroute::types::{Sort, SortBy};
+use support::{candidate, facts, random_candidates, random_facts, random_live};
 
-fn policies() -> [Box<dyn RoutingPolicy>; 2] {
-    [Box::new(Ordered::new()), Box::new(Cheapest::new())]
-}
-
-fn facts() -> RequestFacts {
-    RequestFacts::new(1000, SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000))
-}
-
-fn candidate(name: &str, price: Option<(&str, &str)>) -> Candidate {
-    let mut model = Model::new("m");
-    model.price = price.map(|(input, output)| Price::per_million(input, output).unwrap());
-    Candidate::new(format!("{name}/m").parse().unwrap(), Some(Arc::new(model)))
+/// Every policy of the crate.
+fn policies() -> Vec<Box<dyn RoutingPolicy>> {
+    vec![
+        Box::new(Ordered::new()),
+        Box::new(Cheapest::new()),
+        Box::new(Sorted::new(Sort::by(SortBy::Price))),
+        Box::new(Sorted::new(Sort::by(SortBy::Latency))),
+        Box::new(Sorted::new(Sort::by(SortBy::Throughput))),
+    ]
 }
 
 fn order(policy: &dyn RoutingPolicy, candidates: &[Candidate]) -> Vec<String> {
-    let plan = policy.plan(&facts(), candidates);
-    plan.choices.iter().map(|choice| candidates[choice.candidate].target.provider().to_owned()).collect()
+    let candidates: Candidates = candidates.iter().cloned().collect();
+    let plan = policy.plan(&facts(), &candidates.all());
+    plan.choices
+        .iter()
+        .map(|choice| candidates.as_slice()[choice.candidate].target.provider().to_owned())
+        .collect()
 }
 
 #[test]
 fn plans_are_subsets_without_repetition_and_repeatable() {
     let mut random = fastrand::Rng::with_seed(1);
     for round in 0..500 {
-        let candidates: Vec<Candidate> = (0..random.usize(0..40))
-            .map(|number| {
-                let (input, output) = (random.u8(..).to_string(), random.u8(..).to_string());
-                candidate(&format!("p{number}"), random.bool().then_some((&*input, &*output)))
-            })
-            .collect();
-        let mut facts = facts();
-        facts.max_targets = random.usize(1..10);
+        let candidates = random_candidates(&mut random);
+        let facts = random_facts(&mut random, &candidates);
+        let live = random_live(&mut random, candidates.len());
+        let keep = random.u64(..);
+        let shortlist = Shortlist::of(&candidates, &live, |position| keep >> (position % 64) & 1 == 1);
         for policy in policies() {
-            let plan = policy.plan(&facts, &candidates);
+            let plan = policy.plan(&facts, &shortlist);
             let chosen: HashSet<usize> = plan.choices.iter().map(|choice| choice.candidate).collect();
 
             assert_eq!(chosen.len(), plan.choices.len(), "{} repeats, round {round}", policy.name());
-            assert!(chosen.iter().all(|place| *place < candidates.len()), "{} invents", policy.name());
-            assert_eq!(plan.choices.len(), candidates.len().min(facts.max_targets), "{}", policy.name());
-            assert_eq!(plan, policy.plan(&facts, &candidates), "{} is not repeatable", policy.name());
+            assert!(chosen.iter().all(|place| shortlist.contains(*place)), "{} invents", policy.name());
+            assert_eq!(plan.choices.len(), shortlist.len().min(facts.max_targets), "{}", policy.name());
+            assert_eq!(plan, policy.plan(&facts, &shortlist), "{} is not repeatable", policy.name());
         }
     }
 }
@@ -56,7 +57,7 @@ fn plans_are_subsets_without_repetition_and_repeatable() {
 #[test]
 fn no_candidates_give_an_empty_plan() {
     for policy in policies() {
-        assert!(policy.plan(&facts(), &[]).choices.is_empty(), "{}", policy.name());
+        assert!(policy.plan(&facts(), &Candidates::default().all()).choices.is_empty(), "{}", policy.name());
     }
 }
 
@@ -78,20 +79,28 @@ fn cheapest_weighs_input_and_output_and_puts_unknown_prices_last() {
 }
 
 #[test]
-fn a_model_known_to_be_unable_is_removed_and_an_unknown_one_stays() {
-    let able = |name: &str, support| {
-        let mut model = Model::new("m");
-        model.capabilities = model.capabilities.with(Capability::Tools, support);
-        Candidate::new(format!("{name}/m").parse().unwrap(), Some(Arc::new(model)))
-    };
-    let candidates = [able("no", Support::No), able("unknown", Support::Unknown), able("yes", Support::Yes)];
-    let mut facts = facts();
-    facts.needs = vec![Capability::Tools];
+fn cheapest_finds_in_long_lists_what_looking_at_all_finds() {
+    let mut random = fastrand::Rng::with_seed(2);
+    for round in 0..300 {
+        let rows: Vec<Candidate> =
+            (0..random.usize(30..200)).map(|number| support::random_candidate(&mut random, number)).collect();
+        let candidates: Candidates = rows.iter().cloned().collect();
+        let facts = random_facts(&mut random, &candidates);
+        let keep = random.u64(..) | random.u64(..);
+        let shortlist = candidates.all().narrowed(|position| keep >> (position % 64) & 1 == 1);
 
-    let kept = filter(&facts, &candidates);
+        let found = shortlist.cheapest(&facts, facts.max_targets);
 
-    let names: Vec<&str> = kept.candidates.iter().map(|candidate| candidate.target.provider()).collect();
-    assert_eq!(names, ["unknown", "yes"]);
-    assert_eq!(kept.rejected.len(), 1);
-    assert_eq!(kept.rejected[0].target.as_str(), "no/m");
+        let mut all: Vec<_> = shortlist
+            .positions()
+            .map(|position| (position, shortlist.expected_cost(position, &facts)))
+            .collect();
+        all.sort_by_key(|(position, cost)| (cost.is_none(), *cost, *position));
+        let costs = |list: &[(usize, Option<polyroute::Usd>)]| -> Vec<_> {
+            list.iter().map(|(_, cost)| *cost).collect()
+        };
+        all.truncate(facts.max_targets);
+        // Costs are compared, because the list ranks before it rounds.
+        assert_eq!(costs(&found), costs(&all), "round {round}");
+    }
 }

@@ -1,5 +1,7 @@
 //! What a model can do, as far as anybody knows.
 
+use serde::{Deserialize, Serialize};
+
 /// Something a model may be able to do.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,6 +127,99 @@ impl Capabilities {
                 None => known,
             }
         })
+    }
+}
+
+impl Capabilities {
+    /// Those of `needs` that are known to be missing.
+    pub(crate) const fn lacking(self, needs: CapabilitySet) -> CapabilitySet {
+        CapabilitySet { bits: self.no & needs.bits }
+    }
+
+    /// Those of `needs` that are not known to be there.
+    pub(crate) const fn unproven(self, needs: CapabilitySet) -> CapabilitySet {
+        CapabilitySet { bits: !self.yes & needs.bits }
+    }
+
+    /// Everything it is known not to do.
+    pub(crate) const fn cannot(self) -> CapabilitySet {
+        CapabilitySet { bits: self.no }
+    }
+}
+
+/// Some capabilities, for example those that a request needs.
+///
+/// ```
+/// use polyroute::catalog::{Capability, CapabilitySet};
+/// let needs = CapabilitySet::default().with(Capability::Tools).with(Capability::Vision);
+/// assert!(needs.contains(Capability::Tools) && !needs.contains(Capability::Pdf));
+/// assert_eq!(needs.iter().count(), 2);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CapabilitySet {
+    bits: u32,
+}
+
+impl CapabilitySet {
+    /// None.
+    pub const EMPTY: Self = Self { bits: 0 };
+
+    /// As this, and `capability`.
+    #[must_use]
+    pub const fn with(self, capability: Capability) -> Self {
+        Self { bits: self.bits | 1 << capability as u32 }
+    }
+
+    /// Everything in either.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self { bits: self.bits | other.bits }
+    }
+
+    /// Everything in both.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self { bits: self.bits & other.bits }
+    }
+
+    /// Is `capability` among them?
+    pub const fn contains(self, capability: Capability) -> bool {
+        self.bits & 1 << capability as u32 != 0
+    }
+
+    /// Is there none?
+    pub const fn is_empty(self) -> bool {
+        self.bits == 0
+    }
+
+    /// Each of them.
+    pub fn iter(self) -> impl Iterator<Item = Capability> {
+        Capability::all().filter(move |capability| self.contains(*capability))
+    }
+}
+
+impl FromIterator<Capability> for CapabilitySet {
+    fn from_iter<I: IntoIterator<Item = Capability>>(capabilities: I) -> Self {
+        capabilities.into_iter().fold(Self::default(), Self::with)
+    }
+}
+
+impl Serialize for CapabilitySet {
+    /// As a list of keys.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Capability::as_str))
+    }
+}
+
+impl<'de> Deserialize<'de> for CapabilitySet {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let keys: Vec<String> = Deserialize::deserialize(deserializer)?;
+        keys.iter()
+            .map(|key| {
+                Capability::from_key(key)
+                    .ok_or_else(|| serde::de::Error::custom(format!("there is no capability {key:?}")))
+            })
+            .collect()
     }
 }
 

@@ -21,7 +21,7 @@ mod price;
 mod rate;
 mod row;
 
-pub use capability::{Capabilities, Capability, Support};
+pub use capability::{Capabilities, Capability, CapabilitySet, Support};
 pub use card::RateCard;
 pub use catalogue::{Catalogue, Found, Table};
 pub use charge::{Charge, Rates};
@@ -31,3 +31,5 @@ pub use lookup::{MatchedBy, family};
 pub use model::{Mode, Model};
 pub use price::Price;
 pub use rate::Rate;
+
+pub(crate) use price::rounded;

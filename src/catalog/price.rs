@@ -245,11 +245,19 @@ impl Price {
 
     /// About what a request costs, without caches, tools or a service tier; `None` when unknown.
     pub fn estimate(&self, input_tokens: u64, output_tokens: u64, at: SystemTime) -> Option<Usd> {
+        let atto = self.estimate_atto(input_tokens, output_tokens, at)?;
+        Some(rounded(atto))
+    }
+
+    /// As [`estimate`](Self::estimate), in attodollars and not rounded.
+    pub(crate) fn estimate_atto(
+        &self,
+        input_tokens: u64,
+        output_tokens: u64,
+        at: SystemTime,
+    ) -> Option<u128> {
         // Service tiers do not matter to a request that names none.
-        let is_plain = self.variants.as_deref().is_none_or(|variants| {
-            variants.tiers.is_empty() && variants.schedule.is_empty() && variants.upcoming.is_empty()
-        });
-        let (input, output, request) = if is_plain {
+        let (input, output, request) = if self.is_steady() {
             if self.currency.is_some() {
                 return None;
             }
@@ -260,8 +268,26 @@ impl Price {
         };
         let atto = tokens_at(input, input_tokens)?.saturating_add(tokens_at(output, output_tokens)?);
         input.or(output).or(request)?;
-        let pico = atto.saturating_add(HALF_PICO) / ATTO_PER_PICO + u128::from(request.map_or(0, Rate::pico));
-        Some(Usd::from_pico(i128::try_from(pico).unwrap_or(i128::MAX)))
+        Some(atto.saturating_add(u128::from(request.map_or(0, Rate::pico)) * ATTO_PER_PICO))
+    }
+
+    /// Are the rates the same at any time and for any length of the prompt?
+    pub(crate) fn is_steady(&self) -> bool {
+        self.variants.as_deref().is_none_or(|variants| {
+            variants.tiers.is_empty() && variants.schedule.is_empty() && variants.upcoming.is_empty()
+        })
+    }
+
+    /// The lowest rate of `charge` at any time and for any length of the prompt, outside service tiers and regions.
+    pub(crate) fn lowest(&self, charge: Charge) -> Option<Rate> {
+        let variants = self.variants.iter().flat_map(|variants| {
+            let upcoming = variants.upcoming.iter();
+            let later = upcoming.clone().map(|later| &later.rates);
+            let later_tiers = upcoming.flat_map(|later| later.tiers.iter().map(|tier| &tier.rates));
+            let windows = variants.schedule.iter().map(|window| &window.rates);
+            variants.tiers.iter().map(|tier| &tier.rates).chain(windows).chain(later).chain(later_tiers)
+        });
+        std::iter::once(&self.base).chain(variants).filter_map(|rates| rates.get(charge)).min()
     }
 
     /// The rates that apply to a request of `input_tokens` at the time `at`.
@@ -351,6 +377,12 @@ fn tokens_at(rate: Option<Rate>, tokens: u64) -> Option<u128> {
         Some(rate) => Some(u128::from(rate.pico()) * u128::from(tokens)),
         None => (tokens == 0).then_some(0),
     }
+}
+
+/// Whole picodollars, half of one rounded up.
+pub(crate) fn rounded(atto: u128) -> Usd {
+    let pico = atto.saturating_add(HALF_PICO) / ATTO_PER_PICO;
+    Usd::from_pico(i128::try_from(pico).unwrap_or(i128::MAX))
 }
 
 fn insert_tier(tiers: &mut Vec<Tier>, from_input_tokens: u64, rates: Rates) {

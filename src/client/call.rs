@@ -16,6 +16,7 @@ use crate::account;
 use crate::error::{Billed, Error, ErrorKind, TimeoutPhase};
 use crate::provider::Cancelling;
 use crate::resilience::Deadline;
+use crate::routing;
 use crate::telemetry::{self, CallFinished, Event};
 use crate::types::{
     Adaptation, AdaptationKind, Attempt, AttemptReason, CallId, CallOptions, CallSummary, Completeness, Cost,
@@ -312,7 +313,7 @@ impl RunningCall {
         for observer in &self.inner.observers {
             observer.observe(&Event::AttemptFinished(&attempt));
         }
-        self.planned.policy.observe(&attempt);
+        routing::observe(&*self.planned.policy, &attempt);
         if let Some(booking) = &self.booking {
             let target = self.planned.targets.get(place);
             booking.attempt(&attempt, target, booking::source(cost.as_ref()), self.inner.clock.wall());

@@ -6,14 +6,14 @@ use std::time::SystemTime;
 use super::Inner;
 use super::registry::{Meaning, Registry};
 use crate::account;
-use crate::catalog::{Capability, Catalogue, Mode, Model, Support, TokenEstimate};
+use crate::catalog::{Capability, CapabilitySet, Catalogue, Mode, Model, Support, TokenEstimate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::Provider;
 use crate::routing::policy::Ordered;
-use crate::routing::{Candidate, Kept, RequestFacts, RoutingPolicy, filter};
+use crate::routing::{Candidate, Candidates, Question, RequestFacts, RoutingPolicy, decide};
 use crate::types::{
-    ChatRequest, Cost, Decision, EmbedRequest, MediaSource, ModelHints, Part, PriceSource, Ranked, Rejected,
-    RerankRequest, ResponseFormat, Target, Usage,
+    CallOptions, ChatRequest, Cost, Decision, EmbedRequest, MediaSource, ModelHints, Part, PriceSource,
+    Ranked, Rejected, RerankRequest, ResponseFormat, Target, Usage,
 };
 
 /// A model that can be called, with what the catalogue knows of it.
@@ -51,7 +51,7 @@ impl Planned {
         for (place, error) in places {
             if let Some(planned) = self.targets.get(*place) {
                 let reason = error.message().to_owned();
-                self.decision.rejected.push(Rejected::new(planned.target.clone(), reason));
+                self.decision.rejected.push(Rejected::new(planned.target.clone(), "budget", reason));
                 self.decision.ranked.retain(|ranked| ranked.target != planned.target);
             }
         }
@@ -76,27 +76,26 @@ impl PlannedTarget {
 /// Finds the targets for `model` and lets the policy rank them.
 ///
 /// # Errors
-/// [`ErrorKind::NoRoute`] when the string means nothing; [`ErrorKind::Unsupported`] when no target can serve the request.
+/// [`ErrorKind::NoRoute`](crate::ErrorKind::NoRoute) when the string means nothing, and those of [`decide`].
 pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<Planned> {
-    let (route, policy, candidates): (_, Arc<dyn RoutingPolicy>, Arc<[Candidate]>) =
+    let (route, policy, candidates): (_, Arc<dyn RoutingPolicy>, Arc<Candidates>) =
         match inner.registry.resolve(model)? {
             Meaning::Route(route) => {
                 (Some(model.to_owned()), Arc::clone(&route.policy), Arc::clone(&route.candidates))
             }
             Meaning::Target(target) => {
-                let description = describe(inner, &target);
-                (None, Arc::new(Ordered::new()), Arc::new([Candidate::new(target, description)]))
+                let candidate = candidate(&inner.registry, &inner.catalogue, target);
+                (None, Arc::new(Ordered::new()), Arc::new(Candidates::new([candidate])))
             }
         };
-    let Kept { candidates, rejected, .. } = filter(facts, &candidates);
-    let mut decision = Decision::new(route, policy.name());
-    decision.rejected = rejected;
-    let choices = policy.plan(facts, &candidates).choices;
-    let mut targets: Vec<PlannedTarget> = Vec::with_capacity(choices.len());
-    decision.ranked.reserve_exact(choices.len());
-    for choice in choices {
-        // A policy of the application may break the laws; a choice that is no candidate, or a second time, is dropped.
+    let decided = decide(&*policy, &Question::new(facts, &candidates))?;
+    let mut decision = Decision::new(route, decided.policy);
+    decision.rejected = decided.rejected;
+    decision.ranked.reserve_exact(decided.plan.choices.len());
+    let mut targets: Vec<PlannedTarget> = Vec::with_capacity(decided.plan.choices.len());
+    for choice in decided.plan.choices {
         let Some(candidate) = candidates.get(choice.candidate) else { continue };
+        // A route may name a target twice.
         if targets.iter().any(|known| known.target == candidate.target) {
             continue;
         }
@@ -114,8 +113,14 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
     }
     match targets.first().map(|planned| planned.target.clone()) {
         Some(first) => Ok(Planned { decision, first, targets: targets.into(), policy }),
-        None => Err(nothing_left(&decision)),
+        None => Err(Error::new(ErrorKind::Internal, "the plan names no registered provider")),
     }
+}
+
+/// Everything that is known of `target` before a request.
+fn candidate(registry: &Registry, catalogue: &Catalogue, target: Target) -> Candidate {
+    let model = known(registry, catalogue, target.provider(), target.model());
+    Candidate::new(target, model)
 }
 
 /// What the catalogue knows of `target`.
@@ -129,7 +134,9 @@ pub(super) fn describe(inner: &Inner, target: &Target) -> Option<Arc<Model>> {
 /// [`ErrorKind::NoRoute`] when the string means nothing.
 pub(super) fn descriptions(inner: &Inner, model: &str) -> Result<Vec<Option<Arc<Model>>>> {
     Ok(match inner.registry.resolve(model)? {
-        Meaning::Route(route) => route.candidates.iter().map(|candidate| candidate.model.clone()).collect(),
+        Meaning::Route(route) => {
+            route.candidates.as_slice().iter().map(|candidate| candidate.model.clone()).collect()
+        }
         Meaning::Target(target) => vec![describe(inner, &target)],
     })
 }
@@ -192,22 +199,20 @@ pub(super) fn prepare(
     catalogue: &Catalogue,
     route: &str,
     targets: &[String],
-) -> Result<Arc<[Candidate]>> {
+) -> Result<Arc<Candidates>> {
     let in_route =
         |message: &str| Error::new(ErrorKind::Configuration, format!("route {route:?}: {message}"));
     if targets.is_empty() {
         return Err(in_route("it has no targets"));
     }
-    targets
+    let rows: Vec<Candidate> = targets
         .iter()
         .map(|text| match registry.resolve(text).map_err(|error| in_route(error.message()))? {
-            Meaning::Target(target) => {
-                let model = known(registry, catalogue, target.provider(), target.model());
-                Ok(Candidate::new(target, model))
-            }
+            Meaning::Target(target) => Ok(candidate(registry, catalogue, target)),
             Meaning::Route(_) => Err(in_route("a target is provider/model, not another route")),
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    Ok(Arc::new(Candidates::new(rows)))
 }
 
 /// Every model of the catalogue whose provider is registered.
@@ -233,11 +238,7 @@ pub(super) fn callable(inner: &Inner) -> Vec<CallableModel> {
 /// What a policy may know of a chat.
 pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
     let mut facts = RequestFacts::new(0, inner.clock.wall());
-    let need = |capability, facts: &mut RequestFacts| {
-        if !facts.needs.contains(&capability) {
-            facts.needs.push(capability);
-        }
-    };
+    let need = |capability, facts: &mut RequestFacts| facts.needs = facts.needs.with(capability);
     for part in request.messages.iter().flat_map(|message| &message.parts) {
         match part {
             Part::Image(_) => need(Capability::Vision, &mut facts),
@@ -266,8 +267,10 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
     facts.least_input_tokens = estimate.least;
     if let Some(limit) = request.max_output_tokens {
         facts.output_tokens = limit.min(facts.output_tokens);
+        facts.output_limit = Some(limit);
     }
-    finish_facts(inner, facts)
+    facts.wants = wanted(request);
+    finish_facts(inner, facts, request.options.as_deref())
 }
 
 /// What a policy may know of an embedding.
@@ -275,7 +278,7 @@ pub(super) fn embed_facts(inner: &Inner, request: &EmbedRequest) -> RequestFacts
     let bytes: usize = request.inputs.iter().map(String::len).sum();
     let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
     facts.output_tokens = 0;
-    finish_facts(inner, facts)
+    finish_facts(inner, facts, request.options.as_deref())
 }
 
 /// What a policy may know of a ranking: the query is read with every document.
@@ -286,36 +289,45 @@ pub(super) fn rerank_facts(inner: &Inner, request: &RerankRequest) -> RequestFac
         .fold(0_usize, |sum, text| sum.saturating_add(text.len()).saturating_add(request.query.len()));
     let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
     facts.output_tokens = 0;
-    finish_facts(inner, facts)
+    finish_facts(inner, facts, request.options.as_deref())
 }
 
-fn finish_facts(inner: &Inner, mut facts: RequestFacts) -> RequestFacts {
+/// What the request uses and a target may do without.
+fn wanted(request: &ChatRequest) -> CapabilitySet {
+    let sampling = request.temperature.is_some() || request.top_p.is_some() || request.top_k.is_some();
+    [
+        (Capability::SamplingParams, sampling),
+        (Capability::ToolChoice, request.tool_choice.is_some()),
+        (Capability::ParallelTools, request.parallel_tool_calls.is_some()),
+        (Capability::Reasoning, request.reasoning.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(capability, used)| used.then_some(capability))
+    .collect()
+}
+
+fn finish_facts(inner: &Inner, mut facts: RequestFacts, options: Option<&CallOptions>) -> RequestFacts {
     facts.max_targets = MAX_PLANNED;
     facts.chance = inner.chance();
+    if let Some(options) = options {
+        facts.stakes = options.stakes;
+        facts.sensitivity = options.sensitivity;
+        facts.preferences.clone_from(&options.preferences);
+        facts.session = options.session.as_deref().map(hash);
+        facts.labels.tags.clone_from(&options.tags);
+        facts.labels.attributes.clone_from(&options.attributes);
+    }
     facts
+}
+
+/// Equal for equal texts, on every machine (FNV-1a). It only spreads, and guards nothing.
+fn hash(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn is_pdf(source: &MediaSource) -> bool {
     matches!(source, MediaSource::Base64 { media_type, .. } if media_type == "application/pdf")
-}
-
-fn nothing_left(decision: &Decision) -> Error {
-    let reasons: Vec<String> = decision
-        .rejected
-        .iter()
-        .take(5)
-        .map(|rejected| format!("{}: {}", rejected.target, rejected.reason))
-        .collect();
-    let message = if reasons.is_empty() {
-        format!("the policy {} chose no target", decision.policy)
-    } else {
-        format!("no target can serve the request ({})", reasons.join("; "))
-    };
-    let error = Error::new(ErrorKind::Unsupported, message);
-    match decision.rejected.as_slice() {
-        [only] => error.with_target(only.target.clone()),
-        _ => error,
-    }
 }
 
 /// More than can be tried, because a target that refuses before sending does not count as tried.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::{KeyStyle, Provider, vendor};
-use crate::routing::{Candidate, RoutingPolicy};
+use crate::routing::{Candidates, RoutingPolicy};
 use crate::types::Target;
 
 /// Providers and routes by name.
@@ -37,7 +37,7 @@ impl Registered {
 #[derive(Clone, Debug)]
 pub(super) struct PreparedRoute {
     pub(super) policy: Arc<dyn RoutingPolicy>,
-    pub(super) candidates: Arc<[Candidate]>,
+    pub(super) candidates: Arc<Candidates>,
 }
 
 /// What a model string means.
@@ -162,7 +162,7 @@ impl Registry {
             }
         }
         for route in self.routes.values() {
-            for candidate in route.candidates.iter() {
+            for candidate in route.candidates.as_slice() {
                 compare(rest, candidate.target.model(), &|| candidate.target.to_string());
             }
         }

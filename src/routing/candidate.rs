@@ -1,8 +1,8 @@
-//! What a policy may know of a target.
+//! What a policy may know of a target before any request.
 
 use std::sync::Arc;
 
-use super::RequestFacts;
+use super::{RequestFacts, Traits};
 use crate::catalog::Model;
 use crate::types::{Target, Usd};
 
@@ -14,12 +14,20 @@ pub struct Candidate {
     pub target: Target,
     /// What the catalogue says of it; `None` for a model nobody has described.
     pub model: Option<Arc<Model>>,
+    /// What the application and this crate know of it otherwise.
+    pub traits: Arc<Traits>,
 }
 
 impl Candidate {
     /// `target`, described by `model`.
     pub fn new(target: Target, model: Option<Arc<Model>>) -> Self {
-        Self { target, model }
+        Self { target, model, traits: Arc::default() }
+    }
+
+    /// As this, with these traits.
+    #[must_use]
+    pub fn with_traits(self, traits: impl Into<Arc<Traits>>) -> Self {
+        Self { traits: traits.into(), ..self }
     }
 
     /// What the request is expected to cost here; `None` when the price is unknown, which is not zero.

@@ -1,8 +1,11 @@
 //! What a policy may know of a request.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::SystemTime;
 
-use crate::catalog::Capability;
+use crate::catalog::CapabilitySet;
+use crate::types::{Preferences, Sensitivity, Stakes, Target, Usd};
 
 /// Facts about one request. Never the text itself.
 #[non_exhaustive]
@@ -12,16 +15,35 @@ pub struct RequestFacts {
     pub input_tokens: u64,
     /// Fewer tokens than this the prompt cannot have; for ruling context windows out.
     pub least_input_tokens: u64,
-    /// How many tokens the answer is expected to have: the request's own limit, or a guess.
+    /// How many tokens the answer is expected to have: what answers of this route had of late, at most the request's own
+    /// limit.
     pub output_tokens: u64,
+    /// The request's own limit on the answer.
+    pub output_limit: Option<u64>,
     /// What the target must be able to do.
-    pub needs: Vec<Capability>,
+    pub needs: CapabilitySet,
+    /// What the request also uses, and a target may do without: it is left out or imitated there.
+    pub wants: CapabilitySet,
     /// How many targets can be tried at most.
     pub max_targets: usize,
     /// Calendar time of the request, for prices that depend on it.
     pub at: SystemTime,
     /// Uniform in the range of a `u64`: the only chance a policy may use.
     pub chance: u64,
+    /// How much depends on a good answer.
+    pub stakes: Stakes,
+    /// May it leave the application's own machines?
+    pub sensitivity: Sensitivity,
+    /// What the call demands of its targets on top of its route.
+    pub preferences: Option<Box<Preferences>>,
+    /// What is left of the tightest budget that applies.
+    pub budget_left: Option<Usd>,
+    /// Equal for the calls of one conversation.
+    pub session: Option<u64>,
+    /// Where the beginning of this prompt may still lie in a prompt cache.
+    pub warm: Vec<Warm>,
+    /// What the application says of the call.
+    pub labels: Labels,
 }
 
 impl RequestFacts {
@@ -31,13 +53,66 @@ impl RequestFacts {
             input_tokens,
             least_input_tokens: 0,
             output_tokens: USUAL_OUTPUT,
-            needs: Vec::new(),
+            output_limit: None,
+            needs: CapabilitySet::default(),
+            wants: CapabilitySet::default(),
             max_targets: 5,
             at,
             chance: 0,
+            stakes: Stakes::default(),
+            sensitivity: Sensitivity::default(),
+            preferences: None,
+            budget_left: None,
+            session: None,
+            warm: Vec::new(),
+            labels: Labels::default(),
         }
+    }
+
+    /// A source of chance that follows from [`chance`](Self::chance), for policies that draw more than once.
+    pub fn random(&self) -> fastrand::Rng {
+        fastrand::Rng::with_seed(self.chance)
+    }
+}
+
+/// A target whose provider may still hold the beginning of a prompt in its cache.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Warm {
+    /// The target.
+    pub target: Target,
+    /// How many tokens of the prompt lie there.
+    pub tokens: u64,
+    /// How likely they are still there, from 0 to 1.
+    pub probability: f64,
+}
+
+impl Warm {
+    /// `tokens` of the prompt lie at `target` with this probability.
+    pub fn new(target: Target, tokens: u64, probability: f64) -> Self {
+        Self { target, tokens, probability }
+    }
+}
+
+/// What the application says of a call. Copied from its [`CallOptions`](crate::types::CallOptions).
+#[non_exhaustive]
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// Labels that targets can ask for.
+    pub tags: Vec<String>,
+    /// Facts of the application's own.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// Names only: values may be names of people.
+impl fmt::Debug for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Labels")
+            .field("tags", &self.tags.len())
+            .field("attributes", &self.attributes.keys())
+            .finish()
     }
 }
 
 /// What an answer without a limit is taken to have; it only weighs input against output prices.
-pub(crate) const USUAL_OUTPUT: u64 = 500;
+const USUAL_OUTPUT: u64 = 500;

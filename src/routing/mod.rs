@@ -3,38 +3,57 @@
 //! A policy ranks facts about targets, never the providers themselves, so it is pure, synchronous and tested with a table.
 
 mod candidate;
+mod candidates;
+mod constraint;
+mod decide;
 mod facts;
-mod filter;
+mod live;
 mod plan;
 pub mod policy;
+mod price_book;
 mod route;
+mod shortlist;
+mod tags;
+mod traits;
 
 pub use candidate::Candidate;
-pub use facts::RequestFacts;
-pub use filter::{Kept, filter};
+pub use candidates::Candidates;
+pub use decide::{Decided, Question, decide, observe};
+pub use facts::{Labels, RequestFacts, Warm};
+pub use live::{AllHealthy, Health, Live, LiveFacts, NothingKnown, Observed};
 pub use plan::{Choice, Plan};
 pub use route::Route;
+pub use shortlist::Shortlist;
+pub use traits::{DataPolicy, Distillable, Hosting, Traits};
 
-use crate::types::Attempt;
+use crate::types::{Attempt, Target};
 
 /// Ranks the targets that can serve a request.
 ///
 /// Laws, tested for every policy of this crate:
-/// * planned targets are candidates, each at most once;
-/// * equal arguments give equal plans: time and chance arrive in the facts;
-/// * no candidates, empty plan.
+/// * planned targets are on the shortlist, each at most once;
+/// * equal arguments and an equal past give equal plans: time and chance arrive in the facts;
+/// * an empty shortlist gives an empty plan, any other at least one choice.
+///
+/// A call whose policy breaks them, or panics, fails with [`ErrorKind::Internal`](crate::ErrorKind::Internal).
 pub trait RoutingPolicy: std::fmt::Debug + Send + Sync {
     /// Its name, for decisions and telemetry. Constant.
     fn name(&self) -> &'static str;
 
-    /// Ranks `candidates`, best first. A plan may leave candidates out: they are then never tried.
+    /// Ranks the candidates of `shortlist`, best first. A plan may leave candidates out: they are then never tried, and
+    /// more than [`max_targets`](RequestFacts::max_targets) are cut off.
     ///
     /// Must not block. Time and chance are in `facts`.
-    fn plan(&self, facts: &RequestFacts, candidates: &[Candidate]) -> Plan;
+    fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan;
 
     /// Is told how each attempt ended, to learn from it. By default it does not.
     fn observe(&self, attempt: &Attempt) {
         let _ = attempt;
+    }
+
+    /// Is told how good an answer of `target` was, from 0 to 1, to learn from it. By default it does not.
+    fn feedback(&self, target: &Target, score: f64) {
+        let _ = (target, score);
     }
 }
 

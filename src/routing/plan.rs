@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Candidates in the order they are to be tried.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// Best first.
     pub choices: Vec<Choice>,
@@ -19,17 +19,25 @@ impl Plan {
 
 /// One place in a plan.
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
-    /// Position in the slice of candidates.
+    /// The candidate's position in the route, as the shortlist gives it.
     pub candidate: usize,
     /// Why it stands here, in a few words.
     pub reason: Cow<'static, str>,
+    /// What the policy ranked by, where that is a number; its unit and direction are the policy's own.
+    pub score: Option<f64>,
 }
 
 impl Choice {
     /// The candidate at this position, for this reason.
     pub fn new(candidate: usize, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { candidate, reason: reason.into() }
+        Self { candidate, reason: reason.into(), score: None }
+    }
+
+    /// As this, ranked by `score`.
+    #[must_use]
+    pub fn scored(self, score: f64) -> Self {
+        Self { score: Some(score), ..self }
     }
 }

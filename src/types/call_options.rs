@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::Recovery;
+use serde::{Deserialize, Serialize};
+
+use super::{Preferences, Recovery};
 
 /// How one call is to be treated: routed, limited, accounted. Never sent to a vendor.
 ///
@@ -33,6 +35,12 @@ pub struct CallOptions {
     pub priority: Priority,
     /// What to do when a limit asks for patience; what the limits say otherwise.
     pub on_limit: Option<OnLimit>,
+    /// Which targets this call may go to, on top of what its route demands.
+    pub preferences: Option<Box<Preferences>>,
+    /// How much depends on a good answer.
+    pub stakes: Stakes,
+    /// Does it hold data that may only be processed on the application's own machines?
+    pub sensitivity: Sensitivity,
 }
 
 /// Which of several calls that wait for the same limit goes first.
@@ -60,6 +68,32 @@ pub enum OnLimit {
     Refuse,
     /// It waits for its turn, at most this long and never beyond its own total time.
     Wait(Duration),
+}
+
+/// How much depends on a good answer. Tiered routes begin with another tier, and policies may ask for better models.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stakes {
+    /// Nobody waits and a poor answer does little harm; the cheapest acceptable model will do.
+    Low,
+    /// As usual.
+    #[default]
+    Normal,
+    /// A poor answer is dear; the best model first, whatever it costs.
+    High,
+}
+
+/// Where the data of a call may be processed.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sensitivity {
+    /// Wherever the route's preferences allow.
+    #[default]
+    Ordinary,
+    /// On self-hosted targets only.
+    Sensitive,
 }
 
 impl CallOptions {
@@ -114,6 +148,27 @@ impl CallOptions {
     #[must_use]
     pub fn on_limit(mut self, choice: OnLimit) -> Self {
         self.on_limit = Some(choice);
+        self
+    }
+
+    /// Says which targets this call may go to, on top of what its route demands.
+    #[must_use]
+    pub fn preferences(mut self, preferences: Preferences) -> Self {
+        self.preferences = Some(Box::new(preferences));
+        self
+    }
+
+    /// Says how much depends on a good answer.
+    #[must_use]
+    pub fn stakes(mut self, stakes: Stakes) -> Self {
+        self.stakes = stakes;
+        self
+    }
+
+    /// Says that the data may only be processed on self-hosted targets.
+    #[must_use]
+    pub fn sensitive(mut self) -> Self {
+        self.sensitivity = Sensitivity::Sensitive;
         self
     }
 }

@@ -52,13 +52,19 @@ impl Ranked {
 pub struct Rejected {
     /// The target.
     pub target: Target,
-    /// The constraint it fails.
+    /// The short name of the constraint it fails, such as `capability` or `max_price`.
+    pub constraint: Cow<'static, str>,
+    /// How it fails it.
     pub reason: Cow<'static, str>,
 }
 
 impl Rejected {
-    /// `target`, because of `reason`.
-    pub fn new(target: Target, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { target, reason: reason.into() }
+    /// `target` fails `constraint`, because of `reason`.
+    pub fn new(
+        target: Target,
+        constraint: impl Into<Cow<'static, str>>,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { target, constraint: constraint.into(), reason: reason.into() }
     }
 }

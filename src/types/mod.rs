@@ -16,6 +16,7 @@ mod json;
 mod message;
 mod money;
 mod outcome;
+mod preferences;
 mod recovery;
 mod request;
 mod rerank;
@@ -28,7 +29,7 @@ mod wire;
 
 pub use adaptation::{Adaptation, AdaptationKind, OnUnsupported};
 pub use call_id::CallId;
-pub use call_options::{CallOptions, OnLimit, Priority};
+pub use call_options::{CallOptions, OnLimit, Priority, Sensitivity, Stakes};
 pub use decision::{Decision, Ranked, Rejected};
 pub use embed::{EmbedReply, EmbedRequest, EmbedResponse};
 pub use extra::{Extra, Scope};
@@ -42,6 +43,10 @@ pub use message::{
 };
 pub use money::{Cost, PriceSource, Usd};
 pub use outcome::{Attempt, AttemptReason, Completeness, Outcome};
+pub use preferences::{
+    DataCollection, Fallbacks, MaxPrice, Partition, Percentiles, Preferences, Quantization, Sort, SortBy,
+    Strictness, ZeroRetention,
+};
 pub use recovery::{Recovery, Resumption};
 pub use request::{ChatRequest, Effort, Logprobs, ReasoningOptions};
 pub use rerank::{Relevance, RerankReply, RerankRequest, RerankResponse};

@@ -2,6 +2,8 @@
 
 mod cheapest;
 mod ordered;
+mod sorted;
 
 pub use cheapest::Cheapest;
 pub use ordered::Ordered;
+pub use sorted::Sorted;

@@ -1,6 +1,6 @@
 //! As written.
 
-use crate::routing::{Candidate, Choice, Plan, RequestFacts, RoutingPolicy};
+use crate::routing::{Choice, Plan, RequestFacts, RoutingPolicy, Shortlist};
 
 /// Tries the targets in the order they were given.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,10 +19,9 @@ impl RoutingPolicy for Ordered {
         "ordered"
     }
 
-    fn plan(&self, facts: &RequestFacts, candidates: &[Candidate]) -> Plan {
+    fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
         let reason = |place| if place == 0 { "first in order" } else { "next in order" };
-        Plan::new(
-            (0..candidates.len()).take(facts.max_targets).map(|place| Choice::new(place, reason(place))),
-        )
+        let places = shortlist.positions().take(facts.max_targets).enumerate();
+        Plan::new(places.map(|(place, position)| Choice::new(position, reason(place))))
     }
 }

@@ -1,0 +1,343 @@
+//! Hard constraints, applied before any policy. Each knows its name and says why it removes a target.
+
+use std::borrow::Cow;
+
+use super::tags::Wanted;
+use super::{AllHealthy, Candidate, Candidates, DataPolicy, Distillable, Health, Hosting, LiveFacts};
+use super::{RequestFacts, Shortlist};
+use crate::catalog::{Charge, Rate};
+use crate::types::{
+    DataCollection, Fallbacks, MaxPrice, Preferences, Rejected, Sensitivity, Strictness, Usd, ZeroRetention,
+};
+
+/// What a request demands of every target, whatever the policy.
+#[derive(Debug)]
+pub(super) struct Constraints<'a> {
+    pub(super) facts: &'a RequestFacts,
+    pub(super) candidates: &'a Candidates,
+    pub(super) live: &'a dyn LiveFacts,
+    /// The call's own before its route's. Both hold.
+    pub(super) preferences: [Option<&'a Preferences>; 2],
+}
+
+/// Why a target is removed.
+#[derive(Clone, Debug)]
+struct Violation {
+    constraint: &'static str,
+    reason: Cow<'static, str>,
+}
+
+impl Violation {
+    fn new(constraint: &'static str, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { constraint, reason: reason.into() }
+    }
+}
+
+impl<'a> Constraints<'a> {
+    /// What is left, and what was removed by which constraint.
+    ///
+    /// Health never removes the last: when everything that may be used is unavailable, it is tried anyway.
+    pub(super) fn apply(&self) -> (Shortlist<'a>, Vec<Rejected>) {
+        let all = Shortlist::all(self.candidates, self.live);
+        let able = if self.are_plain() { all } else { self.able(all) };
+        if self.live.all_healthy() == AllHealthy::Certain {
+            return (able.clone(), self.rejected(&able, None));
+        }
+        let usable = able.narrowed(|position| self.live.live(position).health != Health::Unavailable);
+        if usable.is_empty() {
+            return (able.clone(), self.rejected(&able, None));
+        }
+        let rejected = self.rejected(&usable, Some(&able));
+        (usable, rejected)
+    }
+
+    /// Is it enough to look at what the models can do?
+    fn are_plain(&self) -> bool {
+        self.candidates.all_can(self.facts)
+            && self.preferences.iter().all(Option::is_none)
+            && self.facts.budget_left.is_none()
+            && self.facts.sensitivity == Sensitivity::Ordinary
+            && !self.candidates.plain.tagged
+    }
+
+    fn able(&self, all: Shortlist<'a>) -> Shortlist<'a> {
+        let simple = self.preferences.iter().all(Option::is_none)
+            && self.facts.budget_left.is_none()
+            && self.facts.sensitivity == Sensitivity::Ordinary
+            && !self.candidates.plain.tagged;
+        if simple {
+            return all.narrowed(|position| self.candidates.can(position, self.facts));
+        }
+        let wanted = self.wanted_tags();
+        all.narrowed(|position| {
+            self.candidates.can(position, self.facts)
+                && self
+                    .candidates
+                    .get(position)
+                    .is_some_and(|candidate| self.violation(candidate, &wanted).is_none())
+        })
+    }
+
+    fn wanted_tags(&self) -> Wanted {
+        Wanted::new(&self.facts.labels.tags, self.candidates)
+    }
+
+    /// Those that are not in `kept`, with the reason; those that are in `able` are removed by their health.
+    fn rejected(&self, kept: &Shortlist<'_>, able: Option<&Shortlist<'_>>) -> Vec<Rejected> {
+        let removed = self.candidates.len() - kept.len();
+        if removed == 0 {
+            return Vec::new();
+        }
+        let wanted = self.wanted_tags();
+        let positions = (0..self.candidates.len()).filter(|position| !kept.contains(*position));
+        // A decision is recorded for every call; when everything was removed, all of it is needed to say why.
+        let most = if kept.is_empty() { removed } else { MOST_RECORDED };
+        positions
+            .take(most)
+            .filter_map(|position| {
+                let candidate = self.candidates.get(position)?;
+                let violation = if able.is_some_and(|able| able.contains(position)) {
+                    Violation::new("health", "it is out of service or asked to be left alone")
+                } else {
+                    self.violation(candidate, &wanted)?
+                };
+                Some(Rejected::new(candidate.target.clone(), violation.constraint, violation.reason))
+            })
+            .collect()
+    }
+
+    /// The first constraint that `candidate` fails.
+    fn violation(&self, candidate: &Candidate, wanted: &Wanted) -> Option<Violation> {
+        self.inability(candidate)
+            .or_else(|| self.preferences.iter().flatten().find_map(|wish| self.unwanted(candidate, wish)))
+            .or_else(|| self.leak(candidate))
+            .or_else(|| {
+                let reason = wanted.refuses(&candidate.traits.tags)?;
+                Some(Violation::new("tags", reason))
+            })
+            .or_else(|| self.overdraft(candidate))
+    }
+
+    fn inability(&self, candidate: &Candidate) -> Option<Violation> {
+        let model = candidate.model.as_ref()?;
+        if let Some(missing) = model.capabilities.lacking(self.facts.needs).iter().next() {
+            return Some(Violation::new("capability", format!("the model has no {}", missing.as_str())));
+        }
+        match model.context_window {
+            Some(window) if self.facts.least_input_tokens > window => Some(Violation::new(
+                "context_window",
+                format!("the prompt does not fit its window of {window} tokens"),
+            )),
+            _ => None,
+        }
+    }
+
+    /// Sensitive data stays at home.
+    fn leak(&self, candidate: &Candidate) -> Option<Violation> {
+        let away = candidate.traits.hosting != Hosting::SelfHosted;
+        (self.facts.sensitivity == Sensitivity::Sensitive && away)
+            .then(|| Violation::new("sensitive", "the data is sensitive and the target is not self-hosted"))
+    }
+
+    fn overdraft(&self, candidate: &Candidate) -> Option<Violation> {
+        let left = self.facts.budget_left?;
+        // A target without a known price is left to whoever reserves.
+        let cost = candidate.expected_cost(self.facts)?;
+        (cost > left).then(|| Violation::new("budget", format!("it would cost {cost} and {left} is left")))
+    }
+
+    fn unwanted(&self, candidate: &Candidate, wish: &Preferences) -> Option<Violation> {
+        let traits = &candidate.traits;
+        let forbidden = || Violation::new("only", "it is not among those allowed");
+        if !wish.only.is_empty() && !names(&wish.only, candidate) {
+            return Some(forbidden());
+        }
+        if names(&wish.ignore, candidate) {
+            return Some(Violation::new("ignore", "it is to be ignored"));
+        }
+        if wish.allow_fallbacks == Fallbacks::Forbidden
+            && !wish.order.is_empty()
+            && !names(&wish.order, candidate)
+        {
+            return Some(Violation::new("allow_fallbacks", "only the targets in `order` may be tried"));
+        }
+        if wish.require_parameters == Strictness::Strict {
+            if let Some(violation) = self.unproven(candidate) {
+                return Some(violation);
+            }
+        }
+        if wish.data_collection == DataCollection::Deny {
+            match traits.data {
+                DataPolicy::Retains | DataPolicy::ZeroRetention => {}
+                DataPolicy::Collects => {
+                    return Some(Violation::new("data_collection", "it collects prompts"));
+                }
+                DataPolicy::Unknown => {
+                    return Some(Violation::new(
+                        "data_collection",
+                        "nobody said that it does not collect prompts",
+                    ));
+                }
+            }
+        }
+        if wish.zdr == ZeroRetention::Required && traits.data != DataPolicy::ZeroRetention {
+            return Some(Violation::new("zdr", "nobody said that it keeps nothing"));
+        }
+        if wish.enforce_distillable_text == Strictness::Strict && traits.distillable != Some(Distillable::Yes)
+        {
+            return Some(Violation::new(
+                "enforce_distillable_text",
+                "nobody said that its answers may train other models",
+            ));
+        }
+        if !wish.quantizations.is_empty() && !wish.quantizations.contains(&traits.quantization) {
+            return Some(Violation::new(
+                "quantizations",
+                "its weights are not stored in a way that is allowed",
+            ));
+        }
+        if !wish.residency.is_empty() && !traits.is_within(&wish.residency) {
+            let reason = if traits.regions.is_empty() {
+                Cow::Borrowed("nobody said where it processes prompts")
+            } else {
+                Cow::Owned(format!("it processes prompts in {}", traits.regions.join(" and ")))
+            };
+            return Some(Violation::new("residency", reason));
+        }
+        if traits.hosting == Hosting::Aggregator
+            && maker(candidate).is_some_and(|maker| any_is(&wish.direct_only, maker))
+        {
+            return Some(Violation::new(
+                "direct_only",
+                "models of this maker do not go through an aggregator",
+            ));
+        }
+        self.too_dear(candidate, wish)
+    }
+
+    /// Something the request uses, or may answer with, that nobody says the target supports.
+    fn unproven(&self, candidate: &Candidate) -> Option<Violation> {
+        let used = self.facts.needs.union(self.facts.wants);
+        let model = candidate.model.as_ref();
+        let unproven = model.map_or(used, |model| model.capabilities.unproven(used));
+        if let Some(missing) = unproven.iter().next() {
+            let reason = format!("it is not known to support {}", missing.as_str());
+            return Some(Violation::new("require_parameters", reason));
+        }
+        let longest = model.and_then(|model| model.max_output_tokens);
+        match (self.facts.output_limit, longest) {
+            (Some(asked), Some(longest)) if asked > longest => Some(Violation::new(
+                "require_parameters",
+                format!("its answers have at most {longest} tokens and {asked} are asked for"),
+            )),
+            _ => None,
+        }
+    }
+
+    fn too_dear(&self, candidate: &Candidate, wish: &Preferences) -> Option<Violation> {
+        if let Some(most) = wish.max_cost {
+            match candidate.expected_cost(self.facts) {
+                Some(cost) if cost <= most => {}
+                Some(cost) => {
+                    let reason = format!("it would cost {cost}, more than {most}");
+                    return Some(Violation::new("max_cost", reason));
+                }
+                None => return Some(Violation::new("max_cost", "its price is unknown")),
+            }
+        }
+        if wish.max_price.is_unlimited() {
+            return None;
+        }
+        let price = candidate.model.as_ref().and_then(|model| model.price.as_ref());
+        let card = price.and_then(|price| price.card(self.facts.input_tokens, self.facts.at, None));
+        let Some(card) = card else {
+            return Some(Violation::new("max_price", "its price is unknown"));
+        };
+        let MaxPrice { prompt, completion, request, image, audio } = &wish.max_price;
+        let input = card.rate(Charge::Input);
+        // What has no rate of its own is charged as text, whose ceiling is checked apart.
+        let checks = [
+            ("prompt", prompt, input, Unlisted::Unknown),
+            ("completion", completion, card.rate(Charge::Output), Unlisted::Unknown),
+            ("request", request, card.rate(Charge::PerRequest), Unlisted::Free),
+            ("image", image, card.rate(Charge::ImageIn), Unlisted::Free),
+            ("audio", audio, card.rate(Charge::AudioIn), Unlisted::Free),
+        ];
+        checks.into_iter().find_map(|(kind, most, rate, unlisted)| {
+            let most = (*most)?;
+            let dear = match (rate, unlisted) {
+                (Some(rate), _) => above(rate, most),
+                (None, Unlisted::Unknown) => true,
+                (None, Unlisted::Free) => false,
+            };
+            let shown = rate.map_or_else(|| "an unknown price".to_owned(), |rate| format!("${rate}"));
+            dear.then(|| {
+                Violation::new("max_price", format!("it charges {shown} per {kind}, more than {most}"))
+            })
+        })
+    }
+}
+
+/// What a rate means that a price does not list.
+#[derive(Clone, Copy)]
+enum Unlisted {
+    Unknown,
+    Free,
+}
+
+fn above(rate: Rate, most: Usd) -> bool {
+    i128::from(rate.pico()) > most.pico()
+}
+
+/// Does the list name this target, its provider, or the vendor behind the provider?
+pub(super) fn names(list: &[String], candidate: &Candidate) -> bool {
+    place(list, candidate).is_some()
+}
+
+/// Where the list names this target, its provider, or the vendor behind the provider.
+pub(super) fn place(list: &[String], candidate: &Candidate) -> Option<usize> {
+    let target = &candidate.target;
+    list.iter().position(|name| {
+        name.eq_ignore_ascii_case(target.provider())
+            || name.eq_ignore_ascii_case(target.as_str())
+            || candidate.traits.vendor.as_deref().is_some_and(|vendor| name.eq_ignore_ascii_case(vendor))
+    })
+}
+
+/// Who made the model: what was said, or what an aggregator's name for it begins with.
+fn maker(candidate: &Candidate) -> Option<&str> {
+    let said = candidate.traits.maker.as_deref();
+    said.or_else(|| candidate.target.model().split_once('/').map(|(maker, _)| maker))
+}
+
+fn any_is(list: &[String], name: &str) -> bool {
+    list.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// One sentence that names the constraint that removed each target; of very many the first, and the sum of the rest.
+pub(super) fn explanation(rejected: &[Rejected]) -> String {
+    let mut text = String::from("no target can serve the request (");
+    for (place, rejected) in rejected.iter().take(MOST_EXPLAINED).enumerate() {
+        if place > 0 {
+            text.push_str("; ");
+        }
+        text.push_str(&format!("{}: {} [{}]", rejected.target, rejected.reason, rejected.constraint));
+    }
+    let rest = rejected.get(MOST_EXPLAINED..).unwrap_or_default();
+    if !rest.is_empty() {
+        let mut counts = std::collections::BTreeMap::new();
+        for rejected in rest {
+            *counts.entry(&*rejected.constraint).or_insert(0_usize) += 1;
+        }
+        let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{count} by {name}")).collect();
+        text.push_str(&format!("; and {} more: {}", rest.len(), counts.join(", ")));
+    }
+    text.push(')');
+    text
+}
+
+/// So many removed targets are written into the decision of a call that had others.
+const MOST_RECORDED: usize = 32;
+
+/// So many removed targets are written out in an error; the others are counted.
+const MOST_EXPLAINED: usize = 40;

@@ -1,0 +1,237 @@
+//! From facts to a plan: constraints, then preferences, then the policy, whose plan is checked against the laws.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::constraint::{self, Constraints};
+use super::policy::Sorted;
+use super::{
+    AllHealthy, Candidates, Choice, Health, LiveFacts, Plan, RequestFacts, RoutingPolicy, Shortlist,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::{Attempt, Fallbacks, Partition, Percentiles, Preferences, Rejected, Sort};
+
+/// One request to decide about.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// What is known of the request.
+    pub facts: &'a RequestFacts,
+    /// Where it may go.
+    pub candidates: &'a Candidates,
+    /// How they are doing.
+    pub live: &'a dyn LiveFacts,
+    /// What the route demands; the call's own demands are among the facts.
+    pub route: Option<&'a Preferences>,
+}
+
+impl<'a> Question<'a> {
+    /// Where `facts` may go among `candidates`, with nothing known of their state and no preferences.
+    pub fn new(facts: &'a RequestFacts, candidates: &'a Candidates) -> Self {
+        Self { facts, candidates, live: &super::live::NothingKnown, route: None }
+    }
+
+    /// With what is known of the candidates' state.
+    #[must_use]
+    pub fn live(self, live: &'a dyn LiveFacts) -> Self {
+        Self { live, ..self }
+    }
+
+    /// With what the route demands.
+    #[must_use]
+    pub fn route(self, preferences: &'a Preferences) -> Self {
+        Self { route: Some(preferences), ..self }
+    }
+
+    /// The call's preferences, then its route's.
+    fn preferences(&self) -> [Option<&'a Preferences>; 2] {
+        [self.facts.preferences.as_deref(), self.route]
+    }
+}
+
+/// A plan, and what the constraints removed.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// Where to go, best first. Never empty; every target at most once.
+    pub plan: Plan,
+    /// What was removed: at most a hundred of them.
+    pub rejected: Vec<Rejected>,
+    /// The policy that ranked: the route's, unless the preferences ask for an order of their own.
+    pub policy: &'static str,
+}
+
+/// Decides where a request goes.
+///
+/// 1. Hard constraints remove targets: abilities, context window, preferences, sensitivity, tags, budget, health.
+/// 2. What is left falls into groups: the `order` of the preferences, models where they ask to be sorted one by one, the
+///    targets' own [`order`](super::Traits::order), and behind their equals those that are degraded or miss a
+///    percentile.
+/// 3. The policy ranks each group, until as many targets are planned as can be tried.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] when nothing is left, naming the constraint that removed each target;
+/// [`ErrorKind::Internal`] when the policy panics, plans nothing, or plans a target that is not left or is there already.
+pub fn decide(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Decided> {
+    let Question { facts, candidates, live, .. } = *question;
+    let preferences = question.preferences();
+    let (shortlist, rejected) = Constraints { facts, candidates, live, preferences }.apply();
+    if shortlist.is_empty() {
+        let error = Error::new(ErrorKind::Unsupported, constraint::explanation(&rejected));
+        return Err(match rejected.as_slice() {
+            [only] => error.with_target(only.target.clone()),
+            _ => error,
+        });
+    }
+    let sorted = preferences.iter().flatten().find_map(|wish| wish.sort).map(Sorted::new);
+    let policy = sorted.as_ref().map_or(policy, |sorted| sorted);
+    let mut choices = match groups(question, &shortlist) {
+        None => ask(policy, facts, &shortlist)?,
+        Some(groups) => {
+            let mut choices = Vec::new();
+            for group in groups {
+                choices.extend(ask(policy, facts, &group)?);
+                if choices.len() >= facts.max_targets {
+                    break;
+                }
+            }
+            choices
+        }
+    };
+    let only_first =
+        |wish: &&Preferences| wish.allow_fallbacks == Fallbacks::Forbidden && wish.order.is_empty();
+    let most = if preferences.iter().flatten().any(only_first) { 1 } else { facts.max_targets.max(1) };
+    choices.truncate(most);
+    for choice in &mut choices {
+        // What is not a number neither compares nor survives JSON.
+        choice.score = choice.score.filter(|score| score.is_finite());
+    }
+    lawful(&choices, &shortlist, policy.name())?;
+    Ok(Decided { plan: Plan { choices }, rejected, policy: policy.name() })
+}
+
+/// Tells the policy how an attempt ended. A policy that panics over it does no harm to the call.
+pub fn observe(policy: &dyn RoutingPolicy, attempt: &Attempt) {
+    let told = catch_unwind(AssertUnwindSafe(|| policy.observe(attempt)));
+    if told.is_err() {
+        tracing::warn!(policy = policy.name(), "the policy panicked while it was told of an attempt");
+    }
+}
+
+/// The policy's choices, or an error when it panics or is silent.
+fn ask(policy: &dyn RoutingPolicy, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Result<Vec<Choice>> {
+    // The policy is only read; whatever state of its own it leaves behind is its own affair.
+    let planned = catch_unwind(AssertUnwindSafe(|| policy.plan(facts, shortlist)));
+    let Ok(plan) = planned else {
+        return Err(broken(policy.name(), "panicked"));
+    };
+    if plan.choices.is_empty() && !shortlist.is_empty() {
+        return Err(broken(policy.name(), &format!("chose none of {} targets", shortlist.len())));
+    }
+    Ok(plan.choices)
+}
+
+fn lawful(choices: &[Choice], shortlist: &Shortlist<'_>, policy: &str) -> Result<()> {
+    for (place, choice) in choices.iter().enumerate() {
+        let Some(candidate) = shortlist.candidate(choice.candidate) else {
+            return Err(broken(
+                policy,
+                &format!("chose number {}, which is not among its targets", choice.candidate),
+            ));
+        };
+        if choices.iter().take(place).any(|earlier| earlier.candidate == choice.candidate) {
+            return Err(broken(policy, &format!("chose {} twice", candidate.target)));
+        }
+    }
+    Ok(())
+}
+
+fn broken(policy: &str, what: &str) -> Error {
+    Error::new(ErrorKind::Internal, format!("the routing policy {policy} {what}"))
+}
+
+/// The shortlist in groups, best first; `None` when there is but one.
+fn groups<'a>(question: &Question<'_>, shortlist: &Shortlist<'a>) -> Option<Vec<Shortlist<'a>>> {
+    let preferences = question.preferences();
+    let wishes = || preferences.iter().flatten();
+    let has_order = wishes().any(|wish| !wish.order.is_empty());
+    let has_floor = wishes().any(|wish| {
+        !wish.preferred_min_throughput.is_unlimited() || !wish.preferred_max_latency.is_unlimited()
+    });
+    let by_model =
+        wishes().find_map(|wish| wish.sort).is_some_and(|sort: Sort| sort.partition == Partition::Model);
+    let may_be_degraded = question.live.all_healthy() != AllHealthy::Certain;
+    if !(has_order || has_floor || by_model || may_be_degraded || question.candidates.plain.ordered) {
+        return None;
+    }
+    let mut models: Vec<&str> = Vec::new();
+    let mut keys: Vec<(Rank, usize)> = Vec::with_capacity(shortlist.len());
+    for (position, candidate) in shortlist.iter() {
+        let place =
+            |wish: &Preferences| constraint::place(&wish.order, candidate).unwrap_or(wish.order.len());
+        let [call, route] = preferences.map(|wish| wish.map_or(0, place));
+        let model = if by_model { model_number(candidate.target.model(), &mut models) } else { 0 };
+        let behind = may_be_degraded && question.live.live(position).health != Health::Healthy
+            || has_floor && misses(wishes().copied(), position, shortlist);
+        let order = candidate.traits.order.unwrap_or(u32::MAX);
+        keys.push((Rank { call, route, model, order, behind }, position));
+    }
+    let mut ranks: Vec<Rank> = keys.iter().map(|(rank, _)| *rank).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    if ranks.len() < 2 {
+        return None;
+    }
+    // Keys are in the order of positions, as is every walk over a shortlist.
+    Some(
+        ranks
+            .into_iter()
+            .take(question.facts.max_targets.max(1))
+            .map(|rank| {
+                let mut keys = keys.iter();
+                shortlist.narrowed(|position| {
+                    keys.by_ref().find(|(_, known)| *known == position).is_some_and(|(own, _)| *own == rank)
+                })
+            })
+            .collect(),
+    )
+}
+
+/// Where a group stands; smaller is earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    call: usize,
+    route: usize,
+    model: usize,
+    order: u32,
+    behind: bool,
+}
+
+/// The number of a model in the order in which models appear. Its name is what follows the last slash: aggregators put
+/// the maker before it.
+fn model_number<'a>(model: &'a str, known: &mut Vec<&'a str>) -> usize {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    known.iter().position(|known| *known == name).unwrap_or_else(|| {
+        known.push(name);
+        known.len() - 1
+    })
+}
+
+/// Is it slower than one of the wishes allows? What was not measured is not slower.
+fn misses<'w>(
+    mut wishes: impl Iterator<Item = &'w Preferences>,
+    position: usize,
+    shortlist: &Shortlist<'_>,
+) -> bool {
+    let observed = shortlist.percentiles(position);
+    let fails = |limits: &Percentiles, seen: &Percentiles, too: fn(f64, f64) -> bool| {
+        limits
+            .values()
+            .into_iter()
+            .zip(seen.values())
+            .any(|(limit, seen)| limit.zip(seen).is_some_and(|(limit, seen)| too(seen, limit)))
+    };
+    wishes.any(|wish| {
+        fails(&wish.preferred_max_latency, &observed.first_token, |seen, most| seen > most)
+            || fails(&wish.preferred_min_throughput, &observed.tokens_per_second, |seen, least| seen < least)
+    })
+}

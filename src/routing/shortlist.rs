@@ -1,0 +1,150 @@
+//! The candidates that are left for one request.
+
+use super::price_book::Offer;
+use super::{Candidate, Candidates, Live, LiveFacts, Observed, RequestFacts};
+use crate::types::{Target, Usd};
+
+/// The candidates that can serve one request and may, with what is known of them now. What a policy ranks.
+///
+/// Candidates are named by their position in the route.
+#[derive(Clone, Debug)]
+pub struct Shortlist<'a> {
+    candidates: &'a Candidates,
+    live: &'a dyn LiveFacts,
+    kept: Kept,
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
+    All,
+    /// A bit for each candidate, and how many are set.
+    Some {
+        bits: Box<[u64]>,
+        count: usize,
+    },
+}
+
+impl<'a> Shortlist<'a> {
+    /// All of `candidates`.
+    pub fn all(candidates: &'a Candidates, live: &'a dyn LiveFacts) -> Self {
+        Self { candidates, live, kept: Kept::All }
+    }
+
+    /// Those of `candidates` that `keep` wants.
+    pub fn of(candidates: &'a Candidates, live: &'a dyn LiveFacts, keep: impl FnMut(usize) -> bool) -> Self {
+        Self::all(candidates, live).narrowed(keep)
+    }
+
+    /// Those of this list that `keep` wants as well.
+    #[must_use]
+    pub fn narrowed(&self, mut keep: impl FnMut(usize) -> bool) -> Self {
+        let mut bits = vec![0_u64; self.candidates.len().div_ceil(64)].into_boxed_slice();
+        let mut count = 0;
+        for (word, base) in bits.iter_mut().zip((0..).step_by(64)) {
+            let end = (base + 64).min(self.candidates.len());
+            for position in (base..end).filter(|position| self.contains(*position)) {
+                if keep(position) {
+                    *word |= 1 << (position - base);
+                    count += 1;
+                }
+            }
+        }
+        let kept = if count == self.candidates.len() { Kept::All } else { Kept::Some { bits, count } };
+        Self { candidates: self.candidates, live: self.live, kept }
+    }
+
+    /// How many are left.
+    pub fn len(&self) -> usize {
+        match &self.kept {
+            Kept::All => self.candidates.len(),
+            Kept::Some { count, .. } => *count,
+        }
+    }
+
+    /// Is none left?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Is the candidate in this position still there?
+    pub fn contains(&self, position: usize) -> bool {
+        match &self.kept {
+            Kept::All => position < self.candidates.len(),
+            Kept::Some { bits, .. } => {
+                bits.get(position / 64).is_some_and(|word| word >> (position % 64) & 1 == 1)
+            }
+        }
+    }
+
+    /// The positions that are left, in the order of the route.
+    pub fn positions(&self) -> impl Iterator<Item = usize> + '_ {
+        let bits = match &self.kept {
+            Kept::All => &[],
+            Kept::Some { bits, .. } => &**bits,
+        };
+        let all = if matches!(self.kept, Kept::All) { self.candidates.len() } else { 0 };
+        let some = bits.iter().zip((0_usize..).step_by(64)).flat_map(|(word, base)| {
+            let mut left = *word;
+            std::iter::from_fn(move || {
+                let bit = usize::try_from(left.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
+                left &= left - 1;
+                Some(base + bit)
+            })
+        });
+        (0..all).chain(some)
+    }
+
+    /// The position of the `place`th that is left, counting from 0.
+    pub fn nth(&self, place: usize) -> Option<usize> {
+        match &self.kept {
+            Kept::All => (place < self.candidates.len()).then_some(place),
+            Kept::Some { .. } => self.positions().nth(place),
+        }
+    }
+
+    /// The positions and the candidates that are left, in the order of the route.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &'a Candidate)> + '_ {
+        self.positions().filter_map(|position| Some((position, self.candidates.get(position)?)))
+    }
+
+    /// The candidate in this position, if it is left.
+    pub fn candidate(&self, position: usize) -> Option<&'a Candidate> {
+        self.candidates.get(position).filter(|_| self.contains(position))
+    }
+
+    /// Where `target` stands, if it is left.
+    pub fn position(&self, target: &Target) -> Option<usize> {
+        self.candidates.position(target).filter(|position| self.contains(*position))
+    }
+
+    /// All candidates of the route, left or not.
+    pub fn candidates(&self) -> &'a Candidates {
+        self.candidates
+    }
+
+    /// How the candidate in this position is doing now.
+    pub fn live(&self, position: usize) -> Live {
+        self.live.live(position)
+    }
+
+    /// How it did over the last five minutes.
+    pub fn percentiles(&self, position: usize) -> Observed {
+        self.live.percentiles(position)
+    }
+
+    /// What the request is expected to cost there: the prompt at its price, less what is likely saved by the provider's
+    /// prompt cache, and the expected answer at its price. `None` when unknown.
+    pub fn expected_cost(&self, position: usize, facts: &RequestFacts) -> Option<Usd> {
+        self.candidates.prices.offer(position, facts, self).cost()
+    }
+
+    /// The `most` candidates with the least expected cost, cheapest first, equal ones as written, unknown prices last.
+    /// Does not look at all of a long list.
+    pub fn cheapest(&self, facts: &RequestFacts, most: usize) -> Vec<(usize, Option<Usd>)> {
+        self.offers(facts, most).iter().map(|offer| (offer.position, offer.cost())).collect()
+    }
+
+    pub(in crate::routing) fn offers(&self, facts: &RequestFacts, most: usize) -> Vec<Offer> {
+        self.candidates.prices.cheapest(facts, self, most)
+    }
+}
