@@ -2,12 +2,15 @@
 //!
 //! A policy ranks facts about targets, never the providers themselves, so it is pure, synchronous and tested with a table.
 
+pub mod answer;
 mod candidate;
 mod candidates;
 mod constraint;
 mod decide;
+pub mod difficulty;
 mod facts;
 mod live;
+mod floor;
 mod plan;
 pub mod policy;
 mod price_book;
@@ -21,6 +24,7 @@ pub use candidates::Candidates;
 pub use decide::{Decided, Question, decide, observe};
 pub use facts::{Labels, RequestFacts, Warm};
 pub use live::{AllHealthy, Health, Live, LiveFacts, NothingKnown, Observed};
+pub use floor::{Observation, QualityFloor, Threshold};
 pub use plan::{Choice, Plan};
 pub use route::Route;
 pub use shortlist::Shortlist;

@@ -1,0 +1,11 @@
+//! Reading an answer without understanding it: is it good enough, or should a stronger model be asked?
+
+mod arithmetic;
+mod judge;
+mod signs;
+
+pub use arithmetic::{Arithmetic, arithmetic};
+pub use judge::Judge;
+pub use signs::{AnswerSigns, Ending};
+
+pub(crate) use signs::SIGNS;
