@@ -302,7 +302,8 @@ fn a_thousand_calls_at_once_all_end_and_never_exceed_their_attempts() {
     let answers = run(futures::future::join_all(calls));
 
     assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.provider() == "b")));
-    assert_eq!((house.a.calls().len(), house.b.calls().len()), (1000, 1000));
+    // After five failures nobody else is sent to the one that fails.
+    assert_eq!((house.a.calls().len(), house.b.calls().len()), (5, 1000));
     assert_eq!((house.a.in_flight(), house.b.in_flight()), (0, 0));
 }
 

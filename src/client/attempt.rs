@@ -6,20 +6,20 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use tracing::Instrument as _;
 
-use super::call::{Consumed, RunningCall};
+use super::call::{Begun, Consumed, RunningCall};
 use super::candidates::PlannedTarget;
 use super::operation::{Answer as _, Operation, Verdict};
 use super::walk::Step;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{AttemptReason, Reply};
+use crate::types::Reply;
 
 /// Makes attempts until one succeeds. The successful attempt is left open for the caller to settle.
 ///
 /// # Errors
 /// The last attempt's error, once the plan, the attempts or the time are used up.
 pub(super) async fn run<O: Operation>(call: &mut RunningCall, operation: &O) -> Result<O::Output> {
-    let first = Step { place: 0, reason: AttemptReason::First, pause: Duration::ZERO };
+    let first = call.first_step().await?;
     go(call, operation, first).await
 }
 
@@ -41,6 +41,7 @@ async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) ->
     let mut step = first;
     // An answer that was not good enough is better than none.
     let mut kept = None;
+    let mut failure = None;
     loop {
         if !step.pause.is_zero() {
             tracing::debug!(
@@ -49,8 +50,26 @@ async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) ->
             );
             call.inner.clock.sleep(step.pause).await;
         }
-        match attempt(call, operation, &targets, step).await {
-            Ok(mut answer) => match escalation(call, operation, &targets, step.place, &mut answer).await {
+        let place = step.place;
+        let Some(permit) = call.admit(&mut step) else {
+            // The target was put out of use while this call waited for it.
+            return match (kept, failure) {
+                (Some(earlier), _) => Ok(earlier),
+                (None, Some(error)) => Err(error),
+                (None, None) => {
+                    Err(Error::new(ErrorKind::Internal, "there was no leave for the first attempt"))
+                }
+            };
+        };
+        let outcome = match call.enter(place).await {
+            Ok(()) => {
+                let begun = call.begin_attempt(&step, permit);
+                attempt(call, operation, &targets, place, &begun).await
+            }
+            Err(refused) => Err(refused),
+        };
+        match outcome {
+            Ok(mut answer) => match escalation(call, operation, &targets, place, &mut answer).await {
                 None => return Ok(answer),
                 Some(next) => {
                     call.answer_attempt(&answer.consumed());
@@ -59,12 +78,13 @@ async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) ->
                 }
             },
             Err(error) => {
-                call.fail_attempt_at(step.place, &error, &Consumed::default());
-                call.note_failure(step.place, &error);
+                let cooling = call.fail_attempt_at(place, &error, &Consumed::default());
+                call.note_failure(place, &error, cooling);
                 match (call.next_step(&error), kept.take()) {
                     (Some(next), earlier) => {
                         step = next;
                         kept = earlier;
+                        failure = Some(error);
                     }
                     (None, Some(earlier)) => return Ok(earlier),
                     (None, None) => return Err(error),
@@ -78,19 +98,18 @@ async fn attempt<O: Operation>(
     call: &mut RunningCall,
     operation: &O,
     targets: &[PlannedTarget],
-    step: Step,
+    place: usize,
+    begun: &Begun,
 ) -> Result<O::Output> {
-    call.enter(step.place).await?;
-    let begun = call.begin_attempt(step.place, step.reason);
     let remaining = call.remaining();
-    let Some(target) = targets.get(step.place) else {
+    let Some(target) = targets.get(place) else {
         return Err(Error::new(ErrorKind::Internal, "the plan has no such target"));
     };
     let (limit, phase) = O::limit(&call.inner.timeouts);
-    let started = operation.start(target, &begun.meter).instrument(begun.span);
+    let started = operation.start(target, begun.key, &begun.meter).instrument(begun.span.clone());
     let error = match within(&*call.inner.clock, limit.min(remaining), started).await {
         Some(Ok(answer)) => {
-            call.note_answer(step.place, &answer);
+            call.note_answer(place, &answer);
             return Ok(answer);
         }
         Some(Err(error)) => error,
@@ -141,8 +160,8 @@ mod tests {
     use std::time::SystemTime;
 
     use super::super::Client;
+    use super::super::candidates;
     use super::super::operation::{Attempting, Chat, Judging, Meter};
-    use super::super::{candidates, operation};
     use super::*;
     use crate::error::TimeoutPhase;
     use crate::resilience::{RetryPolicy, Timeouts};
@@ -156,8 +175,13 @@ mod tests {
     impl Operation for Picky<'_> {
         type Output = Reply;
 
-        fn start<'a>(&'a self, target: &'a PlannedTarget, meter: &'a Meter) -> Attempting<'a, Reply> {
-            self.0.start(target, meter)
+        fn start<'a>(
+            &'a self,
+            target: &'a PlannedTarget,
+            key: usize,
+            meter: &'a Meter,
+        ) -> Attempting<'a, Reply> {
+            self.0.start(target, key, meter)
         }
 
         fn judge<'a>(
@@ -172,7 +196,7 @@ mod tests {
         }
 
         fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
-            operation::Chat::limit(timeouts)
+            Chat::limit(timeouts)
         }
     }
 

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -27,7 +27,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::{Environment, HttpProvider, KeyStyle, Provider, Settings, Vendor, is_known, vendor};
 use crate::quota::{Gate, Limits};
-use crate::resilience::{RetryPolicy, Timeouts};
+use crate::resilience::{Endpoints, HealthPolicy, RetryPolicy, Timeouts};
 use crate::routing::Route;
 use crate::store::{MemoryStore, Store};
 use crate::telemetry::{Event, Observer};
@@ -50,6 +50,7 @@ pub struct ClientBuilder {
     observers: Vec<Arc<dyn Observer>>,
     retry: RetryPolicy,
     timeouts: Timeouts,
+    health: HealthPolicy,
     seed: Option<u64>,
     limits: Limits,
     store: Option<Arc<dyn Store>>,
@@ -78,6 +79,7 @@ impl ClientBuilder {
             observers: Vec::new(),
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
+            health: HealthPolicy::default(),
             seed: None,
             limits: Limits::new(),
             store: None,
@@ -280,6 +282,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets how failures of targets, models and keys are remembered between calls.
+    pub fn health(mut self, policy: HealthPolicy) -> Self {
+        self.health = policy;
+        self
+    }
+
     /// Makes jitter and every other choice by chance repeatable.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -333,6 +341,7 @@ impl ClientBuilder {
         }
         registry.routes = prepare_routes(&registry, &catalogue, &self.routes)?;
         let books = open_books(self.ledgers, self.ledger_queue, &self.observers)?;
+        let endpoints = prepare_endpoints(&registry, self.health, self.clock.now());
         let mut retry = self.retry;
         retry.max_attempts = retry.max_attempts(retry.max_attempts).max_attempts;
         let tasks = Arc::new(Tasks::default());
@@ -349,6 +358,7 @@ impl ClientBuilder {
                 observers: self.observers,
                 retry,
                 timeouts: self.timeouts,
+                endpoints,
                 books,
                 gate,
                 seed: AtomicU64::new(self.seed.unwrap_or_else(|| RandomState::new().hash_one(0))),
@@ -433,6 +443,18 @@ fn prepare_routes(
             Ok((name.clone(), PreparedRoute { policy: Arc::clone(route.policy()), candidates }))
         })
         .collect()
+}
+
+/// The records of every target that is in a route; others are made when they are asked for.
+fn prepare_endpoints(registry: &Registry, policy: HealthPolicy, now: Instant) -> Endpoints {
+    let providers = registry.providers.iter().map(|(name, registered)| {
+        (name.as_str(), registered.provider.keys(), registered.provider.failure_domain())
+    });
+    let endpoints = Endpoints::new(policy, now, providers);
+    for candidate in registry.routes.values().flat_map(|route| route.candidates.as_slice()) {
+        endpoints.of(&candidate.target, now);
+    }
+    endpoints
 }
 
 /// The vendors whose key is in the environment and whose name is not taken.

@@ -11,16 +11,16 @@ use super::candidates::{self, Planned, PlannedTarget};
 use super::flights::Flight;
 use super::operation::{Answer, Meter};
 use super::spend::Spend;
-use super::walk::Walk;
+use super::walk::{Step, Walk};
 use crate::account;
-use crate::error::{Billed, Error, ErrorKind, TimeoutPhase};
+use crate::error::{Bench, Billed, Error, ErrorKind, TimeoutPhase};
 use crate::provider::Cancelling;
-use crate::resilience::Deadline;
+use crate::resilience::{Change, Deadline, Ended as Finished, Measured, Permit};
 use crate::routing;
 use crate::telemetry::{self, CallFinished, Event};
 use crate::types::{
-    Adaptation, AdaptationKind, Attempt, AttemptReason, CallId, CallOptions, CallSummary, Completeness, Cost,
-    Decision, Outcome, StreamEvent, Target, Usage,
+    Adaptation, AdaptationKind, Attempt, CallId, CallOptions, CallSummary, Completeness, Cost, Decision,
+    Outcome, StreamEvent, Target, Usage,
 };
 
 /// A running call. Whatever is still open when it is dropped was cancelled, and is settled as such.
@@ -62,6 +62,9 @@ struct OpenAttempt {
     span: Span,
     meter: Arc<Meter>,
     received: Received,
+    permit: Permit,
+    /// What the attempt took from its provider's retry budget, to be given back when it succeeds.
+    toll: u32,
     /// The target takes no service tier, so that the one the caller asked for does not count.
     tier: AskedTier,
 }
@@ -77,6 +80,8 @@ pub(super) struct Begun {
     pub(super) span: Span,
     /// Where the attempt notes what it has consumed, in case it is ended from outside.
     pub(super) meter: Arc<Meter>,
+    /// Which of the provider's keys to use.
+    pub(super) key: usize,
 }
 
 /// What has come of a streamed answer.
@@ -105,6 +110,7 @@ impl RunningCall {
         total: Duration,
     ) -> Box<Self> {
         let started = inner.clock.now();
+        inner.endpoints.note_call(started);
         let span = telemetry::call_span(operation, model);
         if let Some(route) = &planned.decision.route {
             span.record("polyroute.route", route.as_str());
@@ -160,11 +166,12 @@ impl RunningCall {
         self.prompt_tokens = Some(tokens);
     }
 
-    /// Begins an attempt at the target in this place of the plan, where none is running.
-    pub(super) fn begin_attempt(&mut self, place: usize, reason: AttemptReason) -> Begun {
-        let meter = Arc::new(Meter::default());
+    /// Begins the attempt that `step` says, with leave for it. None is running at its place.
+    pub(super) fn begin_attempt(&mut self, step: &Step, permit: Permit) -> Begun {
+        let (place, reason) = (step.place, step.reason);
+        let (meter, key) = (Arc::new(Meter::default()), permit.key());
         let Some(PlannedTarget { target, .. }) = self.planned.targets.get(place) else {
-            return Begun { span: Span::none(), meter };
+            return Begun { span: Span::none(), meter, key };
         };
         // The first attempt begins with the call.
         if !self.attempts.is_empty() || !self.open.is_empty() {
@@ -183,9 +190,11 @@ impl RunningCall {
             span: span.clone(),
             meter: Arc::clone(&meter),
             received: Received::default(),
+            permit,
+            toll: step.toll,
             tier: AskedTier::Sent,
         });
-        Begun { span, meter }
+        Begun { span, meter, key }
     }
 
     /// The answer of the only running attempt has begun.
@@ -233,8 +242,13 @@ impl RunningCall {
         }
     }
 
-    /// The attempt at `place` failed.
-    pub(super) fn fail_attempt_at(&mut self, place: usize, error: &Error, consumed: &Consumed<'_>) {
+    /// The attempt at `place` failed. Returns for how long its quota pool is left alone, where it was one request too many.
+    pub(super) fn fail_attempt_at(
+        &mut self,
+        place: usize,
+        error: &Error,
+        consumed: &Consumed<'_>,
+    ) -> Option<Duration> {
         if let Some(open) = self.open.iter_mut().find(|open| open.place == place) {
             open.attempt.status = error.status().or(open.attempt.status);
             if let Some(id) = error.request_id() {
@@ -252,7 +266,7 @@ impl RunningCall {
             None => self.open.iter().any(|open| open.place == place && open.received.bytes > 0),
         };
         let gaps = if worked && error.may_be_billed() { Gaps::Estimated } else { Gaps::Left };
-        self.close_attempt(place, Outcome::Failed(error.kind()), &consumed, gaps);
+        self.close_attempt(place, Finished::Failed(error), &consumed, gaps).cooling
     }
 
     /// The only running attempt answered; returns what it cost. When none runs, an earlier answer is what the caller gets,
@@ -260,7 +274,7 @@ impl RunningCall {
     pub(super) fn answer_attempt(&mut self, consumed: &Consumed<'_>) -> Option<Cost> {
         if let Some(place) = self.running() {
             let target = self.planned.targets.get(place)?.target.clone();
-            let cost = self.close_attempt(place, Outcome::Answered, consumed, Gaps::Left);
+            let cost = self.close_attempt(place, Finished::Answered, consumed, Gaps::Left).cost;
             self.answered = Some((target, cost));
         }
         self.answered.as_ref()?.1.clone()
@@ -275,7 +289,7 @@ impl RunningCall {
 
     /// The attempt at `place` is no longer wanted.
     pub(super) fn cancel_attempt_at(&mut self, place: usize, consumed: &Consumed<'_>) {
-        self.close_attempt(place, Outcome::Cancelled, consumed, Gaps::Estimated);
+        self.close_attempt(place, Finished::Cancelled, consumed, Gaps::Estimated);
     }
 
     /// The place of the attempt that began last and still runs.
@@ -286,12 +300,14 @@ impl RunningCall {
     fn close_attempt(
         &mut self,
         place: usize,
-        outcome: Outcome,
+        ended: Finished<'_>,
         consumed: &Consumed<'_>,
         gaps: Gaps,
-    ) -> Option<Cost> {
-        let position = self.open.iter().position(|open| open.place == place)?;
-        let OpenAttempt { place, mut attempt, started, span, meter, received, tier } =
+    ) -> Closed {
+        let Some(position) = self.open.iter().position(|open| open.place == place) else {
+            return Closed::default();
+        };
+        let OpenAttempt { place, mut attempt, started, span, meter, received, permit, toll, tier } =
             self.open.remove(position);
         let noted = received.usage.or_else(|| if consumed.usage.is_none() { meter.take() } else { None });
         let reported = consumed.usage.or(noted.as_deref());
@@ -303,7 +319,11 @@ impl RunningCall {
         let served = consumed.service_tier.or(received.service_tier.as_deref());
         let consumed = Consumed { usage: usage.as_ref(), service_tier: served.or(asked) };
         let cost = self.planned.targets.get(place).and_then(|target| self.price(target, &consumed));
-        attempt.outcome = outcome;
+        attempt.outcome = match &ended {
+            Finished::Answered => Outcome::Answered,
+            Finished::Failed(error) => Outcome::Failed(error.kind()),
+            Finished::Cancelled => Outcome::Cancelled,
+        };
         self.latest = self.inner.clock.now();
         attempt.elapsed = self.latest.saturating_duration_since(started);
         attempt.usage = usage;
@@ -318,8 +338,44 @@ impl RunningCall {
             let target = self.planned.targets.get(place);
             booking.attempt(&attempt, target, booking::source(cost.as_ref()), self.inner.clock.wall());
         }
+        let cooling = self.conclude(permit, &ended, &attempt, toll);
         self.attempts.push(attempt);
-        cost
+        Closed { cost, cooling }
+    }
+
+    /// Tells the target's record how the attempt went; returns for how long its quota pool is left alone.
+    fn conclude(
+        &self,
+        permit: Permit,
+        ended: &Finished<'_>,
+        attempt: &Attempt,
+        toll: u32,
+    ) -> Option<Duration> {
+        let endpoint = Arc::clone(permit.endpoint());
+        if matches!(ended, Finished::Answered) {
+            let clean = u32::from(self.attempts.is_empty());
+            endpoint.provider().budget().deposit(toll + clean);
+        }
+        let effects = permit.finish(ended, measured(attempt), self.latest, self.inner.chance());
+        match effects.change {
+            Change::Nothing => {}
+            Change::Opened { until } => {
+                let retry_in = until.saturating_duration_since(self.latest);
+                self.tell(&Event::TargetOpened { target: &attempt.target, retry_in });
+            }
+            Change::Closed => self.tell(&Event::TargetClosed { target: &attempt.target }),
+        }
+        let (bench, wait) = effects.benched?;
+        if let Outcome::Failed(kind) = attempt.outcome {
+            self.tell(&Event::Benched { target: &attempt.target, what: bench, because: kind, wait });
+        }
+        (bench == Bench::QuotaPool).then_some(wait)
+    }
+
+    fn tell(&self, event: &Event<'_>) {
+        for observer in &self.inner.observers {
+            observer.observe(event);
+        }
     }
 
     /// What an attempt consumed that did not come to its end: as far as the provider said, otherwise by the length of the
@@ -368,6 +424,12 @@ impl RunningCall {
 
     fn elapsed(&self) -> Duration {
         self.latest.saturating_duration_since(self.started)
+    }
+
+    /// Reads the clock anew.
+    pub(super) fn read_clock(&mut self) -> Instant {
+        self.latest = self.inner.clock.now();
+        self.latest
     }
 
     /// When the last attempt began or ended.
@@ -440,6 +502,27 @@ impl Received {
 enum Gaps {
     Left,
     Estimated,
+}
+
+/// What the end of an attempt came to.
+#[derive(Default)]
+struct Closed {
+    cost: Option<Cost>,
+    cooling: Option<Duration>,
+}
+
+/// What the times of an attempt say about its target. One that failed says something only where it took its time.
+fn measured(attempt: &Attempt) -> Measured {
+    let mut measured = Measured { first_token: attempt.time_to_first_token, ..Measured::default() };
+    match (attempt.outcome, attempt.time_to_first_token) {
+        (Outcome::Answered, Some(first)) => {
+            let tokens = attempt.usage.as_ref().and_then(|usage| usage.output_tokens);
+            measured.generation = tokens.map(|tokens| (attempt.elapsed.saturating_sub(first), tokens));
+        }
+        (Outcome::Answered, None) => measured.answer = Some(attempt.elapsed),
+        (Outcome::Failed(_) | Outcome::Cancelled, _) => {}
+    }
+    measured
 }
 
 /// How well the cost of an attempt is known whose answer came to its end, or did not.

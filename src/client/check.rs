@@ -49,7 +49,7 @@ pub(super) fn check(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Check> 
         target: target.target.clone(),
         outcome: target
             .provider
-            .check(call(request, target))
+            .check(call(request, target, 0))
             .map_err(|error: Error| error.with_target(target.target.clone())),
     };
     let targets = planned.targets.iter().map(verdict).collect();

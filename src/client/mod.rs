@@ -39,7 +39,7 @@ use crate::catalog::{Capability, Catalogue, Support};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::quota::Gate;
-use crate::resilience::{RetryPolicy, Timeouts};
+use crate::resilience::{Endpoints, RetryPolicy, TargetHealth, Timeouts};
 use crate::telemetry::Observer;
 use crate::types::{
     CallId, ChatRequest, ChatResponse, ChatStream, Cost, EmbedRequest, EmbedResponse, RerankRequest,
@@ -80,6 +80,7 @@ struct Inner {
     observers: Vec<Arc<dyn Observer>>,
     retry: RetryPolicy,
     timeouts: Timeouts,
+    endpoints: Endpoints,
     seed: AtomicU64,
     books: Option<Books>,
     gate: Option<Arc<Gate>>,
@@ -281,6 +282,28 @@ impl Client {
     /// What this client has recorded; `None` unless [`ClientBuilder::ledger`] was called.
     pub fn books(&self) -> Option<&Books> {
         self.inner.books.as_ref()
+    }
+
+    /// The state of every target that was asked so far or is in a route, by name, and why it is so.
+    ///
+    /// ```
+    /// use polyroute::resilience::Standing;
+    /// use polyroute::{Client, Route, Settings};
+    ///
+    /// # fn main() -> polyroute::Result<()> {
+    /// let client = Client::builder()
+    ///     .vendor(Settings::vendor("openai").api_key("no-key"))
+    ///     .route("smart", Route::ordered(["openai/gpt-5"]))
+    ///     .build()?;
+    /// for target in client.health() {
+    ///     println!("{} {} {:?}", target.target, target.standing.as_str(), target.because);
+    ///     assert_eq!(target.standing, Standing::Healthy);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn health(&self) -> Vec<TargetHealth> {
+        self.inner.endpoints.report(self.inner.clock.now())
     }
 
     /// The prices and limits this client goes by.

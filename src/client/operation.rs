@@ -30,7 +30,12 @@ pub(super) type Judging<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>
 pub(super) trait Operation: Sync {
     type Output: Answer;
 
-    fn start<'a>(&'a self, target: &'a PlannedTarget, meter: &'a Meter) -> Attempting<'a, Self::Output>;
+    fn start<'a>(
+        &'a self,
+        target: &'a PlannedTarget,
+        key: usize,
+        meter: &'a Meter,
+    ) -> Attempting<'a, Self::Output>;
 
     /// Looks at an answer before the caller gets it; `None` when any will do. The attempt is still open. An answer that is
     /// escalated is accounted like every other, and is what the caller gets when nothing better comes.
@@ -97,8 +102,8 @@ pub(super) struct Chat<'r>(pub(super) &'r ChatRequest);
 impl Operation for Chat<'_> {
     type Output = Reply;
 
-    fn start<'a>(&'a self, target: &'a PlannedTarget, _: &'a Meter) -> Attempting<'a, Reply> {
-        target.provider.chat(call(self.0, target))
+    fn start<'a>(&'a self, target: &'a PlannedTarget, key: usize, _: &'a Meter) -> Attempting<'a, Reply> {
+        target.provider.chat(call(self.0, target, key))
     }
 
     fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
@@ -183,9 +188,14 @@ impl Answer for Opened {
 impl Operation for OpenStream<'_> {
     type Output = Opened;
 
-    fn start<'a>(&'a self, target: &'a PlannedTarget, meter: &'a Meter) -> Attempting<'a, Opened> {
+    fn start<'a>(
+        &'a self,
+        target: &'a PlannedTarget,
+        key: usize,
+        meter: &'a Meter,
+    ) -> Attempting<'a, Opened> {
         Box::pin(async move {
-            let mut rest = target.provider.chat_stream(call(self.request, target)).await?;
+            let mut rest = target.provider.chat_stream(call(self.request, target, key)).await?;
             let held = hold_until_content(&mut rest.events, meter).await?;
             Ok(Opened { held, rest, first_at: self.clock.now() })
         })
@@ -202,9 +212,16 @@ pub(super) struct Embed<'r>(pub(super) &'r EmbedRequest);
 impl Operation for Embed<'_> {
     type Output = EmbedReply;
 
-    fn start<'a>(&'a self, target: &'a PlannedTarget, _: &'a Meter) -> Attempting<'a, EmbedReply> {
+    fn start<'a>(
+        &'a self,
+        target: &'a PlannedTarget,
+        key: usize,
+        _: &'a Meter,
+    ) -> Attempting<'a, EmbedReply> {
         Box::pin(async move {
-            let mut reply = target.provider.embed(EmbedCall::new(target.target.model(), self.0)).await?;
+            let mut call = EmbedCall::new(target.target.model(), self.0);
+            call.key = key;
+            let mut reply = target.provider.embed(call).await?;
             if let Some(usage) = &mut reply.usage {
                 // An embedding generates nothing, and no vendor says so.
                 usage.output_tokens.get_or_insert(0);
@@ -234,9 +251,16 @@ pub(super) struct Rerank<'r>(pub(super) &'r RerankRequest);
 impl Operation for Rerank<'_> {
     type Output = RerankReply;
 
-    fn start<'a>(&'a self, target: &'a PlannedTarget, _: &'a Meter) -> Attempting<'a, RerankReply> {
+    fn start<'a>(
+        &'a self,
+        target: &'a PlannedTarget,
+        key: usize,
+        _: &'a Meter,
+    ) -> Attempting<'a, RerankReply> {
         Box::pin(async move {
-            let mut reply = target.provider.rerank(RerankCall::new(target.target.model(), self.0)).await?;
+            let mut call = RerankCall::new(target.target.model(), self.0);
+            call.key = key;
+            let mut reply = target.provider.rerank(call).await?;
             if let Some(usage) = &mut reply.usage {
                 // A ranking generates nothing, and where searches are sold no tokens are counted.
                 usage.output_tokens.get_or_insert(0);
@@ -264,9 +288,10 @@ impl Answer for RerankReply {
 }
 
 /// One attempt at `target`.
-pub(super) fn call<'a>(request: &'a ChatRequest, target: &'a PlannedTarget) -> Call<'a> {
+pub(super) fn call<'a>(request: &'a ChatRequest, target: &'a PlannedTarget, key: usize) -> Call<'a> {
     let mut call = Call::new(target.target.model(), request);
     call.hints = target.hints();
+    call.key = key;
     call
 }
 

@@ -43,7 +43,7 @@ impl Recoverer {
         given: &Reply,
         error: &Error,
     ) -> std::result::Result<Resuming, Box<RunningCall>> {
-        call.note_failure(place, error);
+        call.note_failure(place, error, None);
         let request = match self.recovery {
             Recovery::Restart if !has_tool_calls(given) => self.request.clone(),
             Recovery::Continue if is_continuable(&self.request, given) => {

@@ -151,7 +151,7 @@ impl CallStream {
                 Err(unchanged) => call = unchanged,
             }
         }
-        Some(call.fail(error.with_partial(partial)))
+        Some(call.fail(error.with_partial(partial).after_content()))
     }
 
     /// Is the client shut down and time up? Registers the task to be woken when it will be.
@@ -221,7 +221,7 @@ impl Stream for CallStream {
                 let Some((_, cause)) = this.resuming.take() else { return Poll::Ready(None) };
                 match outcome {
                     Ok(opened) => this.resumed(call, opened, &cause),
-                    Err(_) => return Poll::Ready(Some(Err(call.fail(cause)))),
+                    Err(_) => return Poll::Ready(Some(Err(call.fail(cause.after_content())))),
                 }
             }
             if this.settling.is_some() {

@@ -5,17 +5,29 @@ use std::time::{Duration, Instant};
 
 use super::call::RunningCall;
 use super::candidates::PlannedTarget;
-use crate::error::{Error, ErrorKind, Failover, Retry};
-use crate::resilience::{Next, Situation, Throttled, Untried};
+use crate::error::{Bench, Error, ErrorKind, Failover, Result, Retry};
+use crate::resilience::{
+    Endpoint, Next, Permit, Refusal, Situation, Standing, Throttled, Untried, WhenNoneHealthy,
+};
 use crate::types::AttemptReason;
 
 /// One attempt to make.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Step {
     pub(super) place: usize,
     pub(super) reason: AttemptReason,
     /// How long to wait before.
     pub(super) pause: Duration,
+    /// Leave to make it; where there is a pause it is asked for afterwards.
+    pub(super) permit: Option<Permit>,
+    /// What was taken from the provider's retry budget.
+    pub(super) toll: u32,
+}
+
+impl Step {
+    fn now(place: usize, reason: AttemptReason, permit: Permit) -> Self {
+        Self { place, reason, pause: Duration::ZERO, permit: Some(permit), toll: 0 }
+    }
 }
 
 /// Which targets of the plan have been tried, and what came of it.
@@ -31,6 +43,8 @@ pub(super) struct Walk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Untried,
+    /// Its provider has another key, to be tried at once.
+    OtherKey,
     /// May be tried again after a pause.
     Failed(Failures),
     /// Not to be tried again within this call.
@@ -56,26 +70,69 @@ struct Again {
 }
 
 impl RunningCall {
-    /// The attempt at `place` failed with `error`.
-    pub(super) fn note_failure(&mut self, place: usize, error: &Error) {
+    /// Where to begin: the best target of the plan that is in use. When none is, what the client's policy says.
+    ///
+    /// # Errors
+    /// The state of the least bad target, where a call is to fail rather than to be tried; the deadline, where it is to wait.
+    pub(super) async fn first_step(&mut self) -> Result<Step> {
+        loop {
+            let refused = match self.choose(|_| true) {
+                Ok((place, permit)) => return Ok(Step::now(place, AttemptReason::First, permit)),
+                Err(refused) => refused,
+            };
+            let Some((place, endpoint, refusal)) = refused else {
+                return Err(Error::new(ErrorKind::Internal, "the plan is empty"));
+            };
+            match self.inner.endpoints.policy().when_none {
+                WhenNoneHealthy::LeastBad => {
+                    return Ok(Step::now(place, AttemptReason::First, endpoint.force(self.latest())));
+                }
+                WhenNoneHealthy::Fail => return Err(self.out_of_use(&endpoint, refusal)),
+                WhenNoneHealthy::Wait => {
+                    let left = refusal.until.saturating_duration_since(self.latest());
+                    let pause = left.max(SHORTEST_WAIT);
+                    if pause >= self.remaining() {
+                        return Err(self.out_of_use(&endpoint, refusal));
+                    }
+                    self.inner.clock.sleep(pause).await;
+                    self.read_clock();
+                }
+            }
+        }
+    }
+
+    /// Leave for `step`, after its pause if it had one; `None` when the target has gone out of use meanwhile.
+    pub(super) fn admit(&mut self, step: &mut Step) -> Option<Permit> {
+        if let Some(permit) = step.permit.take() {
+            return Some(permit);
+        }
+        let now = self.read_clock();
+        let endpoint = self.endpoint(step.place)?;
+        endpoint.admit(now, self.inner.chance()).ok()
+    }
+
+    /// The attempt at `place` failed with `error`; `cooling` is how long its quota pool is left alone.
+    pub(super) fn note_failure(&mut self, place: usize, error: &Error, cooling: Option<Duration>) {
         let latest = self.latest();
         let max_retry_after = self.inner.retry.max_retry_after;
         let window = self.planned.targets.get(place).and_then(|target| target.context_window()).unwrap_or(0);
         let refused_by_us = [ErrorKind::Unsupported, ErrorKind::BudgetExceeded, ErrorKind::LimitExceeded]
             .contains(&error.kind());
-        let sent = u32::from(!refused_by_us);
-        let walk = self.walk_on(sent);
+        let other_key = matches!(error.advice().bench, Bench::Credential | Bench::QuotaPool)
+            && self.endpoint(place).is_some_and(|endpoint| endpoint.check(latest).is_ok());
+        let walk = self.walk_on(u32::from(!refused_by_us));
         if error.advice().failover == Failover::LargerWindow {
             walk.window_above = Some(walk.window_above.map_or(window, |known| known.max(window)));
         }
         if let Some(state) = walk.places.get_mut(place) {
             let earlier = if let Place::Failed(failures) = *state { failures.count } else { 0 };
             // A Retry-After too long to wait for means this target is no use within this call.
-            let asked = error.retry_after().unwrap_or_default();
+            let asked = error.retry_after().or(cooling).unwrap_or_default();
             let told_off = asked > max_retry_after;
             let throttled =
                 if error.kind() == ErrorKind::RateLimited { Throttled::Yes } else { Throttled::No };
             *state = match (error.advice().retry, latest.checked_add(asked)) {
+                _ if other_key => Place::OtherKey,
                 (Retry::AfterBackoff, Some(not_before)) if !told_off => {
                     Place::Failed(Failures { count: earlier + 1, throttled, not_before })
                 }
@@ -104,10 +161,8 @@ impl RunningCall {
             chance: self.inner.chance(),
         };
         match self.inner.retry.decide(&situation) {
-            Next::Failover => {
-                Some(Step { place: untried?, reason: AttemptReason::Failover, pause: Duration::ZERO })
-            }
-            Next::Wait(pause) => Some(Step { place: again?.place, reason: AttemptReason::Retry, pause }),
+            Next::Failover => self.go_elsewhere(AttemptReason::Failover),
+            Next::Wait(pause) => self.wait(&again?, pause),
             Next::GiveUp => None,
         }
     }
@@ -130,8 +185,75 @@ impl RunningCall {
         if self.walk.sent >= self.inner.retry.max_attempts || self.remaining().is_zero() {
             return None;
         }
-        let place = self.first_untried()?;
-        Some(Step { place, reason: AttemptReason::Escalation, pause: Duration::ZERO })
+        self.go_elsewhere(AttemptReason::Escalation)
+    }
+
+    /// To the best target that was not tried and is in use. One that is well is no more burdened by those who come from
+    /// elsewhere than by those who come first; what goes to others is extra load, of which there is little.
+    fn go_elsewhere(&self, reason: AttemptReason) -> Option<Step> {
+        let (place, permit) = self.choose(|place| self.is_untried(place)).ok()?;
+        let now = self.latest();
+        if permit.endpoint().is_in_good_standing() {
+            self.inner.endpoints.note_extra(now);
+        } else if !self.inner.endpoints.take_extra(now) {
+            return None;
+        }
+        let same = self.walk.places.get(place) == Some(&Place::OtherKey);
+        Some(Step::now(place, if same { AttemptReason::Retry } else { reason }, permit))
+    }
+
+    /// To a target that failed, after a pause, where its provider's budget and the client's allow it.
+    fn wait(&self, again: &Again, pause: Duration) -> Option<Step> {
+        let endpoint = self.endpoint(again.place)?;
+        endpoint.check(self.latest() + pause).ok()?;
+        let toll = endpoint.provider().budget().withdraw(again.failures.throttled)?;
+        if !self.inner.endpoints.take_extra(self.latest()) {
+            endpoint.provider().budget().deposit(toll);
+            return None;
+        }
+        Some(Step { place: again.place, reason: AttemptReason::Retry, pause, permit: None, toll })
+    }
+
+    /// The first target of the plan that is `wanted` and in use, with leave to ask it. Of those that are out of use the one
+    /// that is likeliest to have recovered.
+    #[expect(clippy::type_complexity, reason = "an outcome of two things and a refusal of three")]
+    fn choose(
+        &self,
+        wanted: impl Fn(usize) -> bool,
+    ) -> std::result::Result<(usize, Permit), Option<(usize, Arc<Endpoint>, Refusal)>> {
+        let mut least_bad: Option<(usize, Arc<Endpoint>, Refusal)> = None;
+        for place in (0..self.planned.targets.len()).filter(|place| wanted(*place)) {
+            let Some(endpoint) = self.endpoint(place) else { continue };
+            match endpoint.admit(self.latest(), self.inner.chance()) {
+                Ok(permit) => return Ok((place, permit)),
+                Err(refusal)
+                    if least_bad.as_ref().is_none_or(|(_, _, best)| refusal.rank() < best.rank()) =>
+                {
+                    least_bad = Some((place, endpoint, refusal));
+                }
+                Err(_) => {}
+            }
+        }
+        Err(least_bad)
+    }
+
+    /// What is known of the target in this place of the plan.
+    fn endpoint(&self, place: usize) -> Option<Arc<Endpoint>> {
+        let target = &self.planned.targets.get(place)?.target;
+        Some(self.inner.endpoints.of(target, self.latest()))
+    }
+
+    fn out_of_use(&self, endpoint: &Endpoint, refusal: Refusal) -> Error {
+        let left = refusal.until.saturating_duration_since(self.latest());
+        let kind = refusal.because.unwrap_or(ErrorKind::Overloaded);
+        let message = match refusal.standing {
+            Standing::Throttled => "every target is out of use; this one asked to be left alone",
+            Standing::NoKey => "every target is out of use; this one accepts none of its keys",
+            Standing::UnknownModel => "every target is out of use; this one does not know the model",
+            _ => "every target is out of use; this one failed too often",
+        };
+        let error = Error::new(kind, message).not_sent().with_target(endpoint.target().clone());
+        if left.is_zero() { error } else { error.with_retry_after(left) }
     }
 
     /// Counts attempts that were `sent`.
@@ -142,9 +264,15 @@ impl RunningCall {
         &mut self.walk
     }
 
+    fn is_untried(&self, place: usize) -> bool {
+        let state = self.walk.places.get(place).copied().unwrap_or(Place::Untried);
+        matches!(state, Place::Untried | Place::OtherKey) && self.fits(place)
+    }
+
     fn first_untried(&self) -> Option<usize> {
-        let mut places = self.walk.places.iter().enumerate();
-        places.find(|(place, state)| **state == Place::Untried && self.fits(*place)).map(|(place, _)| place)
+        let now = self.latest();
+        let in_use = |place: usize| self.endpoint(place).is_some_and(|endpoint| endpoint.check(now).is_ok());
+        (0..self.planned.targets.len()).find(|place| self.is_untried(*place) && in_use(*place))
     }
 
     /// The target that may be tried again soonest; of several the best of the plan.
@@ -153,9 +281,10 @@ impl RunningCall {
         let failed = self.walk.places.iter().enumerate().filter_map(|(place, state)| match state {
             Place::Failed(failures) if self.fits(place) => {
                 let wait = failures.not_before.saturating_duration_since(now);
+                self.endpoint(place)?.check(now + wait).ok()?;
                 Some(Again { place, failures: *failures, wait })
             }
-            Place::Failed(_) | Place::Untried | Place::Done => None,
+            Place::Failed(_) | Place::Untried | Place::OtherKey | Place::Done => None,
         });
         failed.min_by_key(|again| again.wait)
     }
@@ -166,3 +295,6 @@ impl RunningCall {
         window.is_some_and(|window| window > above)
     }
 }
+
+/// Those who wait for a probe look again after this.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-pub use advice::{Advice, Billed, Failover, Retry};
+pub use advice::{Advice, Bench, Billed, Failover, Health, Phase, Retry};
 pub use kind::{ErrorKind, TimeoutPhase};
 
 use crate::types::{Attempt, Reply, Target};
@@ -24,8 +24,8 @@ pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
-    phase: Option<TimeoutPhase>,
-    sent: Sent,
+    clock: Option<TimeoutPhase>,
+    phase: Phase,
     message: Cow<'static, str>,
     target: Option<Target>,
     status: Option<u16>,
@@ -38,13 +38,6 @@ struct Inner {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// Has the request left this machine?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sent {
-    No,
-    Maybe,
-}
-
 /// The result of every fallible call in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -53,8 +46,8 @@ impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             kind,
-            phase: None,
-            sent: Sent::Maybe,
+            clock: None,
+            phase: Phase::BeforeContent,
             message: message.into(),
             target: None,
             status: None,
@@ -71,14 +64,21 @@ impl Error {
     /// Makes a [`ErrorKind::Timeout`] of one of the clocks. Without a connection nothing was [sent](Self::not_sent).
     pub fn timeout(phase: TimeoutPhase, limit: Duration) -> Self {
         let mut error = Self::new(ErrorKind::Timeout, format!("no {phase} within {limit:?}"));
-        error.0.phase = Some(phase);
+        error.0.clock = Some(phase);
         if phase == TimeoutPhase::Connect { error.not_sent() } else { error }
     }
 
     /// Says that the request never left this machine, so that nobody can charge for it.
     #[must_use]
     pub fn not_sent(mut self) -> Self {
-        self.0.sent = Sent::No;
+        self.0.phase = Phase::NotSent;
+        self
+    }
+
+    /// Says that part of the answer has reached the caller, so that nothing may be tried again unasked.
+    #[must_use]
+    pub fn after_content(mut self) -> Self {
+        self.0.phase = Phase::AfterContent;
         self
     }
 
@@ -178,6 +178,11 @@ impl Error {
 
     /// Which clock ran out, when [`kind`](Self::kind) is [`ErrorKind::Timeout`].
     pub fn timeout_phase(&self) -> Option<TimeoutPhase> {
+        self.0.clock
+    }
+
+    /// How far the attempt had come.
+    pub fn phase(&self) -> Phase {
         self.0.phase
     }
 
@@ -237,16 +242,12 @@ impl Error {
         self.0.partial.as_deref()
     }
 
-    /// The three answers at once.
+    /// All answers at once.
     pub fn advice(&self) -> Advice {
-        let mut advice = advice::advice(self.0.kind);
-        if self.0.sent == Sent::No {
-            advice.billed = Billed::No;
-        }
-        advice
+        advice::advice(self.0.kind, self.0.phase)
     }
 
-    /// May the same request succeed at the same target later?
+    /// May the same request succeed at the same target later, with nothing of the answer shown yet?
     pub fn is_retryable(&self) -> bool {
         matches!(self.advice().retry, Retry::AfterBackoff)
     }
@@ -293,6 +294,7 @@ impl fmt::Debug for Error {
         let inner = &self.0;
         f.debug_struct("Error")
             .field("kind", &inner.kind)
+            .field("clock", &inner.clock)
             .field("phase", &inner.phase)
             .field("message", &inner.message)
             .field("target", &inner.target)

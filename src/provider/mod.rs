@@ -42,6 +42,17 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// The part of `provider/model` before the slash. Constant.
     fn name(&self) -> &str;
 
+    /// How many keys it has that take turns. By default one, or none at all, which is the same to the client.
+    fn keys(&self) -> usize {
+        1
+    }
+
+    /// What it fails together with, such as a host: a call that is hedged never goes to the same twice. By default its
+    /// name.
+    fn failure_domain(&self) -> &str {
+        self.name()
+    }
+
     /// Answers in one piece.
     ///
     /// # Errors
@@ -103,12 +114,14 @@ pub struct Call<'a> {
     pub request: &'a ChatRequest,
     /// What the catalogue knows of the model.
     pub hints: ModelHints,
+    /// Which of the provider's [keys](Provider::keys) to use, counted from 0.
+    pub key: usize,
 }
 
 impl<'a> Call<'a> {
     /// A call of `model` with `request`.
     pub fn new(model: &'a str, request: &'a ChatRequest) -> Self {
-        Self { model, request, hints: ModelHints::default() }
+        Self { model, request, hints: ModelHints::default(), key: 0 }
     }
 }
 
@@ -120,12 +133,14 @@ pub struct EmbedCall<'a> {
     pub model: &'a str,
     /// What is asked.
     pub request: &'a EmbedRequest,
+    /// Which of the provider's [keys](Provider::keys) to use, counted from 0.
+    pub key: usize,
 }
 
 impl<'a> EmbedCall<'a> {
     /// A call of `model` with `request`.
     pub fn new(model: &'a str, request: &'a EmbedRequest) -> Self {
-        Self { model, request }
+        Self { model, request, key: 0 }
     }
 }
 
@@ -137,11 +152,13 @@ pub struct RerankCall<'a> {
     pub model: &'a str,
     /// What is asked.
     pub request: &'a RerankRequest,
+    /// Which of the provider's [keys](Provider::keys) to use, counted from 0.
+    pub key: usize,
 }
 
 impl<'a> RerankCall<'a> {
     /// A call of `model` with `request`.
     pub fn new(model: &'a str, request: &'a RerankRequest) -> Self {
-        Self { model, request }
+        Self { model, request, key: 0 }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub(crate) use span::{attempt_span, call_span, record_attempt};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Bench, Error, ErrorKind};
 use crate::types::{Attempt, AttemptReason, Outcome, Target, Usd};
 
 /// Is told of everything that happens, as it happens, on the calling task. Must not block.
@@ -35,6 +35,29 @@ pub enum Event<'a> {
     AttemptFinished(&'a Attempt),
     /// A call is over.
     CallFinished(CallFinished<'a>),
+    /// A target failed too often and is left alone.
+    TargetOpened {
+        /// Which.
+        target: &'a Target,
+        /// When it will be probed.
+        retry_in: Duration,
+    },
+    /// A target has recovered and is in use again.
+    TargetClosed {
+        /// Which.
+        target: &'a Target,
+    },
+    /// A key, its quota pool or a model is left alone.
+    Benched {
+        /// The target that was asked.
+        target: &'a Target,
+        /// Who is left alone.
+        what: Bench,
+        /// What kind of failure it was.
+        because: ErrorKind,
+        /// For how long.
+        wait: Duration,
+    },
     /// A ledger could not be written; its entries wait, in memory or in spill files. Told on the ledger's thread.
     LedgerFailed(&'a Error),
     /// A ledger's queue is full and entries begin to be lost. Told once until something can be written again.

@@ -17,6 +17,7 @@ mod message;
 mod money;
 mod outcome;
 mod preferences;
+mod rate_limits;
 mod recovery;
 mod request;
 mod rerank;
@@ -47,6 +48,7 @@ pub use preferences::{
     DataCollection, Fallbacks, MaxPrice, Partition, Percentiles, Preferences, Quantization, Sort, SortBy,
     Strictness, ZeroRetention,
 };
+pub use rate_limits::{Allowance, RateLimits};
 pub use recovery::{Recovery, Resumption};
 pub use request::{ChatRequest, Effort, Logprobs, ReasoningOptions};
 pub use rerank::{Relevance, RerankReply, RerankRequest, RerankResponse};
