@@ -91,6 +91,7 @@ impl Books {
     }
 
     pub(super) fn settle(&mut self, id: u128, used: &[Claim], now: i64) -> Result<Vec<Level>> {
+        self.lapse(now);
         let open = self.open.remove(&id);
         if !self.settled.insert(id) {
             return self.levels(used, now);

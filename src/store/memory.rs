@@ -168,7 +168,7 @@ fn read_number(value: &Bytes) -> Result<i64> {
         .ok_or_else(|| Error::new(ErrorKind::InvalidRequest, "the value under this key is no number"))
 }
 
-fn check_size(key: &str, value: &Bytes) -> Result<()> {
+pub(super) fn check_size(key: &str, value: &[u8]) -> Result<()> {
     if key.len() > 512 || value.len() > 1 << 20 {
         return Err(Error::new(
             ErrorKind::InvalidRequest,

@@ -7,7 +7,13 @@
 mod books;
 mod memory;
 mod meter;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod state;
+#[cfg(feature = "sqlite")]
+mod tables;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +21,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{OnFailure, RedisOptions, RedisStore};
 pub use memory::MemoryStore;
 pub use meter::{Claim, Cure, Level, Meter, Refusal, Rule, Verdict};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 
 use crate::error::Result;
 
@@ -65,7 +75,7 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     async fn remove(&self, key: &str) -> Result<()>;
 
     /// Holds every one of `claims` under the name `id`, or nothing: in one step for everybody who shares the store, and in
-    /// one round trip. Each meter stands among them once.
+    /// one round trip. Each meter stands among them once, and each name is given to one reservation.
     ///
     /// What is not [settled](Self::settle) within `lease`, to a microsecond, lapses: what was held of totals is free again,
     /// what was held of buckets stays used.
