@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Capabilities, Capability, Date, Price, Support};
-use crate::types::{ModelHints, PriceSource, Sampling};
+use crate::types::{ModelHints, PriceSource, Sampling, SchemaSupport};
 
 /// What is known of one model at one provider. `None` means that nobody said.
 #[non_exhaustive]
@@ -66,6 +66,11 @@ impl Model {
                 Support::No => Sampling::Refused,
                 Support::Yes => Sampling::Accepted,
                 Support::Unknown => Sampling::Unknown,
+            },
+            schema: match self.supports(Capability::JsonSchema) {
+                Support::No => SchemaSupport::Refused,
+                Support::Yes => SchemaSupport::Accepted,
+                Support::Unknown => SchemaSupport::Unknown,
             },
         }
     }

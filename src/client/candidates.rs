@@ -12,8 +12,8 @@ use crate::provider::Provider;
 use crate::routing::policy::Ordered;
 use crate::routing::{Candidate, Candidates, Question, RequestFacts, RoutingPolicy, decide};
 use crate::types::{
-    CallOptions, ChatRequest, Cost, Decision, EmbedRequest, MediaSource, ModelHints, Part, PriceSource,
-    Ranked, Rejected, RerankRequest, ResponseFormat, Target, Usage,
+    CallOptions, ChatRequest, Cost, Decision, EmbedRequest, Hosted, MediaSource, ModelHints, OnUnsupported,
+    Part, PriceSource, Ranked, Rejected, RerankRequest, ResponseFormat, Role, Target, Tool, Usage,
 };
 
 /// A model that can be called, with what the catalogue knows of it.
@@ -256,11 +256,21 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
             | Part::Opaque(_) => {}
         }
     }
-    if request.tools.iter().any(|tool| tool.builtin.is_none()) {
+    if request.tools.iter().any(Tool::is_function) {
         need(Capability::Tools, &mut facts);
     }
-    if matches!(request.response_format, Some(ResponseFormat::JsonSchema { .. })) {
+    // A model that takes no schema can be asked in another way; of several, those that do come first.
+    let may_emulate =
+        request.on_unsupported == OnUnsupported::Warn && !inner.registry.is_route(&request.model);
+    if matches!(request.response_format, Some(ResponseFormat::JsonSchema { .. })) && !may_emulate {
         need(Capability::JsonSchema, &mut facts);
+    }
+    if request.tools.iter().any(|tool| matches!(tool.hosted, Some(Hosted::WebSearch(_)))) {
+        need(Capability::WebSearch, &mut facts);
+    }
+    // An answer that the request begins is continued; a model that cannot would answer it.
+    if request.messages.last().is_some_and(|last| last.role == Role::Assistant && !last.text().is_empty()) {
+        need(Capability::AssistantPrefill, &mut facts);
     }
     let estimate = TokenEstimate::of_chat(request);
     facts.input_tokens = estimate.expected;

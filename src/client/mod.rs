@@ -8,6 +8,7 @@ mod call;
 mod candidates;
 mod check;
 mod flights;
+mod mend;
 mod operation;
 mod overlap;
 mod pipeline;
@@ -110,7 +111,7 @@ impl Client {
     /// # Errors
     /// The last attempt's error, with [`Error::attempts`](crate::Error::attempts) listing all of them.
     pub async fn chat(&self, request: impl Into<ChatRequest>) -> Result<ChatResponse> {
-        pipeline::chat(&self.inner, &request.into()).await
+        mend::chat(&self.inner, &request.into()).await
     }
 
     /// Answers the model's tool calls with the functions of `tools` and asks again, until the model is done or a limit is

@@ -74,6 +74,11 @@ impl Registry {
         }
     }
 
+    /// Is `name` that of a route?
+    pub(super) fn is_route(&self, name: &str) -> bool {
+        self.routes.contains_key(name)
+    }
+
     pub(super) fn route_names(&self) -> Vec<&str> {
         self.routes.keys().map(String::as_str).collect()
     }

@@ -9,6 +9,7 @@ pub mod converse;
 pub mod embeddings;
 mod failure;
 mod fields;
+pub(crate) mod fit;
 pub mod generate_content;
 pub mod messages;
 mod notes;
@@ -21,6 +22,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 pub use failure::WireFailure;
+pub use fit::{CacheStyle, HostedStyle, JsonStyle, Needs, SafetyStyle, SchemaRules, ToolNames};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{
@@ -51,6 +53,11 @@ pub trait Protocol: std::fmt::Debug + Send + Sync {
 
     /// Reads the body of an HTTP error.
     fn decode_failure(&self, body: &[u8]) -> WireFailure;
+
+    /// What is done to a request before it is written. By default nothing.
+    fn needs(&self) -> Needs {
+        Needs::PLAIN
+    }
 
     /// How a streamed answer is cut into events.
     fn framing(&self) -> Framing {

@@ -21,11 +21,14 @@ use super::vendor::{KeyStyle, Vendor};
 use super::{Call, Credential, EmbedCall, Habits, Prefill, Provider, RerankCall};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::fit::{Restore, fit};
 use crate::protocol::{
     EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Protocol, RerankProtocol, WireFailure,
 };
 use crate::transport::{self, Body, HttpRequest, HttpResponse, Transport};
-use crate::types::{Adaptation, EmbedReply, Reply, ReplyStream, RerankReply, Secret, Usage, Wire};
+use crate::types::{
+    Adaptation, EmbedReply, Reply, ReplyStream, RerankReply, Secret, StreamEvent, Usage, Wire,
+};
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
 pub struct HttpProvider {
@@ -296,7 +299,7 @@ impl HttpProvider {
         Ok(reply)
     }
 
-    fn encode(&self, call: Call<'_>, mode: Mode) -> Result<(Encoded, &'static dyn Protocol)> {
+    fn encode(&self, call: Call<'_>, mode: Mode) -> Result<Written> {
         let family = self.families.iter().find(|(name, _)| call.model.starts_with(name));
         let chat = family
             .map(|(_, chat)| *chat)
@@ -304,14 +307,25 @@ impl HttpProvider {
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no chat", self.name)))?;
         let mut target = EncodeFor::new(&self.name, call.model, mode);
         target.hints = call.hints;
-        let encoded = chat.encode_chat(call.request, target)?;
+        let fitted = fit(call.request, chat, target)?;
+        let mut encoded = chat.encode_chat(&fitted.request, target)?;
+        encoded.adaptations.splice(0..0, fitted.adaptations);
         // A format of this crate has asked already; one of the application's may not have.
         encoded
             .adaptations
             .iter()
             .try_for_each(|adaptation| call.request.on_unsupported.permit(adaptation))?;
-        Ok((encoded, chat))
+        let adaptations = std::mem::take(&mut encoded.adaptations);
+        Ok(Written { encoded, chat, adaptations, restore: fitted.restore })
     }
+}
+
+/// A request as it is sent, and how to read its answer.
+struct Written {
+    encoded: Encoded,
+    chat: &'static dyn Protocol,
+    adaptations: Vec<Adaptation>,
+    restore: Restore,
 }
 
 impl fmt::Debug for HttpProvider {
@@ -330,18 +344,17 @@ impl Provider for HttpProvider {
     }
 
     async fn chat(&self, call: Call<'_>) -> Result<Reply> {
-        let (mut encoded, chat) = self.encode(call, Mode::Whole)?;
-        let adaptations = std::mem::take(&mut encoded.adaptations);
+        let Written { encoded, chat, adaptations, restore } = self.encode(call, Mode::Whole)?;
         let response = self.send(encoded, Mode::Whole).await?;
         let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
         let mut reply = self.read_reply(response, chat).await?;
+        restore.reply(&mut reply);
         reply.adaptations = adaptations;
         Ok(reply)
     }
 
     async fn chat_stream(&self, call: Call<'_>) -> Result<ReplyStream> {
-        let (mut encoded, chat) = self.encode(call, Mode::Stream)?;
-        let adaptations = std::mem::take(&mut encoded.adaptations);
+        let Written { encoded, chat, adaptations, mut restore } = self.encode(call, Mode::Stream)?;
         let response = self.send(encoded, Mode::Stream).await?;
         let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
         let mut stream = match media_type(&response.headers) {
@@ -364,6 +377,12 @@ impl Provider for HttpProvider {
                 stream
             }
         };
+        if !restore.is_empty() {
+            let restored = move |event: Result<StreamEvent>| {
+                std::future::ready(event.map(|event| restore.event(event)).transpose())
+            };
+            stream.events = Box::pin(stream.events.filter_map(restored));
+        }
         stream.adaptations = adaptations;
         Ok(stream)
     }
@@ -373,7 +392,7 @@ impl Provider for HttpProvider {
     }
 
     fn check(&self, call: Call<'_>) -> Result<Vec<Adaptation>> {
-        self.encode(call, Mode::Whole).map(|(encoded, _)| encoded.adaptations)
+        self.encode(call, Mode::Whole).map(|written| written.adaptations)
     }
 
     async fn embed(&self, call: EmbedCall<'_>) -> Result<EmbedReply> {

@@ -8,6 +8,21 @@ pub struct ModelHints {
     pub max_output_tokens: Option<u64>,
     /// Does it take `temperature`, `top_p` and `top_k`?
     pub sampling: Sampling,
+    /// Does it take a JSON Schema for its answer?
+    pub schema: SchemaSupport,
+}
+
+/// Does a model take a JSON Schema for its answer?
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SchemaSupport {
+    /// Nobody said.
+    #[default]
+    Unknown,
+    /// It does.
+    Accepted,
+    /// It refuses it.
+    Refused,
 }
 
 /// Does a model take `temperature`, `top_p` and `top_k`?

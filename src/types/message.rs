@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Extra, Json, Wire};
+use super::{CacheTtl, Extra, Json, Wire};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Who speaks.
@@ -40,6 +40,9 @@ pub struct Message {
     /// A participant's name, where the vendor has the field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The vendor may cache the prompt up to the end of this message; see [`CacheOptions`](super::CacheOptions).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheTtl>,
     /// Fields without a name here.
     #[serde(default, skip_serializing_if = "Extra::is_empty")]
     pub extra: Extra,
@@ -48,7 +51,20 @@ pub struct Message {
 impl Message {
     /// A message of `role` with `parts`.
     pub fn new(role: Role, parts: impl IntoIterator<Item = impl Into<Part>>) -> Self {
-        Self { role, parts: parts.into_iter().map(Into::into).collect(), name: None, extra: Extra::new() }
+        Self {
+            role,
+            parts: parts.into_iter().map(Into::into).collect(),
+            name: None,
+            cache: None,
+            extra: Extra::new(),
+        }
+    }
+
+    /// Lets the vendor cache the prompt up to the end of this message.
+    #[must_use]
+    pub fn cached(mut self, ttl: CacheTtl) -> Self {
+        self.cache = Some(ttl);
+        self
     }
 
     /// Instructions.

@@ -4,6 +4,7 @@
 //! [`Extra`]. `Debug` of these types shows sizes, never text.
 
 mod adaptation;
+mod cache;
 mod call_id;
 mod call_options;
 mod decision;
@@ -11,6 +12,7 @@ mod embed;
 mod extra;
 mod format;
 mod hints;
+mod hosted;
 mod id;
 mod json;
 mod message;
@@ -29,13 +31,15 @@ mod usage;
 mod wire;
 
 pub use adaptation::{Adaptation, AdaptationKind, OnUnsupported};
+pub use cache::{CacheOptions, CachePlacement, CacheTtl};
 pub use call_id::CallId;
 pub use call_options::{CallOptions, OnLimit, Priority, Sensitivity, Stakes};
 pub use decision::{Decision, Ranked, Rejected};
 pub use embed::{EmbedReply, EmbedRequest, EmbedResponse};
 pub use extra::{Extra, Scope};
 pub use format::ResponseFormat;
-pub use hints::{ModelHints, Sampling};
+pub use hints::{ModelHints, Sampling, SchemaSupport};
+pub use hosted::{Hosted, SafetySetting, WebSearch};
 pub use id::Target;
 pub use json::Json;
 pub use message::{

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    CallOptions, Extra, Json, Message, OnUnsupported, ParallelToolCalls, Part, ResponseFormat, Role, Scope,
-    Tool, ToolChoice, ToolResult,
+    CacheOptions, CallOptions, Extra, Json, Message, OnUnsupported, ParallelToolCalls, Part, ResponseFormat,
+    Role, SafetySetting, Scope, Tool, ToolChoice, ToolResult,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -67,6 +67,10 @@ pub struct ChatRequest {
     pub user: Option<String>,
     /// Labels the vendor stores with the request, where it has the field.
     pub metadata: BTreeMap<String, String>,
+    /// What the vendor may keep of the prompt; `None` leaves it to the vendor and to the breakpoints of the messages.
+    pub cache: Option<CacheOptions>,
+    /// How strictly the vendor filters.
+    pub safety: Vec<SafetySetting>,
     /// The vendor's service tier, for example `flex` or `priority`.
     pub service_tier: Option<String>,
     /// Fields without a name here; see [`Scope`] for where each is sent.
@@ -220,6 +224,20 @@ impl ChatRequest {
         self
     }
 
+    /// Sets what the vendor may keep of the prompt.
+    #[must_use]
+    pub fn cache(mut self, options: CacheOptions) -> Self {
+        self.cache = Some(options);
+        self
+    }
+
+    /// Sets how strictly one kind of harm is filtered.
+    #[must_use]
+    pub fn safety(mut self, setting: SafetySetting) -> Self {
+        self.safety.push(setting);
+        self
+    }
+
     /// Adds a field this crate has no name for. `scope` is a provider's name, a [`Wire`](super::Wire), or
     /// [`Scope::Any`].
     ///
@@ -321,7 +339,7 @@ impl ChatRequest {
     fn validate_tools(&self) -> Result<()> {
         let mut names: HashSet<&str> = HashSet::new();
         for tool in &self.tools {
-            if tool.builtin.is_some() {
+            if !tool.is_function() {
                 continue;
             }
             if tool.name.is_empty() {

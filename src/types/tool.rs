@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Extra, Json, Opaque};
+use super::{CacheTtl, Extra, Hosted, Json, Opaque, WebSearch};
 
 /// A function the model may ask to be run, or a vendor's built-in tool.
 #[non_exhaustive]
@@ -24,6 +24,12 @@ pub struct Tool {
     /// A vendor's built-in tool in its own JSON, sent verbatim to that wire only. The other fields are then unused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub builtin: Option<Opaque>,
+    /// A tool that the vendor runs itself, in any vendor's words. The other fields are then unused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosted: Option<Hosted>,
+    /// The vendor may cache the prompt up to the end of this tool; see [`CacheOptions`](super::CacheOptions).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheTtl>,
     /// Fields without a name here.
     #[serde(default, skip_serializing_if = "Extra::is_empty")]
     pub extra: Extra,
@@ -52,6 +58,8 @@ impl Tool {
             parameters: Some(parameters.into()),
             strict: None,
             builtin: None,
+            hosted: None,
+            cache: None,
             extra: Extra::new(),
         }
     }
@@ -64,8 +72,47 @@ impl Tool {
             parameters: None,
             strict: None,
             builtin: Some(tool),
+            hosted: None,
+            cache: None,
             extra: Extra::new(),
         }
+    }
+
+    /// A tool that the vendor runs itself, whichever vendor it is.
+    pub fn hosted(tool: Hosted) -> Self {
+        Self {
+            name: String::new(),
+            description: None,
+            parameters: None,
+            strict: None,
+            builtin: None,
+            hosted: Some(tool),
+            cache: None,
+            extra: Extra::new(),
+        }
+    }
+
+    /// Web search by the vendor, without limits of the application's own.
+    ///
+    /// ```
+    /// use polyroute::{ChatRequest, Tool};
+    /// let request = ChatRequest::from(("google/gemini-2.5-flash", "Who won yesterday?")).tool(Tool::web_search());
+    /// # assert!(request.validate().is_ok());
+    /// ```
+    pub fn web_search() -> Self {
+        Self::hosted(Hosted::WebSearch(WebSearch::default()))
+    }
+
+    /// Lets the vendor cache the prompt up to the end of this tool.
+    #[must_use]
+    pub fn cached(mut self, ttl: CacheTtl) -> Self {
+        self.cache = Some(ttl);
+        self
+    }
+
+    /// Is it a function of the application's?
+    pub(crate) fn is_function(&self) -> bool {
+        self.builtin.is_none() && self.hosted.is_none()
     }
 }
 
@@ -78,6 +125,7 @@ impl fmt::Debug for Tool {
             .field("parameters", &self.parameters)
             .field("strict", &self.strict)
             .field("builtin", &self.builtin)
+            .field("hosted", &self.hosted)
             .field("extra", &self.extra)
             .finish()
     }

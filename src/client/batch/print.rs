@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::ChatRequest;
+use crate::types::{ChatRequest, SafetySetting};
 
 /// Names what `request` asks, by 32 hexadecimal digits: the same for the same question, also in another process or
 /// version. How the call is treated (its timeout and options) is no part of it.
@@ -30,7 +30,9 @@ pub(super) fn print(request: &ChatRequest) -> Result<String> {
         user,
         metadata,
         service_tier,
+        safety,
         extra,
+        cache: _,
         timeout: _,
         on_unsupported: _,
         options: _,
@@ -52,6 +54,7 @@ pub(super) fn print(request: &ChatRequest) -> Result<String> {
         ),
         sampling: (temperature, top_p, top_k, presence_penalty, frequency_penalty),
         rest: (logprobs, n, user, metadata, service_tier, extra),
+        safety,
     };
     let bytes = serde_json::to_vec(&question)
         .map_err(|_| Error::new(ErrorKind::InvalidRequest, "the request holds a number that is none"))?;
@@ -60,12 +63,14 @@ pub(super) fn print(request: &ChatRequest) -> Result<String> {
 }
 
 #[derive(Serialize)]
-struct Question<M, P, S, A, R> {
+struct Question<'a, M, P, S, A, R> {
     model: M,
     messages: P,
     settings: S,
     sampling: A,
     rest: R,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    safety: &'a [SafetySetting],
 }
 
 #[cfg(test)]

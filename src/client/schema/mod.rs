@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 pub use schemars::JsonSchema;
 pub(super) use shape::Shape;
 
-use crate::client::Client;
+use crate::client::{Client, pipeline};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{ChatRequest, ChatResponse, FinishReason, Message, Part, ResponseFormat, Usd};
 
@@ -81,7 +81,7 @@ impl Client {
         let mut request: ChatRequest = request.into();
         let shape = Shape::of::<T>();
         request.response_format = Some(ResponseFormat::json_schema(&*shape.name, shape.wrapped.clone()));
-        let response = self.chat(&request).await?;
+        let response = pipeline::chat(&self.inner, &request).await?;
         let fault = match shape.read(&response.text()) {
             Ok(value) => return Ok(Typed { value, response, rejected: None }),
             Err(fault) => fault,
@@ -93,7 +93,7 @@ impl Client {
         request.messages.push(Message::user(format!(
             "That answer is not what was asked for: {fault}. Answer again, with nothing but the corrected JSON."
         )));
-        let mended = self.chat(&request).await?;
+        let mended = pipeline::chat(&self.inner, &request).await?;
         match shape.read(&mended.text()) {
             Ok(value) => Ok(Typed { value, response: mended, rejected: Some(Box::new(response)) }),
             Err(_) => {

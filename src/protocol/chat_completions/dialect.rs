@@ -1,5 +1,6 @@
 //! How services differ from OpenAI and from each other: a named, finite list.
 
+use crate::protocol::{CacheStyle, HostedStyle, JsonStyle, Needs, SchemaRules, ToolNames};
 use crate::types::Effort;
 
 /// How one service differs. Start from [`Dialect::PLAIN`] and change what its documentation says.
@@ -33,6 +34,12 @@ pub struct Dialect {
     pub documents: Documents,
     /// How its reasoning is kept apart from its text.
     pub apart: Apart,
+    /// JSON Schemas it takes when it is to hold the model to them.
+    pub schema: SchemaRules,
+    /// How it is told to cache.
+    pub cache: CacheStyle,
+    /// How it is offered the tools it runs itself.
+    pub hosted: HostedStyle,
     /// What it does not have.
     pub lacks: &'static [Lacking],
 }
@@ -50,8 +57,22 @@ impl Dialect {
         developer: Developer::AsSystem,
         documents: Documents::File,
         apart: Apart::Unasked,
+        schema: SchemaRules::Any,
+        cache: CacheStyle::Unsaid,
+        hosted: HostedStyle::Unknown,
         lacks: &[],
     };
+
+    /// What is done to a request before it is written.
+    pub(super) fn needs(&self) -> Needs {
+        let json = match (self.lacks(Lacking::JsonSchema), self.lacks(Lacking::NamedTool)) {
+            (false, _) => JsonStyle::Schema,
+            (true, false) => JsonStyle::Tool,
+            (true, true) => JsonStyle::Object,
+        };
+        let (schema, cache, hosted) = (self.schema, self.cache, self.hosted);
+        Needs { tool_names: ToolNames::Plain, schema, json, cache, hosted, ..Needs::PLAIN }
+    }
 
     /// Does the service lack `what`?
     pub fn lacks(&self, what: Lacking) -> bool {

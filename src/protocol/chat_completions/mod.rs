@@ -32,7 +32,7 @@ pub use serve::parse_request;
 pub(super) use usage::dollars;
 
 use crate::error::Result;
-use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Protocol, WireFailure};
+use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Needs, Protocol, WireFailure};
 use crate::types::{ChatRequest, Reply, Wire};
 
 /// The format, with one service's accent.
@@ -63,6 +63,10 @@ impl Protocol for ChatCompletions {
 
     fn chat_decoder(&self) -> Box<dyn ChatDecoder> {
         Box::<stream::Decoder>::default()
+    }
+
+    fn needs(&self) -> Needs {
+        self.dialect.needs()
     }
 
     fn decode_failure(&self, body: &[u8]) -> WireFailure {

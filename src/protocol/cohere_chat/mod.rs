@@ -15,7 +15,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use super::{ChatDecoder, EncodeFor, Encoded, Protocol, WireFailure};
+use super::{ChatDecoder, EncodeFor, Encoded, Needs, Protocol, ToolNames, WireFailure};
 use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
 
@@ -46,6 +46,10 @@ impl Protocol for CohereChat {
 
     fn chat_decoder(&self) -> Box<dyn ChatDecoder> {
         Box::new(stream::Decoder::default())
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { tool_names: ToolNames::Plain, ..Needs::PLAIN }
     }
 
     fn decode_failure(&self, body: &[u8]) -> WireFailure {

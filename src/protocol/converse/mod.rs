@@ -20,7 +20,10 @@ mod tests;
 
 use serde::Deserialize;
 
-use super::{ChatDecoder, EncodeFor, Encoded, Framing, Protocol, WireFailure};
+use super::{
+    CacheStyle, ChatDecoder, EncodeFor, Encoded, Framing, Needs, Protocol, SchemaRules, ToolNames,
+    WireFailure,
+};
 use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
 
@@ -49,6 +52,15 @@ impl Protocol for Converse {
 
     fn chat_decoder(&self) -> Box<dyn ChatDecoder> {
         Box::new(stream::Decoder::default())
+    }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            tool_names: ToolNames::Plain,
+            schema: SchemaRules::Anthropic,
+            cache: CacheStyle::Point,
+            ..Needs::PLAIN
+        }
     }
 
     fn decode_failure(&self, body: &[u8]) -> WireFailure {

@@ -211,7 +211,8 @@ struct Function<'a> {
 
 impl Serialize for Function<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let Tool { name, description, parameters, strict: _, builtin: _, extra } = self.tool;
+        let Tool { name, description, parameters, strict: _, builtin: _, hosted: _, cache: _, extra } =
+            self.tool;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("name", name)?;
         if let Some(description) = description {

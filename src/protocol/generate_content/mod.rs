@@ -22,7 +22,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use super::{ChatDecoder, EncodeFor, Encoded, Path, Protocol, WireFailure};
+use super::{
+    ChatDecoder, EncodeFor, Encoded, HostedStyle, Needs, Path, Protocol, SafetyStyle, ToolNames, WireFailure,
+};
 use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
 
@@ -46,6 +48,15 @@ impl Protocol for GenerateContent {
 
     fn chat_decoder(&self) -> Box<dyn ChatDecoder> {
         Box::new(stream::Decoder::default())
+    }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            tool_names: ToolNames::Google,
+            safety: SafetyStyle::Google,
+            hosted: HostedStyle::Google,
+            ..Needs::PLAIN
+        }
     }
 
     fn decode_failure(&self, body: &[u8]) -> WireFailure {

@@ -17,7 +17,10 @@ pub(super) mod wire;
 #[cfg(test)]
 mod tests;
 
-use super::{ChatDecoder, EncodeFor, Encoded, Protocol, WireFailure};
+use super::{
+    CacheStyle, ChatDecoder, EncodeFor, Encoded, HostedStyle, Needs, Protocol, SchemaRules, ToolNames,
+    WireFailure,
+};
 use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
 use wire::Host;
@@ -47,6 +50,16 @@ impl Protocol for Messages {
 
     fn chat_decoder(&self) -> Box<dyn ChatDecoder> {
         Box::new(stream::Decoder::default())
+    }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            tool_names: ToolNames::Plain,
+            schema: SchemaRules::Anthropic,
+            cache: CacheStyle::Control,
+            hosted: HostedStyle::Anthropic,
+            ..Needs::PLAIN
+        }
     }
 
     fn decode_failure(&self, body: &[u8]) -> WireFailure {

@@ -20,7 +20,10 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use super::{ChatDecoder, EncodeFor, Encoded, Protocol, WireFailure};
+use super::{
+    CacheStyle, ChatDecoder, EncodeFor, Encoded, HostedStyle, Needs, Protocol, SchemaRules, ToolNames,
+    WireFailure,
+};
 use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
 
@@ -35,12 +38,26 @@ pub struct Responses {
     memory: Memory,
     user: UserField,
     developer: Developer,
+    needs: Needs,
 }
 
 impl Responses {
     /// The format as most servers imitate it.
-    pub const PLAIN: Self =
-        Self { memory: Memory::Unsaid, user: UserField::User, developer: Developer::AsSystem };
+    pub const PLAIN: Self = Self {
+        memory: Memory::Unsaid,
+        user: UserField::User,
+        developer: Developer::AsSystem,
+        needs: Needs { tool_names: ToolNames::Plain, ..Needs::PLAIN },
+    };
+
+    /// Sets which JSON Schemas it takes, how it is told to cache and how it is offered the tools it runs itself.
+    #[must_use]
+    pub const fn needing(mut self, schema: SchemaRules, cache: CacheStyle, hosted: HostedStyle) -> Self {
+        self.needs.schema = schema;
+        self.needs.cache = cache;
+        self.needs.hosted = hosted;
+        self
+    }
 
     /// Sets what the service is told about keeping the conversation.
     #[must_use]
@@ -113,6 +130,10 @@ impl Protocol for Responses {
 
     fn chat_decoder(&self) -> Box<dyn ChatDecoder> {
         Box::<stream::Decoder>::default()
+    }
+
+    fn needs(&self) -> Needs {
+        self.needs
     }
 
     fn decode_failure(&self, body: &[u8]) -> WireFailure {

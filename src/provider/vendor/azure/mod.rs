@@ -4,6 +4,7 @@ use crate::protocol::chat_completions::{
     ChatCompletions, Developer, Dialect, Echo, Lacking, Reasoning, TokenLimit,
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::{CacheStyle, SchemaRules};
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
 
@@ -25,6 +26,8 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    schema: SchemaRules::OpenAi,
+    cache: CacheStyle::Key,
     token_limit: TokenLimit::MaxCompletionTokens,
     reasoning: Reasoning::Effort,
     echo: Echo::Never,

@@ -1,5 +1,6 @@
 //! Cerebras. What surprises about it is in `docs.md` beside this file.
 
+use crate::protocol::SchemaRules;
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, TokenLimit};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
@@ -19,6 +20,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    schema: SchemaRules::OpenAi,
     token_limit: TokenLimit::MaxCompletionTokens,
     reasoning: Reasoning::Effort,
     echo: Echo::Never,

@@ -5,6 +5,7 @@ use crate::protocol::chat_completions::{
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::{self, Memory, Responses, UserField};
+use crate::protocol::{CacheStyle, HostedStyle, SchemaRules};
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
 
@@ -27,6 +28,8 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    schema: SchemaRules::OpenAi,
+    cache: CacheStyle::Key,
     token_limit: TokenLimit::MaxCompletionTokens,
     reasoning: Reasoning::Effort,
     echo: Echo::Never,
@@ -38,6 +41,7 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
 static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);
 
 static RESPONSES: Responses = Responses::PLAIN
+    .needing(SchemaRules::OpenAi, CacheStyle::Key, HostedStyle::OpenAi)
     .memory(Memory::EncryptedIfReasoning)
     .user(UserField::SafetyIdentifier)
     .developer(responses::Developer::Kept);

@@ -5,6 +5,7 @@ use crate::protocol::chat_completions::{
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::Responses;
+use crate::protocol::{CacheStyle, HostedStyle, SchemaRules};
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
 /// OpenRouter's OpenAI-compatible API: <https://openrouter.ai/docs/api-reference/overview> (collected 2026-11-22).
@@ -26,6 +27,9 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    schema: SchemaRules::OpenAi,
+    cache: CacheStyle::Control,
+    hosted: HostedStyle::OpenRouter,
     reasoning: Reasoning::Object,
     echo: Echo::Fields(&["reasoning", "reasoning_content", "reasoning_details"]),
     stream_usage: StreamUsage::Always,

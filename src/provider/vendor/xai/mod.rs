@@ -2,6 +2,7 @@
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, TokenLimit};
 use crate::protocol::responses::{Memory, Responses};
+use crate::protocol::{CacheStyle, HostedStyle, SchemaRules};
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
 
@@ -30,4 +31,6 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
     ..Dialect::PLAIN
 });
 
-static RESPONSES: Responses = Responses::PLAIN.memory(Memory::Encrypted);
+static RESPONSES: Responses = Responses::PLAIN
+    .needing(SchemaRules::Any, CacheStyle::Unsaid, HostedStyle::OpenAi)
+    .memory(Memory::Encrypted);

@@ -1,0 +1,108 @@
+//! Names of tools that a vendor takes.
+
+use std::collections::HashSet;
+
+use super::{ToolNames, Work};
+use crate::error::Result;
+use crate::types::{Adaptation, ChatRequest, Part, ResponseFormat, ToolChoice};
+
+/// Gives tools whose names the vendor refuses other names; the answer has the caller's again.
+pub(super) fn fit(work: &mut Work<'_, '_>) -> Result<()> {
+    let rule = work.needs.tool_names;
+    if rule == ToolNames::Any {
+        return Ok(());
+    }
+    let renamed = renamed(&work.request, rule);
+    if let Some(ResponseFormat::JsonSchema { name, .. }) = &work.request.response_format
+        && !fits(name, rule)
+    {
+        let name = spelled(name, rule);
+        if let Some(ResponseFormat::JsonSchema { name: known, .. }) =
+            &mut work.request.to_mut().response_format
+        {
+            *known = name;
+        }
+    }
+    if renamed.is_empty() {
+        return Ok(());
+    }
+    work.notes.add(Adaptation::changed(
+        "tools.name",
+        "the vendor takes fewer letters; the answer has the name as it was",
+    ))?;
+    let sent = |name: &str| renamed.iter().find(|(_, own)| own == name).map(|(sent, _)| sent.clone());
+    let request = work.request.to_mut();
+    let apply = |name: &mut String| {
+        if let Some(sent) = sent(name) {
+            *name = sent;
+        }
+    };
+    request.tools.iter_mut().for_each(|tool| apply(&mut tool.name));
+    if let Some(ToolChoice::Function(name)) = &mut request.tool_choice {
+        apply(name);
+    }
+    for part in request.messages.iter_mut().flat_map(|message| &mut message.parts) {
+        match part {
+            Part::ToolCall(call) => apply(&mut call.name),
+            Part::ToolResult(result) => result.name.iter_mut().for_each(apply),
+            _ => {}
+        }
+    }
+    work.restore.names = renamed;
+    Ok(())
+}
+
+/// Each name that does not fit: as it is sent, and as it was. Earlier calls may name tools that are no longer offered.
+fn renamed(request: &ChatRequest, rule: ToolNames) -> Vec<(String, String)> {
+    let calls = || {
+        let calls = request.messages.iter().flat_map(|message| message.tool_calls());
+        calls.map(|call| call.name.as_str())
+    };
+    let names = || request.tools.iter().map(|tool| tool.name.as_str()).filter(|name| !name.is_empty());
+    let mut taken: HashSet<String> =
+        names().chain(calls()).filter(|name| fits(name, rule)).map(str::to_owned).collect();
+    let mut renamed: Vec<(String, String)> = Vec::new();
+    for name in names().chain(calls()).filter(|name| !fits(name, rule)) {
+        if renamed.iter().any(|(_, own)| own == name) {
+            continue;
+        }
+        let plain = spelled(name, rule);
+        let mut sent = plain.clone();
+        let mut number = 2_u32;
+        while !taken.insert(sent.clone()) {
+            let ending = format!("_{number}");
+            let kept: String = plain.chars().take(LONGEST - ending.len()).collect();
+            sent = kept + &ending;
+            number += 1;
+        }
+        renamed.push((sent, name.to_owned()));
+    }
+    renamed
+}
+
+fn fits(name: &str, rule: ToolNames) -> bool {
+    let first = name.bytes().next();
+    name.len() <= LONGEST
+        && name.bytes().all(|byte| takes(byte, rule))
+        && (rule != ToolNames::Google || first.is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_'))
+}
+
+fn takes(byte: u8, rule: ToolNames) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'_' | b'-')
+        || (rule == ToolNames::Google && matches!(byte, b'.' | b':'))
+}
+
+fn spelled(name: &str, rule: ToolNames) -> String {
+    let letter = |byte: u8| if takes(byte, rule) { char::from(byte) } else { '_' };
+    let first = name.bytes().next();
+    let lead =
+        rule == ToolNames::Google && !first.is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    lead.then_some('_').into_iter().chain(name.bytes().map(letter)).take(LONGEST).collect()
+}
+
+/// OpenAI: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22); Bedrock:
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolSpecification.html>; Google, whose pages say
+/// 64 and 128: <https://pub.dev/documentation/googleapis/latest/aiplatform_v1/GoogleCloudAiplatformV1FunctionDeclaration/name.html>
+/// (read 2026-11-25).
+const LONGEST: usize = 64;

@@ -1,0 +1,111 @@
+//! What a format or a vendor wants otherwise than it is said here.
+
+/// What a [`Protocol`](crate::protocol::Protocol) needs done to a request before it writes it.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Names that tools may have.
+    pub tool_names: ToolNames,
+    /// JSON Schemas it takes when it is to hold the model to them.
+    pub schema: SchemaRules,
+    /// How it is told to answer in JSON that fits a schema.
+    pub json: JsonStyle,
+    /// How it is told to cache.
+    pub cache: CacheStyle,
+    /// Whether it takes safety settings.
+    pub safety: SafetyStyle,
+    /// How it is offered the tools it runs itself.
+    pub hosted: HostedStyle,
+}
+
+impl Needs {
+    /// Takes everything as it is and has none of the options that vendors have of their own.
+    pub const PLAIN: Self = Self {
+        tool_names: ToolNames::Any,
+        schema: SchemaRules::ANY,
+        json: JsonStyle::Schema,
+        cache: CacheStyle::Unsaid,
+        safety: SafetyStyle::Unsaid,
+        hosted: HostedStyle::Unknown,
+    };
+}
+
+/// Names that tools may have.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolNames {
+    /// Any name that [`ChatRequest::validate`](crate::ChatRequest::validate) lets through.
+    Any,
+    /// Up to 64 letters, digits, `_` and `-`.
+    Plain,
+    /// The same with `.` and `:`; the first is a letter or `_`.
+    Google,
+}
+
+/// The subset of JSON Schema that a vendor takes when it is to hold the model to a schema.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaRules {
+    /// All of it, or what is not understood is passed over.
+    Any,
+    /// Objects are closed and all their properties required; no `oneOf`.
+    OpenAi,
+    /// Objects are closed; no `oneOf`, no bounds on numbers, lengths and lists; nothing that holds itself.
+    Anthropic,
+}
+
+impl SchemaRules {
+    pub(crate) const ANY: Self = Self::Any;
+}
+
+/// How a vendor is told to answer in JSON that fits a schema.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonStyle {
+    /// It takes the schema.
+    Schema,
+    /// It takes no schema, but can be made to call a tool whose arguments fit one.
+    Tool,
+    /// It takes no schema, but can be told to answer in JSON; the schema stands in the instructions.
+    Object,
+}
+
+/// How a vendor is told to cache a prompt.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheStyle {
+    /// Not at all; it may cache by itself.
+    Unsaid,
+    /// It caches by itself; `prompt_cache_key` keeps requests together.
+    Key,
+    /// `cache_control` on blocks, four at most.
+    Control,
+    /// `cachePoint` blocks, four at most.
+    Point,
+}
+
+/// Whether a vendor takes safety settings.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SafetyStyle {
+    /// It does not.
+    Unsaid,
+    /// `safetySettings`.
+    Google,
+}
+
+/// How a vendor is offered the tools it runs itself.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostedStyle {
+    /// It has none that are known here.
+    Unknown,
+    /// `web_search_20250305`.
+    Anthropic,
+    /// `web_search` and `code_interpreter`.
+    OpenAi,
+    /// `googleSearch` and `codeExecution`.
+    Google,
+    /// The plugin `web`.
+    OpenRouter,
+}
