@@ -87,7 +87,8 @@ impl VirtualClock {
     pub fn advance_to_next(&self) -> Option<Duration> {
         let step = {
             let state = self.lock();
-            let (deadline, _) = state.timers.keys().next()?;
+            // One that has woken its task and was not looked at since is no longer waited for.
+            let (deadline, _) = state.timers.iter().find(|(_, waker)| waker.is_some())?.0;
             deadline.saturating_sub(state.elapsed)
         };
         self.advance(step);
