@@ -89,6 +89,11 @@ fn work(seed: u64, schedules: u64, next: &AtomicU64) -> Sums {
         let own = seed.wrapping_add(own);
         let outcomes = world::run(own, &runtime);
         if let Err(violation) = check(&outcomes.trace) {
+            if schedules == 1 {
+                for (at, event) in &outcomes.trace.events {
+                    println!("    {at:>14?}  {event:?}");
+                }
+            }
             sums.violations.push((own, violation));
         }
         sums.add(outcomes);

@@ -55,6 +55,8 @@ pub struct Trace {
     pub events: Vec<(Duration, Happened)>,
     /// How many providers there are.
     pub providers: u8,
+    /// A target out of use is asked by one probe at a time, and by nobody else.
+    pub one_probe: bool,
     /// Calls whose caller allowed a broken answer to go on elsewhere.
     pub recoverable: Vec<u32>,
     /// The budget and what was booked against it, in picodollars.
@@ -99,7 +101,6 @@ pub fn check(trace: &Trace) -> Result<(), Violation> {
                 }
             }
             Happened::Sent { call, provider } => {
-                let all_open = open.iter().all(|open| *open);
                 let state = calls.entry(call).or_default();
                 state.sent += 1;
                 if state.sent > MOST_ATTEMPTS {
@@ -112,7 +113,7 @@ pub fn check(trace: &Trace) -> Result<(), Violation> {
                     return broken(format!("call {call} was sent again after its first content, at {at:?}"));
                 }
                 let place = usize::from(provider);
-                if open[place] && !all_open {
+                if open[place] && trace.one_probe {
                     probes[place].push(call);
                     if probes[place].len() > 1 {
                         return broken(format!("two probes of provider {provider} at once, at {at:?}"));

@@ -12,7 +12,7 @@ use futures::future::{Either, join_all, select};
 use polyroute::clock::Clock as _;
 use polyroute::provider::{Call, Cancelling, Habits};
 use polyroute::quota::{Limit, Limits, Window};
-use polyroute::resilience::{RetryPolicy, Timeouts};
+use polyroute::resilience::{HealthPolicy, RetryPolicy, Timeouts, WhenNoneHealthy};
 use polyroute::telemetry::{Event, Observer};
 use polyroute::testing::VirtualClock;
 use polyroute::types::{CallOptions, Outcome, Recovery, Reply, ReplyStream};
@@ -314,10 +314,14 @@ pub fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
         let lifetime = Limit::cost(Usd::from_pico(budget), Window::lifetime());
         builder = builder.limits(Limits::new().limit(lifetime));
     }
+    let when_none = *chance
+        .choice(&[WhenNoneHealthy::LeastBad, WhenNoneHealthy::Fail, WhenNoneHealthy::Wait])
+        .expect("there are three");
     let client = builder
         .clock(clock.clone())
         .seed(chance.u64(..))
         .observer(record.clone())
+        .health(HealthPolicy::default().when_none(when_none))
         .prices_json(PRICES)
         .retry(RetryPolicy::default().max_attempts(attempts))
         .timeouts(Timeouts::default().first_token(Duration::from_secs(5)).idle(Duration::from_secs(5)))
@@ -326,7 +330,9 @@ pub fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
         .expect("the client can be built");
 
     let plans: Vec<Caller> = (0..chance.u32(4..=12)).map(|call| Caller::draw(call, &mut chance)).collect();
-    let mut trace = Trace { providers: PROVIDERS, ..Trace::default() };
+    // Where the least bad target is asked rather than none, it is asked by everybody.
+    let one_probe = when_none != WhenNoneHealthy::LeastBad;
+    let mut trace = Trace { providers: PROVIDERS, one_probe, ..Trace::default() };
     trace.recoverable =
         plans.iter().filter(|plan| plan.recovery != Recovery::Fail).map(|plan| plan.call).collect();
     let calls = plans.iter().map(|plan| plan.run(&client, &clock, &record));
@@ -348,7 +354,8 @@ pub fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
             How::LetGo => outcomes.cancelled += 1,
             How::Failed { excused } => {
                 let patient = plan.timeout > Duration::from_secs(40) && attempts >= u32::from(PROVIDERS);
-                if steady.is_some() && patient && !excused && plan.kind == Kind::Whole {
+                let asked = when_none == WhenNoneHealthy::LeastBad && plan.kind == Kind::Whole;
+                if steady.is_some() && patient && !excused && asked {
                     outcomes.lost += 1;
                 }
             }
