@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::lookup::{self, Shelf};
 use super::row::Listed;
+use super::update::Revision;
 use super::{Charge, MatchedBy, Model, Price, Rate, litellm, load, row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::PriceSource;
@@ -15,7 +16,7 @@ use crate::types::PriceSource;
 ///
 /// A built-in table is parsed when one of its models is first asked for. Layers, highest first: prices set in code
 /// ([`with_price`](Self::with_price)), files merged at run time ([`merge_json`](Self::merge_json),
-/// [`merge_litellm`](Self::merge_litellm)), built-in tables.
+/// [`merge_litellm`](Self::merge_litellm)), the last [update](Self::updated), built-in tables.
 ///
 /// ```
 /// use polyroute::catalog::{Catalogue, Price};
@@ -28,8 +29,11 @@ use crate::types::PriceSource;
 #[derive(Clone)]
 pub struct Catalogue {
     tables: Arc<[Embedded]>,
+    /// What the last update said; each replaces the one before.
+    pub(super) updates: Arc<BTreeMap<Box<str>, Shelf>>,
     files: Arc<BTreeMap<Box<str>, Shelf>>,
     code: Arc<BTreeMap<Box<str>, Shelf>>,
+    pub(super) updated: Option<Revision>,
     version: Arc<str>,
 }
 
@@ -70,22 +74,32 @@ impl Catalogue {
     pub fn from_tables(tables: &[Table]) -> Self {
         Self {
             tables: tables.iter().map(|table| Embedded { table: *table, shelf: OnceLock::new() }).collect(),
+            updates: Arc::default(),
             files: Arc::default(),
+            updated: None,
             code: Arc::default(),
-            version: concat!("built-in ", env!("CARGO_PKG_VERSION")).into(),
+            version: BUILT_IN.into(),
         }
     }
 
-    /// Names the state the prices are in, for the ledger: the version of this crate, with `+own` behind it once the
-    /// application has set or merged prices.
+    /// Names the state the prices are in, for the ledger: the version of this crate or of the last
+    /// [update](Self::updated), with `+own` behind it where the application has set or merged prices.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    fn note_own(&mut self) {
-        if !self.version.ends_with("+own") {
-            self.version = format!("{}+own", self.version).into();
-        }
+    /// Names the state anew.
+    pub(super) fn name_version(&mut self) {
+        let own = if self.files.is_empty() && self.code.is_empty() { "" } else { "+own" };
+        self.version = match self.updated {
+            Some(revision) => format!("{revision}{own}").into(),
+            None => format!("{BUILT_IN}{own}").into(),
+        };
+    }
+
+    /// The same without what the application said itself.
+    pub(super) fn without_own(&self) -> Self {
+        Self { files: Arc::default(), code: Arc::default(), ..self.clone() }
     }
 
     /// The model that `provider` serves under `model`; `None` when no layer lists it.
@@ -104,6 +118,7 @@ impl Catalogue {
         let layers = [
             self.code.get(provider).unwrap_or(&none),
             self.files.get(provider).unwrap_or(&none),
+            self.updates.get(provider).unwrap_or(&none),
             self.table(provider).map_or(&none, Embedded::shelf),
         ];
         lookup::find(&layers, model).map(|(model, by)| Found { model, by })
@@ -115,6 +130,7 @@ impl Catalogue {
             .tables
             .iter()
             .map(|embedded| embedded.table.provider)
+            .chain(self.updates.keys().map(|provider| &**provider))
             .chain(self.files.keys().map(|provider| &**provider))
             .chain(self.code.keys().map(|provider| &**provider))
             .collect();
@@ -127,8 +143,12 @@ impl Catalogue {
     /// Every model of one provider.
     pub fn models_of(&self, provider: &str) -> Vec<Arc<Model>> {
         let provider = self.canonical(provider);
-        let layers =
-            [self.code.get(provider), self.files.get(provider), self.table(provider).map(Embedded::shelf)];
+        let layers = [
+            self.code.get(provider),
+            self.files.get(provider),
+            self.updates.get(provider),
+            self.table(provider).map(Embedded::shelf),
+        ];
         let mut seen = BTreeSet::new();
         let mut models: Vec<_> = layers
             .into_iter()
@@ -151,7 +171,7 @@ impl Catalogue {
         row.price = Some(price);
         row.source = PriceSource::Application;
         self.code = Arc::new(shelved(&self.code, vec![(provider, row)]));
-        self.note_own();
+        self.name_version();
         self
     }
 
@@ -224,6 +244,14 @@ impl Catalogue {
 
     fn merge(&mut self, rows: Vec<Listed>) -> usize {
         let count = rows.len();
+        let rows = self.completed(rows);
+        self.files = Arc::new(shelved(&self.files, rows));
+        self.name_version();
+        count
+    }
+
+    /// Each row over what is known of its model.
+    pub(super) fn completed(&self, rows: Vec<Listed>) -> Vec<(Box<str>, Model)> {
         let mut fresh: BTreeMap<(Box<str>, String), Model> = BTreeMap::new();
         for listed in rows {
             let provider: Box<str> = self.canonical(&listed.provider).into();
@@ -231,10 +259,7 @@ impl Catalogue {
             let known = fresh.remove(&key).unwrap_or_else(|| self.known(&key.0, &key.1));
             fresh.insert(key, listed.over(known));
         }
-        let rows = fresh.into_iter().map(|((provider, _), model)| (provider, model)).collect();
-        self.files = Arc::new(shelved(&self.files, rows));
-        self.note_own();
-        count
+        fresh.into_iter().map(|((provider, _), model)| (provider, model)).collect()
     }
 
     /// The charge whose standard rate changes a thousandfold, if there is one, and how.
@@ -252,7 +277,7 @@ impl Catalogue {
     }
 
     /// What is known of exactly this name, to be written over.
-    fn known(&self, provider: &str, name: &str) -> Model {
+    pub(super) fn known(&self, provider: &str, name: &str) -> Model {
         let Some(found) = self.look_up(provider, name) else {
             return Model::new(name.to_owned());
         };
@@ -317,7 +342,10 @@ impl Embedded {
 }
 
 /// `layer` with `rows` over it.
-fn shelved(layer: &BTreeMap<Box<str>, Shelf>, rows: Vec<(Box<str>, Model)>) -> BTreeMap<Box<str>, Shelf> {
+pub(super) fn shelved(
+    layer: &BTreeMap<Box<str>, Shelf>,
+    rows: Vec<(Box<str>, Model)>,
+) -> BTreeMap<Box<str>, Shelf> {
     let mut all: BTreeMap<Box<str>, BTreeMap<Cow<'static, str>, Model>> = BTreeMap::new();
     let before = layer.iter().flat_map(|(provider, shelf)| {
         shelf.models().iter().map(move |model| (provider.clone(), (**model).clone()))
@@ -327,6 +355,9 @@ fn shelved(layer: &BTreeMap<Box<str>, Shelf>, rows: Vec<(Box<str>, Model)>) -> B
     }
     all.into_iter().map(|(provider, models)| (provider, Shelf::new(models.into_values().collect()))).collect()
 }
+
+/// The prices this crate was published with.
+const BUILT_IN: &str = concat!("built-in ", env!("CARGO_PKG_VERSION"));
 
 #[cfg(test)]
 mod tests {

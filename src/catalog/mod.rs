@@ -20,6 +20,7 @@ mod notation;
 mod price;
 mod rate;
 mod row;
+mod update;
 
 pub use capability::{Capabilities, Capability, CapabilitySet, Support};
 pub use card::RateCard;
@@ -31,5 +32,6 @@ pub use lookup::{MatchedBy, family};
 pub use model::{Mode, Model};
 pub use price::Price;
 pub use rate::Rate;
+pub use update::{Revision, UpdateKey};
 
 pub(crate) use price::rounded;

@@ -332,6 +332,28 @@ impl Price {
         self.base.iter().all(|(_, rate)| rate == Rate::ZERO)
     }
 
+    /// Every rate there is in it, of whatever hour, tier or region.
+    pub(super) fn every_rate(&self) -> impl Iterator<Item = (Charge, Rate)> + '_ {
+        fn tiers(tiers: &[Tier]) -> Vec<&Rates> {
+            tiers.iter().map(|tier| &tier.rates).collect()
+        }
+        let variants = self.variants.iter().flat_map(|variants| {
+            let mut all = tiers(&variants.tiers);
+            for service in &variants.service_tiers {
+                all.push(&service.rates);
+                all.extend(tiers(&service.tiers));
+            }
+            all.extend(variants.schedule.iter().map(|window| &window.rates));
+            for change in &variants.upcoming {
+                all.push(&change.rates);
+                all.extend(tiers(&change.tiers));
+            }
+            all.extend(variants.regional.iter().map(|region| &region.rates));
+            all
+        });
+        std::iter::once(&self.base).chain(variants).flat_map(Rates::iter)
+    }
+
     fn variants_mut(&mut self) -> &mut Variants {
         self.variants.get_or_insert_default()
     }

@@ -59,8 +59,13 @@ impl Listed {
 /// Reads a file.
 pub(super) fn read(json: &str) -> Result<Vec<Listed>> {
     let file: File<'_> = serde_json::from_str(json).map_err(|error| unreadable(&error))?;
-    let mut rows = Vec::with_capacity(file.models.len());
-    for (number, raw) in (1..).zip(file.models) {
+    read_rows(file.models)
+}
+
+/// Reads the rows of a file.
+pub(super) fn read_rows(models: Vec<&RawValue>) -> Result<Vec<Listed>> {
+    let mut rows = Vec::with_capacity(models.len());
+    for (number, raw) in (1..).zip(models) {
         let fields = Fields::of(raw).map_err(|error| at(&format!("row {number}"), &error))?;
         let place = place(number, &fields);
         rows.push(listed(fields, &place).map_err(|error| at(&place, &error))?);

@@ -2,16 +2,20 @@
 
 mod eventstream;
 mod exchange;
+mod fetch;
 mod json_lines;
 mod options;
+mod reach;
 mod reqwest;
 mod sse;
 mod status;
 
 pub use eventstream::{EventFrame, EventStreamDecoder, FrameHeaders, HeaderValue};
 pub use exchange::{Body, HttpRequest, HttpResponse};
+pub use fetch::GuardedFetcher;
 pub use json_lines::JsonLinesDecoder;
 pub use options::TransportOptions;
+pub use reach::Reach;
 pub use reqwest::ReqwestTransport;
 pub use sse::{SseDecoder, SseEvent};
 pub use status::{error_type, request_id, retry_after};

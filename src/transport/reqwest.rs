@@ -1,6 +1,7 @@
 //! The HTTP client; the only file that names `reqwest`.
 
 use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
@@ -10,7 +11,8 @@ use bytes::Bytes;
 use futures::stream::Stream;
 use http_body::Body as _;
 
-use super::{Body, HttpRequest, HttpResponse, Transport, TransportOptions};
+use super::fetch::NOT_PUBLIC;
+use super::{Body, HttpRequest, HttpResponse, Reach, Transport, TransportOptions};
 use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
 
 /// The default [`Transport`]: reqwest with rustls and HTTP/2.
@@ -19,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
 /// decompression, no cookies. The system's TLS roots are read at the first `https` request, not before.
 pub struct ReqwestTransport {
     options: TransportOptions,
+    reach: Reach,
     plain: OnceLock<reqwest::Client>,
     secure: OnceLock<reqwest::Client>,
 }
@@ -34,7 +37,15 @@ impl ReqwestTransport {
                 Error::new(ErrorKind::Configuration, "the proxy is not an address such as http://host:3128")
             })?;
         }
-        Ok(Self { options, plain: OnceLock::new(), secure: OnceLock::new() })
+        Ok(Self { options, reach: Reach::Anywhere, plain: OnceLock::new(), secure: OnceLock::new() })
+    }
+
+    /// Only names that lead to addresses within `reach` are dialled. Addresses written as numbers are for the caller to
+    /// check, because they are not looked up; and a proxy would look names up itself, so there is none.
+    pub(super) fn reaching(mut self, reach: Reach) -> Self {
+        self.reach = reach;
+        self.options.proxy = None;
+        self
     }
 
     fn client(&self, scheme: &str) -> Result<&reqwest::Client> {
@@ -66,6 +77,10 @@ impl ReqwestTransport {
             .pool_max_idle_per_host(self.options.pool_max_idle_per_host)
             .http2_adaptive_window(true)
             .tcp_nodelay(true);
+        let builder = match self.reach {
+            Reach::Anywhere => builder,
+            reach => builder.dns_resolver(std::sync::Arc::new(Within(reach))),
+        };
         match self.options.proxy.as_deref().map(reqwest::Proxy::all) {
             Some(Ok(proxy)) => builder.proxy(proxy),
             _ => builder,
@@ -75,6 +90,9 @@ impl ReqwestTransport {
     fn explain(&self, error: reqwest::Error) -> Error {
         let error = error.without_url();
         let connecting = error.is_connect();
+        if causes(&error).any(|cause| cause.is::<OutOfReach>()) {
+            return Error::new(ErrorKind::Configuration, NOT_PUBLIC).not_sent();
+        }
         if connecting && error.is_timeout() {
             return Error::timeout(TimeoutPhase::Connect, self.options.connect_timeout).with_source(error);
         }
@@ -146,16 +164,40 @@ impl Stream for Pieces {
     }
 }
 
+/// Looks names up as the system does and leaves out addresses that may not be dialled.
+struct Within(Reach);
+
+impl reqwest::dns::Resolve for Within {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let reach = self.0;
+        Box::pin(async move {
+            let name = name.as_str().to_owned();
+            let found = tokio::task::spawn_blocking(move || (name.as_str(), 0).to_socket_addrs()).await??;
+            let allowed: Vec<SocketAddr> = found.filter(|address| reach.allows(address.ip())).collect();
+            if allowed.is_empty() {
+                return Err(OutOfReach.into());
+            }
+            Ok(Box::new(allowed.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
+}
+
+/// A name led only to addresses that may not be dialled.
+#[derive(Debug, thiserror::Error)]
+#[error("no address within reach")]
+struct OutOfReach;
+
+/// What `error` came from, and so on.
+fn causes<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |cause| cause.source())
+}
+
 /// tokio-rustls reports every TLS failure as `InvalidData`.
 fn is_tls(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>()
-            && io.kind() == std::io::ErrorKind::InvalidData
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    causes(error).any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData)
+    })
 }

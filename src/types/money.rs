@@ -173,6 +173,8 @@ pub enum PriceSource {
     Application,
     /// The provider said what it charged; the catalogue has no price.
     Provider,
+    /// An update of the tables that was loaded at run time, with its revision.
+    Update(String),
 }
 
 impl fmt::Display for PriceSource {
@@ -181,6 +183,7 @@ impl fmt::Display for PriceSource {
             Self::Catalogue(day) => write!(f, "built-in price as of {day}"),
             Self::Application => f.write_str("price set by the application"),
             Self::Provider => f.write_str("as the provider reported it"),
+            Self::Update(revision) => write!(f, "price of the update {revision}"),
         }
     }
 }
