@@ -17,6 +17,7 @@ use serde::de::IgnoredAny;
 use url::Url;
 
 use super::candidates;
+use super::prices::Prices;
 use super::registry::{PreparedRoute, Registered, Registry};
 use super::spend::Hall;
 use super::tasks::{Life, Tasks};
@@ -353,7 +354,7 @@ impl ClientBuilder {
                 tasks,
                 flights: Arc::default(),
                 registry,
-                catalogue,
+                prices: Prices::new(catalogue),
                 clock: self.clock,
                 observers: self.observers,
                 retry,

@@ -117,10 +117,9 @@ impl RunningCall {
         }
         let id = inner.call_id();
         let route = planned.decision.route.as_deref();
-        let booking = inner
-            .books
-            .as_ref()
-            .map(|books| Box::new(Booking::new(books, id, operation, route, inner.catalogue.version())));
+        let booking = inner.books.as_ref().map(|books| {
+            Box::new(Booking::new(books, id, operation, route, planned.prices.catalogue.version()))
+        });
         // Boxed, because it is handed from the attempts to the summary or the stream, and is large.
         Box::new(Self {
             inner: Arc::clone(inner),

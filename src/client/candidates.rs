@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::Inner;
+use super::prices::InForce;
 use super::registry::{Meaning, Registry};
 use crate::account;
 use crate::catalog::{Capability, CapabilitySet, Catalogue, Mode, Model, Support, TokenEstimate};
@@ -34,6 +35,8 @@ pub(super) struct Planned {
     /// Shared with the attempts that run, several of which may at once.
     pub(super) targets: Arc<[PlannedTarget]>,
     pub(super) policy: Arc<dyn RoutingPolicy>,
+    /// The prices the call goes by, whatever is in force when it ends.
+    pub(super) prices: Arc<InForce>,
 }
 
 /// One target of a call.
@@ -78,13 +81,15 @@ impl PlannedTarget {
 /// # Errors
 /// [`ErrorKind::NoRoute`](crate::ErrorKind::NoRoute) when the string means nothing, and those of [`decide`].
 pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<Planned> {
+    let prices = inner.prices.get();
     let (route, policy, candidates): (_, Arc<dyn RoutingPolicy>, Arc<Candidates>) =
         match inner.registry.resolve(model)? {
             Meaning::Route(route) => {
-                (Some(model.to_owned()), Arc::clone(&route.policy), Arc::clone(&route.candidates))
+                let candidates = prices.candidates(model, &route.candidates);
+                (Some(model.to_owned()), Arc::clone(&route.policy), candidates)
             }
             Meaning::Target(target) => {
-                let candidate = candidate(&inner.registry, &inner.catalogue, target);
+                let candidate = candidate(&inner.registry, &prices.catalogue, target);
                 (None, Arc::new(Ordered::new()), Arc::new(Candidates::new([candidate])))
             }
         };
@@ -112,7 +117,7 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
         });
     }
     match targets.first().map(|planned| planned.target.clone()) {
-        Some(first) => Ok(Planned { decision, first, targets: targets.into(), policy }),
+        Some(first) => Ok(Planned { decision, first, targets: targets.into(), policy, prices }),
         None => Err(Error::new(ErrorKind::Internal, "the plan names no registered provider")),
     }
 }
@@ -125,7 +130,7 @@ fn candidate(registry: &Registry, catalogue: &Catalogue, target: Target) -> Cand
 
 /// What the catalogue knows of `target`.
 pub(super) fn describe(inner: &Inner, target: &Target) -> Option<Arc<Model>> {
-    known(&inner.registry, &inner.catalogue, target.provider(), target.model())
+    known(&inner.registry, &inner.prices.get().catalogue, target.provider(), target.model())
 }
 
 /// What the catalogue knows of each target that `model` means.
@@ -135,7 +140,8 @@ pub(super) fn describe(inner: &Inner, target: &Target) -> Option<Arc<Model>> {
 pub(super) fn descriptions(inner: &Inner, model: &str) -> Result<Vec<Option<Arc<Model>>>> {
     Ok(match inner.registry.resolve(model)? {
         Meaning::Route(route) => {
-            route.candidates.as_slice().iter().map(|candidate| candidate.model.clone()).collect()
+            let candidates = inner.prices.get().candidates(model, &route.candidates);
+            candidates.as_slice().iter().map(|candidate| candidate.model.clone()).collect()
         }
         Meaning::Target(target) => vec![describe(inner, &target)],
     })
@@ -215,20 +221,30 @@ pub(super) fn prepare(
     Ok(Arc::new(Candidates::new(rows)))
 }
 
+/// `before`, with what another catalogue knows of the models.
+pub(super) fn prepare_again(registry: &Registry, catalogue: &Catalogue, before: &Candidates) -> Candidates {
+    Candidates::new(before.as_slice().iter().map(|before| {
+        let mut row = before.clone();
+        row.model = known(registry, catalogue, row.target.provider(), row.target.model());
+        row
+    }))
+}
+
 /// Every model of the catalogue whose provider is registered.
 pub(super) fn callable(inner: &Inner) -> Vec<CallableModel> {
     let mut models = Vec::new();
+    let catalogue = &inner.prices.get().catalogue;
     for (name, registered) in &inner.registry.providers {
-        let mut rows = inner.catalogue.models_of(&registered.priced_as);
+        let mut rows = catalogue.models_of(&registered.priced_as);
         if *name != registered.priced_as {
-            rows.extend(inner.catalogue.models_of(name).into_iter().filter(|own| is_own(own)));
+            rows.extend(catalogue.models_of(name).into_iter().filter(|own| is_own(own)));
             rows.sort_by(|one, other| one.id.cmp(&other.id));
             rows.dedup_by(|one, other| one.id == other.id);
         }
         let aliases = registered.model_aliases.keys().map(String::as_str);
         models.extend(rows.iter().map(|row| &*row.id).chain(aliases).filter_map(|id| {
             let target = Target::new(name, id).ok()?;
-            let model = known(&inner.registry, &inner.catalogue, name, id)?;
+            let model = known(&inner.registry, catalogue, name, id)?;
             Some(CallableModel { target, model })
         }));
     }

@@ -12,6 +12,7 @@ mod mend;
 mod operation;
 mod overlap;
 mod pipeline;
+mod prices;
 mod recovery;
 mod registry;
 #[cfg(feature = "schema")]
@@ -32,6 +33,7 @@ pub use batch::{Batch, BatchAnswer, BatchItem, BatchOutcome, BatchProgress, Batc
 pub use builder::ClientBuilder;
 pub use candidates::CallableModel;
 pub use check::{Check, TargetCheck};
+pub use prices::PriceFeed;
 pub use shutdown::Shutdown;
 pub use tools::{ToolLimits, ToolRun, ToolStep, ToolStop, Toolbox};
 
@@ -47,6 +49,7 @@ use crate::types::{
     RerankResponse, Target, Usage,
 };
 use flights::Flights;
+use prices::Prices;
 use registry::Registry;
 use tasks::{Life, Tasks};
 
@@ -73,10 +76,10 @@ pub struct Client {
     _life: Arc<Life>,
 }
 
-/// What all clones share. Never changes after the builder made it.
+/// What all clones share. Of what the builder made only the prices change.
 struct Inner {
     registry: Registry,
-    catalogue: Arc<Catalogue>,
+    prices: Prices,
     clock: Arc<dyn Clock>,
     observers: Vec<Arc<dyn Observer>>,
     retry: RetryPolicy,
@@ -308,8 +311,8 @@ impl Client {
     }
 
     /// The prices and limits this client goes by.
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.inner.catalogue
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.inner.prices.get().catalogue)
     }
 }
 

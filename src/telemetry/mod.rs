@@ -58,6 +58,10 @@ pub enum Event<'a> {
         /// For how long.
         wait: Duration,
     },
+    /// An update of the prices is in force.
+    PricesUpdated,
+    /// An update of the prices could not be loaded or was refused; the prices are what they were.
+    PriceUpdateRefused(&'a Error),
     /// A ledger could not be written; its entries wait, in memory or in spill files. Told on the ledger's thread.
     LedgerFailed(&'a Error),
     /// A ledger's queue is full and entries begin to be lost. Told once until something can be written again.
