@@ -8,7 +8,10 @@ mod support;
 use std::collections::HashSet;
 
 use polyroute::RoutingPolicy;
-use polyroute::routing::policy::{Cheapest, Ordered, Sorted};
+use polyroute::routing::policy::{
+    Bandit, Cheapest, Composed, Fastest, InverseSquare, LeastBusy, Ordered, Score, Sorted, Sticky, Tiered,
+    UsageAware, Weighted,
+};
 use polyroute::routing::{Candidate, Candidates, Shortlist};
 use polyroute::types::{Sort, SortBy};
 use support::{candidate, facts, random_candidates, random_facts, random_live};
@@ -18,6 +21,17 @@ fn policies() -> Vec<Box<dyn RoutingPolicy>> {
     vec![
         Box::new(Ordered::new()),
         Box::new(Cheapest::new()),
+        Box::new(InverseSquare::new()),
+        Box::new(Weighted::new()),
+        Box::new(Weighted::sticky()),
+        Box::new(Fastest::new()),
+        Box::new(LeastBusy::new()),
+        Box::new(UsageAware::new()),
+        Box::new(Sticky::or(Fastest::new())),
+        Box::new(Bandit::new()),
+        Box::new(Tiered::new(Weighted::new())),
+        Box::new(Composed::by(Score::Cost).then_by(Score::FirstToken).alike_within(0.1).any_of_best(3)),
+        Box::new(Composed::by(Score::Throughput).then_by(Score::Headroom).then_by(Score::Load)),
         Box::new(Sorted::new(Sort::by(SortBy::Price))),
         Box::new(Sorted::new(Sort::by(SortBy::Latency))),
         Box::new(Sorted::new(Sort::by(SortBy::Throughput))),

@@ -35,6 +35,14 @@ impl Candidate {
         self.model.as_ref()?.price.as_ref()?.estimate(facts.input_tokens, facts.output_tokens, facts.at)
     }
 
+    /// Is this the name of the target, of its provider, or of the vendor behind the provider?
+    pub fn is_named(&self, name: &str) -> bool {
+        let vendor = self.traits.vendor.as_deref();
+        name.eq_ignore_ascii_case(self.target.provider())
+            || name.eq_ignore_ascii_case(self.target.as_str())
+            || vendor.is_some_and(|vendor| name.eq_ignore_ascii_case(vendor))
+    }
+
     /// The context window in tokens, where it is known.
     pub fn context_window(&self) -> Option<u64> {
         self.model.as_ref()?.context_window

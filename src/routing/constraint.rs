@@ -296,12 +296,7 @@ pub(super) fn names(list: &[String], candidate: &Candidate) -> bool {
 
 /// Where the list names this target, its provider, or the vendor behind the provider.
 pub(super) fn place(list: &[String], candidate: &Candidate) -> Option<usize> {
-    let target = &candidate.target;
-    list.iter().position(|name| {
-        name.eq_ignore_ascii_case(target.provider())
-            || name.eq_ignore_ascii_case(target.as_str())
-            || candidate.traits.vendor.as_deref().is_some_and(|vendor| name.eq_ignore_ascii_case(vendor))
-    })
+    list.iter().position(|name| candidate.is_named(name))
 }
 
 /// Who made the model: what was said, or what an aggregator's name for it begins with.

@@ -4,9 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::constraint::{self, Constraints};
 use super::policy::Sorted;
-use super::{
-    AllHealthy, Candidates, Choice, Health, LiveFacts, Plan, RequestFacts, RoutingPolicy, Shortlist,
-};
+use super::{AllHealthy, Candidates, Choice, Health, Live, LiveFacts, Observed, Plan, RequestFacts};
+use super::{RoutingPolicy, Shortlist};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{Attempt, Fallbacks, Partition, Percentiles, Preferences, Rejected, Sort};
 
@@ -72,6 +71,34 @@ pub struct Decided {
 /// [`ErrorKind::Unsupported`] when nothing is left, naming the constraint that removed each target;
 /// [`ErrorKind::Internal`] when the policy panics, plans nothing, or plans a target that is not left or is there already.
 pub fn decide(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Decided> {
+    // Health is looked at where it matters: as long as what is planned is healthy, whether the rest is changes nothing.
+    let assumed = attempt(policy, &Question { live: &Assumed(question.live), ..*question })?;
+    let is_healthy = |choice: &Choice| question.live.live(choice.candidate).health == Health::Healthy;
+    if question.live.all_healthy() == AllHealthy::Certain || assumed.plan.choices.iter().all(is_healthy) {
+        return Ok(assumed);
+    }
+    attempt(policy, question)
+}
+
+/// Live facts of targets that are all taken to be healthy.
+#[derive(Debug)]
+struct Assumed<'a>(&'a dyn LiveFacts);
+
+impl LiveFacts for Assumed<'_> {
+    fn live(&self, position: usize) -> Live {
+        Live { health: Health::Healthy, ..self.0.live(position) }
+    }
+
+    fn percentiles(&self, position: usize) -> Observed {
+        self.0.percentiles(position)
+    }
+
+    fn all_healthy(&self) -> AllHealthy {
+        AllHealthy::Certain
+    }
+}
+
+fn attempt(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Decided> {
     let Question { facts, candidates, live, .. } = *question;
     let preferences = question.preferences();
     let (shortlist, rejected) = Constraints { facts, candidates, live, preferences }.apply();
@@ -88,11 +115,20 @@ pub fn decide(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Dec
         None => ask(policy, facts, &shortlist)?,
         Some(groups) => {
             let mut choices = Vec::new();
+            let mut refusal = None;
             for group in groups {
-                choices.extend(ask(policy, facts, &group)?);
+                match ask(policy, facts, &group) {
+                    Ok(own) => choices.extend(own),
+                    // Another group may have what the policy wants.
+                    Err(error) if error.kind() == ErrorKind::Unsupported => refusal = refusal.or(Some(error)),
+                    Err(error) => return Err(error),
+                }
                 if choices.len() >= facts.max_targets {
                     break;
                 }
+            }
+            if let Some(refusal) = refusal.filter(|_| choices.is_empty()) {
+                return Err(refusal);
             }
             choices
         }
@@ -106,7 +142,7 @@ pub fn decide(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Dec
         choice.score = choice.score.filter(|score| score.is_finite());
     }
     lawful(&choices, &shortlist, policy.name())?;
-    Ok(Decided { plan: Plan { choices }, rejected, policy: policy.name() })
+    Ok(Decided { plan: Plan::new(choices), rejected, policy: policy.name() })
 }
 
 /// Tells the policy how an attempt ended. A policy that panics over it does no harm to the call.
@@ -124,6 +160,10 @@ fn ask(policy: &dyn RoutingPolicy, facts: &RequestFacts, shortlist: &Shortlist<'
     let Ok(plan) = planned else {
         return Err(broken(policy.name(), "panicked"));
     };
+    if let Some(reason) = plan.refusal.filter(|_| plan.choices.is_empty()) {
+        let message = format!("the routing policy {} refuses: {reason}", policy.name());
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
     if plan.choices.is_empty() && !shortlist.is_empty() {
         return Err(broken(policy.name(), &format!("chose none of {} targets", shortlist.len())));
     }

@@ -15,6 +15,7 @@ mod plan;
 pub mod policy;
 mod price_book;
 mod route;
+mod rule;
 mod shortlist;
 mod tags;
 mod traits;
@@ -27,8 +28,9 @@ pub use floor::{Observation, QualityFloor, Threshold};
 pub use live::{AllHealthy, Health, Live, LiveFacts, NothingKnown, Observed};
 pub use plan::{Choice, Plan};
 pub use route::Route;
+pub use rule::Rule;
 pub use shortlist::Shortlist;
-pub use traits::{DataPolicy, Distillable, Hosting, Traits};
+pub use traits::{DataPolicy, Distillable, Hosting, Tier, Traits};
 
 use crate::types::{Attempt, Target};
 
@@ -37,7 +39,7 @@ use crate::types::{Attempt, Target};
 /// Laws, tested for every policy of this crate:
 /// * planned targets are on the shortlist, each at most once;
 /// * equal arguments and an equal past give equal plans: time and chance arrive in the facts;
-/// * an empty shortlist gives an empty plan, any other at least one choice.
+/// * an empty shortlist gives an empty plan, any other at least one choice, or a [refusal](Plan::refused).
 ///
 /// A call whose policy breaks them, or panics, fails with [`ErrorKind::Internal`](crate::ErrorKind::Internal).
 pub trait RoutingPolicy: std::fmt::Debug + Send + Sync {

@@ -8,12 +8,19 @@ use std::borrow::Cow;
 pub struct Plan {
     /// Best first.
     pub choices: Vec<Choice>,
+    /// Why there is no choice, where the policy means it.
+    pub refusal: Option<Cow<'static, str>>,
 }
 
 impl Plan {
     /// These choices, best first.
     pub fn new(choices: impl IntoIterator<Item = Choice>) -> Self {
-        Self { choices: choices.into_iter().collect() }
+        Self { choices: choices.into_iter().collect(), refusal: None }
+    }
+
+    /// No target will do, for this reason.
+    pub fn refused(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { choices: Vec::new(), refusal: Some(reason.into()) }
     }
 }
 
@@ -35,9 +42,9 @@ impl Choice {
         Self { candidate, reason: reason.into(), score: None }
     }
 
-    /// As this, ranked by `score`.
+    /// As this, ranked by `score`; what is not a finite number is no score.
     #[must_use]
     pub fn scored(self, score: f64) -> Self {
-        Self { score: Some(score), ..self }
+        Self { score: Some(score).filter(|score| score.is_finite()), ..self }
     }
 }

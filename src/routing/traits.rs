@@ -35,6 +35,31 @@ pub struct Traits {
     pub weight: Option<f64>,
     /// How good its answers are, from 0 to 1.
     pub quality: Option<f64>,
+    /// Its place in a tiered route.
+    pub tier: Option<Tier>,
+}
+
+/// Places in a tiered route.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tier {
+    /// The best answers.
+    Best,
+    /// Good answers for less.
+    Cheaper,
+    /// Fast and small: better than no answer.
+    Light,
+}
+
+impl Tier {
+    /// A short stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Best => "best",
+            Self::Cheaper => "cheaper",
+            Self::Light => "light",
+        }
+    }
 }
 
 /// Who runs the machines that answer.
@@ -156,6 +181,41 @@ impl Traits {
     #[must_use]
     pub fn quality(mut self, quality: f64) -> Self {
         self.quality = Some(quality);
+        self
+    }
+
+    /// Its place in a tiered route.
+    #[must_use]
+    pub fn tier(mut self, tier: Tier) -> Self {
+        self.tier = Some(tier);
+        self
+    }
+
+    /// As this, where nothing is known completed by `general`.
+    #[must_use]
+    pub(crate) fn or(mut self, general: &Self) -> Self {
+        if self.hosting == Hosting::default() {
+            self.hosting = general.hosting;
+        }
+        if self.data == DataPolicy::default() {
+            self.data = general.data;
+        }
+        if self.quantization == Quantization::default() {
+            self.quantization = general.quantization;
+        }
+        if self.regions.is_empty() {
+            self.regions.clone_from(&general.regions);
+        }
+        for tag in general.tags.iter().filter(|tag| !self.tags.contains(tag)).cloned().collect::<Vec<_>>() {
+            self.tags.push(tag);
+        }
+        self.maker = self.maker.or_else(|| general.maker.clone());
+        self.distillable = self.distillable.or(general.distillable);
+        self.order = self.order.or(general.order);
+        self.weight = self.weight.or(general.weight);
+        self.quality = self.quality.or(general.quality);
+        self.vendor = self.vendor.or_else(|| general.vendor.clone());
+        self.tier = self.tier.or(general.tier);
         self
     }
 

@@ -29,8 +29,10 @@ pub(super) fn some(random: &mut fastrand::Rng, shortlist: &Shortlist<'_>, most: 
 #[expect(clippy::float_arithmetic, reason = "weights are shares, not money")]
 pub(super) fn weighted(random: &mut fastrand::Rng, weighted: &[(usize, f64)], most: usize) -> Vec<usize> {
     let is_weight = |weight: f64| weight.is_finite() && weight > 0.0;
-    let mut left: Vec<(usize, f64)> = weighted.iter().filter(|(_, weight)| is_weight(*weight)).copied().collect();
-    let mut weightless = weighted.iter().filter(|(_, weight)| !is_weight(*weight)).map(|(position, _)| *position);
+    let mut left: Vec<(usize, f64)> =
+        weighted.iter().filter(|(_, weight)| is_weight(*weight)).copied().collect();
+    let mut weightless =
+        weighted.iter().filter(|(_, weight)| !is_weight(*weight)).map(|(position, _)| *position);
     if left.is_empty() {
         let mut all: Vec<usize> = weightless.collect();
         random.shuffle(&mut all);

@@ -28,7 +28,8 @@ impl RoutingPolicy for InverseSquare {
     fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
         let cheapest = shortlist.cheapest(facts, facts.max_targets.max(TAKING_PART));
         let pico = |cost: Option<crate::types::Usd>| cost.map(crate::types::Usd::pico);
-        let (free, priced): (Vec<_>, Vec<_>) = cheapest.into_iter().partition(|(_, cost)| pico(*cost) == Some(0));
+        let (free, priced): (Vec<_>, Vec<_>) =
+            cheapest.into_iter().partition(|(_, cost)| pico(*cost) == Some(0));
         let least = priced.iter().find_map(|(_, cost)| pico(*cost));
         let weights: Vec<(usize, f64)> = priced
             .iter()
@@ -38,7 +39,11 @@ impl RoutingPolicy for InverseSquare {
             })
             .collect();
         let mut random = facts.random();
-        let mut drawn = draw::weighted(&mut random, &free.iter().map(|(position, _)| (*position, 1.0)).collect::<Vec<_>>(), facts.max_targets);
+        let mut drawn = draw::weighted(
+            &mut random,
+            &free.iter().map(|(position, _)| (*position, 1.0)).collect::<Vec<_>>(),
+            facts.max_targets,
+        );
         // Without a single known price there is nothing to weigh by, and the order given stands.
         let rest = facts.max_targets - drawn.len();
         if least.is_some() {
@@ -46,7 +51,8 @@ impl RoutingPolicy for InverseSquare {
         } else {
             drawn.extend(weights.iter().map(|(position, _)| *position).take(rest));
         }
-        let is_priced = |position: usize| priced.iter().any(|(known, cost)| *known == position && cost.is_some());
+        let is_priced =
+            |position: usize| priced.iter().any(|(known, cost)| *known == position && cost.is_some());
         Plan::new(drawn.into_iter().map(|position| {
             let reason = if is_priced(position) {
                 "drawn by the inverse square of its price"

@@ -27,10 +27,13 @@ impl RoutingPolicy for LeastBusy {
         let mut busy: Vec<(u32, usize)> =
             drawn.into_iter().map(|position| (shortlist.live(position).in_flight, position)).collect();
         busy.sort_by_key(|(in_flight, _)| *in_flight);
-        Plan::new(busy.into_iter().take(facts.max_targets).enumerate().map(|(place, (in_flight, position))| {
-            let reason = if place == 0 { "fewest running attempts" } else { "next fewest running attempts" };
-            Choice::new(position, reason).scored(f64::from(in_flight))
-        }))
+        Plan::new(busy.into_iter().take(facts.max_targets).enumerate().map(
+            |(place, (in_flight, position))| {
+                let reason =
+                    if place == 0 { "fewest running attempts" } else { "next fewest running attempts" };
+                Choice::new(position, reason).scored(f64::from(in_flight))
+            },
+        ))
     }
 }
 

@@ -27,7 +27,16 @@ impl RoutingPolicy for UsageAware {
         let looked_at = draw::some(&mut random, shortlist, facts.max_targets.max(LOOKED_AT));
         let left: Vec<(usize, f64)> = looked_at
             .into_iter()
-            .map(|position| (position, shortlist.live(position).headroom.map_or(1.0, |left| left.clamp(0.0, 1.0))))
+            .map(|position| {
+                (
+                    position,
+                    shortlist
+                        .live(position)
+                        .headroom
+                        .filter(|left| left.is_finite())
+                        .map_or(1.0, |left| left.clamp(0.0, 1.0)),
+                )
+            })
             .collect();
         let drawn = draw::weighted(&mut random, &left, facts.max_targets);
         Plan::new(drawn.into_iter().map(|position| {

@@ -44,7 +44,10 @@ impl RoutingPolicy for Weighted {
             (Sessions::Kept, Some(session)) => {
                 let ranked = by_session(session, shortlist, weights.collect());
                 Plan::new(ranked.into_iter().take(facts.max_targets).enumerate().map(|(place, position)| {
-                    Choice::new(position, if place == 0 { "where the session belongs" } else { "next for the session" })
+                    Choice::new(
+                        position,
+                        if place == 0 { "where the session belongs" } else { "next for the session" },
+                    )
                 }))
             }
             _ => {

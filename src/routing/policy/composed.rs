@@ -1,0 +1,163 @@
+//! Constraint, score, pick.
+
+use std::cmp::Ordering;
+
+use crate::routing::{Choice, Plan, RequestFacts, RoutingPolicy, Shortlist};
+
+/// A policy put together: what a target must have, what decides between those that have it, and what breaks ties.
+///
+/// ```
+/// use polyroute::Route;
+/// use polyroute::routing::policy::{Composed, Score};
+///
+/// // The cheapest that is good enough; of equals the quickest.
+/// let policy = Composed::by(Score::Cost).quality_at_least(0.6).then_by(Score::FirstToken);
+/// let route = Route::with_policy(policy, ["openai/gpt-6-luna", "groq/openai/gpt-oss-20b"]);
+/// # assert_eq!(route.policy().name(), "composed");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Composed {
+    least_quality: Option<f64>,
+    scores: Vec<Score>,
+    alike: f64,
+    any_of: usize,
+}
+
+/// What decides between targets. What is unknown, or not a number, comes last.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Score {
+    /// The least expected cost first.
+    Cost,
+    /// The shortest time to the first token first.
+    FirstToken,
+    /// The most tokens per second first.
+    Throughput,
+    /// The fewest running attempts first.
+    Load,
+    /// The most that rate limits leave first.
+    Headroom,
+    /// The best answers first.
+    Quality,
+}
+
+impl Composed {
+    /// Ranks by `score`.
+    pub fn by(score: Score) -> Self {
+        Self { least_quality: None, scores: vec![score], alike: 0.0, any_of: 1 }
+    }
+
+    /// Breaks ties by `score`. May be called again for ties that remain.
+    #[must_use]
+    pub fn then_by(mut self, score: Score) -> Self {
+        self.scores.push(score);
+        self
+    }
+
+    /// Leaves out targets whose [`quality`](crate::routing::Traits::quality) is lower, or unknown.
+    #[must_use]
+    pub fn quality_at_least(mut self, least: f64) -> Self {
+        self.least_quality = Some(least);
+        self
+    }
+
+    /// Calls two targets alike whose first scores differ by less than this share of the best, such as `0.05`; ties are
+    /// broken among them.
+    #[must_use]
+    pub fn alike_within(mut self, share: f64) -> Self {
+        self.alike = if share.is_finite() && share > 0.0 { share } else { 0.0 };
+        self
+    }
+
+    /// Draws the first among the best `count`, each as likely as the others, so that not all traffic goes to one.
+    #[must_use]
+    pub fn any_of_best(mut self, count: usize) -> Self {
+        self.any_of = count.max(1);
+        self
+    }
+}
+
+impl RoutingPolicy for Composed {
+    fn name(&self) -> &'static str {
+        "composed"
+    }
+
+    #[expect(clippy::float_arithmetic, reason = "scores are not money")]
+    fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
+        let is_good = |position: usize| {
+            self.least_quality.is_none_or(|least| {
+                let quality = shortlist.candidate(position).and_then(|candidate| candidate.traits.quality);
+                quality.is_some_and(|quality| quality >= least)
+            })
+        };
+        let mut ranked: Vec<(Vec<Option<f64>>, usize)> = shortlist
+            .positions()
+            .filter(|position| is_good(*position))
+            .map(|position| {
+                let scores = self.scores.iter().map(|score| score.of(position, facts, shortlist)).collect();
+                (scores, position)
+            })
+            .collect();
+        if ranked.is_empty() && !shortlist.is_empty() {
+            let least = self.least_quality.unwrap_or_default();
+            return Plan::refused(format!("no target is known to have quality {least}"));
+        }
+        if self.alike > 0.0 {
+            let firsts = || ranked.iter().filter_map(|(scores, _)| scores.first().copied().flatten());
+            let best = firsts().fold(f64::INFINITY, f64::min);
+            let limit = best + best.abs() * self.alike;
+            for (scores, _) in &mut ranked {
+                if let Some(Some(first)) = scores.first_mut() {
+                    *first = if *first <= limit { best } else { *first };
+                }
+            }
+        }
+        ranked.sort_by(|(one, _), (other, _)| {
+            let keys = one.iter().zip(other).map(|(one, other)| compare(*one, *other));
+            keys.fold(Ordering::Equal, Ordering::then)
+        });
+        let best = ranked.len().min(self.any_of);
+        if best > 1 {
+            let drawn = facts.random().usize(..best);
+            if let Some(first) = ranked.get_mut(..=drawn) {
+                first.rotate_right(1);
+            }
+        }
+        Plan::new(ranked.into_iter().take(facts.max_targets).enumerate().map(
+            |(place, (scores, position))| {
+                let reason = if place == 0 { "best score" } else { "next best score" };
+                let choice = Choice::new(position, reason);
+                match scores.first().copied().flatten() {
+                    Some(score) => choice.scored(score),
+                    None => choice,
+                }
+            },
+        ))
+    }
+}
+
+impl Score {
+    /// Smaller is better.
+    #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "scores are not money")]
+    fn of(self, position: usize, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Option<f64> {
+        let live = || shortlist.live(position);
+        let score = match self {
+            Self::Cost => shortlist.expected_cost(position, facts).map(|cost| cost.pico() as f64),
+            Self::FirstToken => live().first_token.map(|time| time.as_secs_f64()),
+            Self::Throughput => live().tokens_per_second.map(|speed| -speed),
+            Self::Load => Some(f64::from(live().in_flight)),
+            Self::Headroom => live().headroom.map(|left| -left),
+            Self::Quality => shortlist.candidate(position)?.traits.quality.map(|quality| -quality),
+        };
+        score.filter(|score| score.is_finite())
+    }
+}
+
+fn compare(one: Option<f64>, other: Option<f64>) -> Ordering {
+    match (one, other) {
+        (Some(one), Some(other)) => one.total_cmp(&other),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => Ordering::Equal,
+    }
+}

@@ -1,0 +1,221 @@
+//! What each policy promises, with chance and state made up.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test target may panic")]
+
+#[path = "support/routing.rs"]
+#[expect(dead_code, reason = "shared with the laws")]
+mod support;
+
+use std::time::Duration;
+
+use polyroute::RoutingPolicy;
+use polyroute::routing::policy::{
+    Bandit, Cheapest, Fastest, InverseSquare, LeastBusy, Ordered, Sticky, Tiered, UsageAware, Weighted,
+};
+use polyroute::routing::{Candidate, Candidates, Health, Live, RequestFacts, Shortlist, Tier, Traits, Warm};
+use polyroute::types::Stakes;
+use support::{candidate, facts};
+
+fn list(rows: impl IntoIterator<Item = Candidate>) -> Candidates {
+    rows.into_iter().collect()
+}
+
+/// How often each candidate stands first in `rounds` plans.
+fn shares(policy: &dyn RoutingPolicy, shortlist: &Shortlist<'_>, rounds: u64) -> Vec<f64> {
+    let mut counts = vec![0_u32; shortlist.candidates().len()];
+    for round in 0..rounds {
+        let mut facts = facts();
+        facts.chance = round;
+        counts[policy.plan(&facts, shortlist).choices[0].candidate] += 1;
+    }
+    counts.into_iter().map(|count| f64::from(count) / rounds as f64).collect()
+}
+
+fn first(policy: &dyn RoutingPolicy, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> usize {
+    policy.plan(facts, shortlist).choices[0].candidate
+}
+
+fn live(millis: Option<u64>, in_flight: u32, headroom: Option<f64>) -> Live {
+    let mut live = Live::default();
+    live.first_token = millis.map(Duration::from_millis);
+    live.in_flight = in_flight;
+    live.headroom = headroom;
+    live
+}
+
+fn close(share: f64, expected: f64) -> bool {
+    (share - expected).abs() < 0.02
+}
+
+#[test]
+fn weights_are_shares_and_nothing_weighs_nothing() {
+    let weighted = |weights: &[f64]| {
+        list(weights.iter().enumerate().map(|(number, weight)| {
+            candidate(&format!("p{number}"), None).with_traits(Traits::new().weight(*weight))
+        }))
+    };
+    let candidates = weighted(&[3.0, 1.0, 0.0, f64::NAN]);
+    let shares_of = shares(&Weighted::new(), &candidates.all(), 10_000);
+    assert!(close(shares_of[0], 0.75) && close(shares_of[1], 0.25), "{shares_of:?}");
+    assert_eq!(&shares_of[2..], [0.0, 0.0]);
+
+    let zeros = weighted(&[0.0, 0.0]);
+    let shares_of = shares(&Weighted::new(), &zeros.all(), 10_000);
+    assert!(close(shares_of[0], 0.5), "{shares_of:?}");
+}
+
+#[test]
+fn sessions_stay_where_they_are_when_another_target_goes() {
+    let candidates = list((0..4).map(|number| {
+        candidate(&format!("p{number}"), None).with_traits(Traits::new().weight(f64::from(number + 1)))
+    }));
+    let all = candidates.all();
+    let without_last = all.narrowed(|position| position != 3);
+    let mut counts = [0_u32; 4];
+    for session in 0..10_000 {
+        let mut facts = facts();
+        facts.session = Some(session);
+        facts.chance = session.wrapping_mul(77);
+        let home = first(&Weighted::sticky(), &facts, &all);
+        counts[home] += 1;
+        facts.chance += 1;
+        assert_eq!(home, first(&Weighted::sticky(), &facts, &all), "chance moves no session");
+        if home != 3 {
+            assert_eq!(home, first(&Weighted::sticky(), &facts, &without_last), "nobody else moves");
+        }
+    }
+    for (place, count) in counts.into_iter().enumerate() {
+        let expected = (place as f64 + 1.0) / 10.0;
+        assert!(close(f64::from(count) / 10_000.0, expected), "{counts:?}");
+    }
+}
+
+#[test]
+fn three_times_the_price_gets_a_tenth_of_the_traffic() {
+    let candidates = list([
+        candidate("dear", Some(("3", "3"))),
+        candidate("cheap", Some(("1", "1"))),
+        candidate("unknown", None),
+    ]);
+
+    let shares_of = shares(&InverseSquare::new(), &candidates.all(), 10_000);
+
+    assert!(close(shares_of[0], 0.1) && close(shares_of[1], 0.9), "{shares_of:?}");
+    assert_eq!(shares_of[2], 0.0);
+    let free = list([candidate("dear", Some(("3", "3"))), candidate("free", Some(("0", "0")))]);
+    assert_eq!(shares(&InverseSquare::new(), &free.all(), 100), [0.0, 1.0]);
+}
+
+#[test]
+fn equals_share_and_the_slow_and_the_busy_lose() {
+    let candidates = list((0..2).map(|number| candidate(&format!("p{number}"), None)));
+    for (lives, expected) in [
+        ([live(Some(500), 0, None), live(Some(500), 0, None)], 0.5),
+        ([live(Some(500), 0, None), live(Some(590), 0, None)], 0.5),
+        ([live(Some(500), 0, None), live(Some(5_000), 0, None)], 1.0),
+        ([live(Some(500), 3, None), live(Some(500), 0, None)], 0.0),
+        ([live(None, 0, None), live(Some(500), 0, None)], 0.5),
+        ([live(None, 0, None), live(Some(500), 1, None)], 1.0),
+    ] {
+        let state = lives.to_vec();
+        let share = shares(&Fastest::new(), &Shortlist::all(&candidates, &state), 10_000)[0];
+        assert!(close(share, expected), "{share} for {lives:?}");
+    }
+    let busy = vec![live(None, 5, None), live(None, 4, None)];
+    assert_eq!(shares(&LeastBusy::new(), &Shortlist::all(&candidates, &busy), 100), [0.0, 1.0]);
+}
+
+#[test]
+fn traffic_follows_what_rate_limits_leave() {
+    let candidates = list((0..3).map(|number| candidate(&format!("p{number}"), None)));
+    let state = vec![live(None, 0, Some(0.75)), live(None, 0, Some(0.25)), live(None, 0, Some(0.0))];
+
+    let shares_of = shares(&UsageAware::new(), &Shortlist::all(&candidates, &state), 10_000);
+
+    assert!(close(shares_of[0], 0.75) && close(shares_of[1], 0.25), "{shares_of:?}");
+    assert_eq!(shares_of[2], 0.0);
+}
+
+#[test]
+fn cheapest_counts_what_a_warm_cache_saves_as_likely_as_it_is_warm() {
+    let priced = |name: &str, rate: &str| {
+        let mut candidate = candidate(name, None);
+        let mut model = polyroute::catalog::Model::new("m");
+        let price = polyroute::catalog::Price::per_million(rate, "1").unwrap();
+        model.price = Some(price.cached_input("0.1").unwrap());
+        candidate.model = Some(std::sync::Arc::new(model));
+        candidate
+    };
+    let candidates = list([priced("warm", "2"), priced("cold", "1.5")]);
+    let cheapest = |probability| {
+        let mut facts = facts();
+        facts.warm.push(Warm::new(candidates.as_slice()[0].target.clone(), 1_000, probability));
+        first(&Cheapest::new(), &facts, &candidates.all())
+    };
+
+    // A prompt of 1000 tokens: $0.002, less $0.0019 if it is still there, against $0.0015.
+    assert_eq!((cheapest(1.0), cheapest(0.5), cheapest(0.1), cheapest(f64::NAN)), (0, 0, 1, 1));
+}
+
+#[test]
+fn a_conversation_stays_until_staying_is_dear_crowded_or_unlikely_to_help() {
+    let candidates = list([candidate("cheap", Some(("1", "1"))), candidate("home", Some(("1.2", "1.2")))]);
+    let policy = Sticky::or(Cheapest::new());
+    let goes_to = |probability: f64, state: Live, policy: &Sticky<Cheapest>| {
+        let mut facts = facts();
+        facts.warm.push(Warm::new(candidates.as_slice()[1].target.clone(), 0, probability));
+        first(policy, &facts, &Shortlist::all(&candidates, &vec![Live::default(), state]))
+    };
+    let mut degraded = Live::default();
+    degraded.health = Health::Degraded;
+
+    assert_eq!(goes_to(1.0, Live::default(), &policy), 1, "a fifth dearer is worth it");
+    assert_eq!(goes_to(1.0, Live::default(), &policy.at_most(1.1)), 0);
+    assert_eq!(goes_to(0.4, Live::default(), &policy), 0);
+    assert_eq!(goes_to(1.0, live(None, 33, None), &policy), 0);
+    assert_eq!(goes_to(1.0, live(None, 0, Some(0.01)), &policy), 0);
+    assert_eq!(goes_to(1.0, degraded, &policy), 0);
+}
+
+#[test]
+fn a_bandit_learns_from_feedback_and_weighs_cost() {
+    let candidates = list([candidate("good", Some(("1", "1"))), candidate("bad", Some(("1", "1")))]);
+    let [good, bad] = [0, 1].map(|place: usize| candidates.as_slice()[place].target.clone());
+    let policy = Bandit::new();
+    let before = shares(&policy, &candidates.all(), 4_000)[0];
+    assert!(close(before, 0.5), "{before}");
+
+    for _ in 0..50 {
+        policy.feedback(&good, 0.9);
+        policy.feedback(&bad, 0.2);
+        policy.feedback(&bad, f64::NAN);
+    }
+
+    let after = shares(&policy, &candidates.all(), 4_000)[0];
+    assert!(after > 0.99, "{after}");
+    // Ten times the price is not worth a little quality.
+    let priced = list([candidate("good", Some(("10", "10"))), candidate("bad", Some(("1", "1")))]);
+    let thrifty = Bandit::weighing_cost(0.8);
+    (0..50).for_each(|_| {
+        thrifty.feedback(&good, 0.9);
+        thrifty.feedback(&bad, 0.7);
+    });
+    assert_eq!(shares(&thrifty, &priced.all(), 200), [0.0, 1.0]);
+}
+
+#[test]
+fn stakes_choose_the_tier_to_begin_with() {
+    let tier = |name: &str, tier: Tier| candidate(name, None).with_traits(Traits::new().tier(tier));
+    let candidates =
+        list([tier("light", Tier::Light), tier("best", Tier::Best), tier("cheaper", Tier::Cheaper)]);
+    let order = |stakes| {
+        let mut facts = facts();
+        facts.stakes = stakes;
+        let plan = Tiered::new(Ordered::new()).plan(&facts, &candidates.all());
+        plan.choices.iter().map(|choice| choice.candidate).collect::<Vec<_>>()
+    };
+
+    assert_eq!(order(Stakes::High), [1, 2, 0]);
+    assert_eq!(order(Stakes::Normal), [1, 2, 0]);
+    assert_eq!(order(Stakes::Low), [2, 0, 1]);
+}
