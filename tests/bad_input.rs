@@ -190,7 +190,7 @@ fn names_that_make_no_sense_are_refused_by_the_builder() {
     assert!(refused(base().vendor(lab("lab"))).contains("two providers are named \"lab\""));
     assert!(refused(base().provider(scripted("lab"))).contains("two providers"));
     assert!(refused(base().vendor(Settings::vendor("opnai"))).contains("there is no vendor \"opnai\""));
-    assert!(refused(base().vendor(Settings::vendor("vertex").api_key("k"))).contains("prices only"));
+    assert!(refused(base().vendor(Settings::vendor("vertex").api_key("k"))).contains("GOOGLE_CLOUD_PROJECT"));
     for name in ["", "a/b", "a b", "a\n", "a\u{202e}"] {
         refused(with(&[]).vendor(lab(name)));
         refused(with(&[]).provider(scripted(name)));

@@ -27,6 +27,12 @@ use crate::types::{Cost, PriceSource, Usage, Usd};
 /// # Ok::<(), polyroute::Error>(())
 /// ```
 pub fn cost(usage: &Usage, price: &Price, at: SystemTime, service_tier: Option<&str>) -> Option<Cost> {
+    if usage.input_characters.is_some() || usage.input_milliseconds.is_some() {
+        // Where both are known the vendor's price says which of the two it bills.
+        if let Some(cost) = measured(usage, &price.card(0, at, service_tier)?) {
+            return Some(cost);
+        }
+    }
     let tokens = Tokens::of(usage)?;
     let card = price.card(tokens.all_input, at, service_tier)?;
     // Priced by the page, the hour or the search only: tokens say nothing about the cost.
@@ -78,6 +84,19 @@ pub fn cost(usage: &Usage, price: &Price, at: SystemTime, service_tier: Option<&
 pub fn reported(usage: &Usage) -> Option<Cost> {
     let total = usage.reported_cost.filter(|total| *total >= Usd::ZERO)?;
     Some(Cost { total, other: total, source: PriceSource::Provider, ..Cost::default() })
+}
+
+/// What characters to be spoken or the length of a recording cost, where the price is by these.
+fn measured(usage: &Usage, card: &RateCard) -> Option<Cost> {
+    let characters = usage.input_characters.zip(card.rate(Charge::CharsInPerM));
+    let length = usage.input_milliseconds.zip(card.rate(Charge::AudioInPerHour));
+    let sum = match (characters, length) {
+        (None, None) => return None,
+        (Some((count, rate)), _) => Sum::default().add_each(count, rate, 1),
+        (None, Some((count, rate))) => Sum::default().add_length(count, rate),
+    };
+    let input = sum.rounded();
+    Some(Cost { input, total: input, ..Cost::default() })
 }
 
 /// Every token in exactly one class.
@@ -176,6 +195,11 @@ impl Sum {
         Self(self.0.saturating_add(amount))
     }
 
+    fn add_length(self, milliseconds: u64, per_hour: Rate) -> Self {
+        let hours = u128::from(milliseconds).saturating_mul(u128::from(per_hour.pico()));
+        Self(self.0.saturating_add(hours.saturating_mul(ATTO_PER_PICO) / MILLISECONDS_PER_HOUR))
+    }
+
     fn rounded(self) -> Usd {
         let pico = self.0.saturating_add(ATTO_PER_PICO / 2) / ATTO_PER_PICO;
         Usd::from_pico(i128::try_from(pico).unwrap_or(i128::MAX))
@@ -183,6 +207,8 @@ impl Sum {
 }
 
 const ATTO_PER_PICO: u128 = 1_000_000;
+
+const MILLISECONDS_PER_HOUR: u128 = 3_600_000;
 
 #[cfg(test)]
 mod tests {
@@ -285,6 +311,19 @@ mod tests {
         assert_eq!(of(&usage, &by_search).map(|cost| micro(cost.total)), Some(6_000));
         assert_eq!(of(&usage, &price(&[(Charge::Input, "1")])), None);
         assert_eq!(of(&Usage::of(0, 0), &by_search), None);
+    }
+
+    #[test]
+    fn characters_and_the_length_of_a_recording_have_prices_of_their_own() {
+        let by_length = price(&[(Charge::AudioInPerHour, "0.36")]);
+        let by_character = price(&[(Charge::CharsInPerM, "15")]);
+        let recording = Usage { input_milliseconds: Some(10_000), ..Usage::default() };
+        let text = Usage { input_characters: Some(200), ..Usage::default() };
+
+        assert_eq!(of(&recording, &by_length).map(|cost| micro(cost.total)), Some(1_000));
+        assert_eq!(of(&text, &by_character).map(|cost| micro(cost.total)), Some(3_000));
+        assert_eq!(of(&recording, &by_character), None);
+        assert_eq!(of(&text, &price(&[(Charge::Input, "1"), (Charge::Output, "1")])), None);
     }
 
     #[test]

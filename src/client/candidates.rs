@@ -307,6 +307,14 @@ pub(super) fn embed_facts(inner: &Inner, request: &EmbedRequest) -> RequestFacts
     finish_facts(inner, facts, request.options.as_deref())
 }
 
+/// What a policy may know of a question about `texts`. What is made of them is not counted in tokens beforehand.
+pub(super) fn text_facts(inner: &Inner, texts: &[&str], options: Option<&CallOptions>) -> RequestFacts {
+    let bytes: usize = texts.iter().map(|text| text.len()).sum();
+    let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
+    facts.output_tokens = 0;
+    finish_facts(inner, facts, options)
+}
+
 /// What a policy may know of a ranking: the query is read with every document.
 pub(super) fn rerank_facts(inner: &Inner, request: &RerankRequest) -> RequestFacts {
     let bytes = request

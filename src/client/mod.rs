@@ -1,5 +1,6 @@
 //! The facade: one client, many providers.
 
+mod ask;
 mod attempt;
 mod batch;
 mod booking;
@@ -7,6 +8,7 @@ mod builder;
 mod call;
 mod candidates;
 mod check;
+mod embed;
 mod flights;
 mod mend;
 mod operation;
@@ -45,8 +47,9 @@ use crate::quota::Gate;
 use crate::resilience::{Endpoints, RetryPolicy, TargetHealth, Timeouts};
 use crate::telemetry::Observer;
 use crate::types::{
-    CallId, ChatRequest, ChatResponse, ChatStream, Cost, EmbedRequest, EmbedResponse, RerankRequest,
-    RerankResponse, Target, Usage,
+    Answered, CallId, ChatRequest, ChatResponse, ChatStream, Cost, EmbedRequest, EmbedResponse, ImageReply,
+    ImageRequest, ModerationReply, ModerationRequest, RerankRequest, RerankResponse, SpeechReply,
+    SpeechRequest, Target, TranscriptReply, TranscriptRequest, Usage,
 };
 use flights::Flights;
 use prices::Prices;
@@ -222,6 +225,65 @@ impl Client {
     /// As [`chat`](Self::chat).
     pub async fn embed(&self, request: EmbedRequest) -> Result<EmbedResponse> {
         pipeline::embed(&self.inner, &request).await
+    }
+
+    /// Makes pictures from a description.
+    ///
+    /// Dropping the future cancels the call.
+    ///
+    /// ```
+    /// use polyroute::types::ImageRequest;
+    ///
+    /// # use polyroute::{Client, Settings, testing::{Raw, Sandbox}};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> polyroute::Result<()> {
+    /// # let sandbox = Sandbox::start().await?;
+    /// # sandbox.openai().then(Raw::new(200, r#"{"data": [{"b64_json": "iVBORw0KGgo="}]}"#)
+    /// #     .header("content-type", "application/json"));
+    /// # let client = Client::builder()
+    /// #     .vendor(Settings::vendor("openai").api_key("no-key").base_url(sandbox.openai().url())).build()?;
+    /// let request = ImageRequest::new("openai/gpt-image-2", "A lighthouse in fog").size("1024x1024");
+    /// let answer = client.generate_image(request).await?;
+    /// let picture = answer.reply.images[0].bytes().ok_or("it came as an address").unwrap();
+    /// assert!(picture.starts_with(b"\x89PNG"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat); [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) when the provider makes none.
+    pub async fn generate_image(&self, request: ImageRequest) -> Result<Answered<ImageReply>> {
+        pipeline::ask(&self.inner, &request).await
+    }
+
+    /// Speaks a text.
+    ///
+    /// Dropping the future cancels the call.
+    ///
+    /// # Errors
+    /// As [`generate_image`](Self::generate_image).
+    pub async fn speak(&self, request: SpeechRequest) -> Result<Answered<SpeechReply>> {
+        pipeline::ask(&self.inner, &request).await
+    }
+
+    /// Writes a recording down.
+    ///
+    /// Dropping the future cancels the call.
+    ///
+    /// # Errors
+    /// As [`generate_image`](Self::generate_image).
+    pub async fn transcribe(&self, request: TranscriptRequest) -> Result<Answered<TranscriptReply>> {
+        pipeline::ask(&self.inner, &request).await
+    }
+
+    /// Lets a vendor judge texts by its content policy.
+    ///
+    /// Dropping the future cancels the call.
+    ///
+    /// # Errors
+    /// As [`generate_image`](Self::generate_image).
+    pub async fn moderate(&self, request: ModerationRequest) -> Result<Answered<ModerationReply>> {
+        pipeline::ask(&self.inner, &request).await
     }
 
     /// Puts texts in the order of their relevance to a query.

@@ -13,11 +13,10 @@ use super::call::{Consumed, RunningCall};
 use super::candidates::PlannedTarget;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
-use crate::provider::{Call, EmbedCall, RerankCall};
+use crate::provider::{Call, RerankCall};
 use crate::resilience::Timeouts;
 use crate::types::{
-    Adaptation, ChatRequest, EmbedReply, EmbedRequest, EventStream, Reply, ReplyStream, RerankReply,
-    RerankRequest, StreamEvent, Usage,
+    Adaptation, ChatRequest, EventStream, Reply, ReplyStream, RerankReply, RerankRequest, StreamEvent, Usage,
 };
 
 /// A pending attempt.
@@ -203,45 +202,6 @@ impl Operation for OpenStream<'_> {
 
     fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
         (timeouts.first_token, TimeoutPhase::FirstToken)
-    }
-}
-
-/// Vectors.
-pub(super) struct Embed<'r>(pub(super) &'r EmbedRequest);
-
-impl Operation for Embed<'_> {
-    type Output = EmbedReply;
-
-    fn start<'a>(
-        &'a self,
-        target: &'a PlannedTarget,
-        key: usize,
-        _: &'a Meter,
-    ) -> Attempting<'a, EmbedReply> {
-        Box::pin(async move {
-            let mut call = EmbedCall::new(target.target.model(), self.0);
-            call.key = key;
-            let mut reply = target.provider.embed(call).await?;
-            if let Some(usage) = &mut reply.usage {
-                // An embedding generates nothing, and no vendor says so.
-                usage.output_tokens.get_or_insert(0);
-            }
-            Ok(reply)
-        })
-    }
-
-    fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
-        (timeouts.answer, TimeoutPhase::Answer)
-    }
-}
-
-impl Answer for EmbedReply {
-    fn consumed(&self) -> Consumed<'_> {
-        Consumed { usage: self.usage.as_ref(), service_tier: None }
-    }
-
-    fn response(&self) -> (Option<u16>, Option<&str>) {
-        (self.status, self.request_id.as_deref())
     }
 }
 

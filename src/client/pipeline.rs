@@ -6,11 +6,13 @@ use std::sync::Arc;
 use futures::future::{Either, select};
 
 use super::Inner;
+use super::ask::{Asking, Question};
 use super::attempt;
 use super::call::{Consumed, RunningCall};
 use super::candidates::{self, Planned};
+use super::embed::Embed;
 use super::flights;
-use super::operation::{Answer as _, Chat, Embed, OpenStream, Operation, Rerank};
+use super::operation::{Answer as _, Chat, OpenStream, Operation, Rerank};
 use super::recovery::Recoverer;
 use super::spend::{self, Asked};
 use super::stream::CallStream;
@@ -18,7 +20,8 @@ use super::walk::Step;
 use crate::error::{Error, Result};
 use crate::routing::RequestFacts;
 use crate::types::{
-    ChatRequest, ChatResponse, ChatStream, EmbedRequest, EmbedResponse, RerankRequest, RerankResponse,
+    Answered, ChatRequest, ChatResponse, ChatStream, EmbedRequest, EmbedResponse, RerankRequest,
+    RerankResponse,
 };
 
 pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatResponse> {
@@ -54,11 +57,33 @@ pub(super) async fn embed(inner: &Arc<Inner>, request: &EmbedRequest) -> Result<
     call.hold(flight);
     call.charge(request.options.as_deref());
     let mut call = reserve(call, || Asked::of_embed(request), &facts).await?;
-    match run(&mut call, &Embed(request), None).await {
+    match run(&mut call, &Embed::new(request), None).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
             call.settle_spend().await;
             Ok(EmbedResponse::new(reply, call.succeed(cost, Vec::new())))
+        }
+        Err(error) => Err(failed(call, error).await),
+    }
+}
+
+pub(super) async fn ask<Q: Question>(inner: &Arc<Inner>, request: &Q) -> Result<Answered<Q::Reply>> {
+    request.validate()?;
+    let flight = inner.flights.enter()?;
+    let texts = request.texts();
+    let facts = candidates::text_facts(inner, &texts, request.options());
+    let model = spend::model(inner, request.options(), request.model());
+    let planned = candidates::plan(inner, model, &facts)?;
+    let total = request.timeout().unwrap_or(inner.timeouts.total);
+    let mut call = RunningCall::begin(inner, Q::NAME, request.model(), planned, total);
+    call.hold(flight);
+    call.charge(request.options());
+    let mut call = reserve(call, || Asked::of_texts(request.options(), &texts), &facts).await?;
+    match run(&mut call, &Asking(request), None).await {
+        Ok(reply) => {
+            let cost = call.answer_attempt(&reply.consumed());
+            call.settle_spend().await;
+            Ok(Answered::new(reply.0, call.succeed(cost, Vec::new())))
         }
         Err(error) => Err(failed(call, error).await),
     }

@@ -49,6 +49,12 @@ impl<'r> Asked<'r> {
         Self { options: request.options.as_deref(), prompt, output: Some(0), answers: 1, tier: None }
     }
 
+    /// What is made of the texts is unknown beforehand.
+    pub(super) fn of_texts(options: Option<&'r CallOptions>, texts: &[&str]) -> Self {
+        let prompt = TokenEstimate::of_texts(texts.iter().copied());
+        Self { options, prompt, output: None, answers: 1, tier: None }
+    }
+
     /// The query is read with every document.
     pub(super) fn of_rerank(request: &'r RerankRequest) -> Self {
         let texts = request.documents.iter().flat_map(|text| [text.as_str(), request.query.as_str()]);

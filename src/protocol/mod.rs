@@ -11,6 +11,7 @@ mod failure;
 mod fields;
 pub(crate) mod fit;
 pub mod generate_content;
+pub mod media;
 pub mod messages;
 mod notes;
 mod object;
@@ -20,6 +21,8 @@ pub mod responses;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+
+use bytes::Bytes;
 
 pub use failure::WireFailure;
 pub use fit::{CacheStyle, HostedStyle, JsonStyle, Needs, SafetyStyle, SchemaRules, ToolNames};
@@ -187,6 +190,43 @@ pub trait RerankProtocol: std::fmt::Debug + Send + Sync {
 
 const _: fn(Box<dyn RerankProtocol>) = |_object_safe| ();
 
+/// A wire format for one kind of question with one answer, other than chat: pictures, speech, transcripts, judgements.
+pub trait Procedure<Q, R>: std::fmt::Debug + Send + Sync {
+    /// Writes `request` for `target` as the vendor wants it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when the format cannot say what was asked.
+    fn encode(&self, request: &Q, target: EncodeFor<'_>) -> Result<Encoded>;
+
+    /// Reads a complete answer to `request`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidResponse`] when it cannot be read; the kind the body names when it holds an error.
+    fn decode(&self, answer: RawAnswer<'_>, request: &Q) -> Result<R>;
+
+    /// Reads the body of an HTTP error.
+    fn decode_failure(&self, body: &[u8]) -> WireFailure {
+        WireFailure::parse(body)
+    }
+}
+
+/// An answer that may be other than JSON.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct RawAnswer<'a> {
+    /// The body.
+    pub body: Bytes,
+    /// Its media type, without parameters.
+    pub media_type: Option<&'a str>,
+}
+
+impl<'a> RawAnswer<'a> {
+    /// An answer with its parts.
+    pub fn new(body: Bytes, media_type: Option<&'a str>) -> Self {
+        Self { body, media_type }
+    }
+}
+
 /// Whom a request is written for.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
@@ -224,9 +264,9 @@ pub enum Mode {
 pub struct Encoded {
     /// Where to, below the base URL.
     pub path: Path,
-    /// JSON.
+    /// JSON, unless a header says otherwise.
     pub body: Vec<u8>,
-    /// Headers the request itself needs, such as a beta flag.
+    /// Headers the request itself needs, such as a beta flag. `content-type` and `accept` replace the usual ones.
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// What was left out or spelled differently.
     pub adaptations: Vec<Adaptation>,

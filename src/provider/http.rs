@@ -18,16 +18,19 @@ use super::events::{Events, Head};
 use super::settings::{Environment, Limits, Settings, parse_base_url};
 use super::signer::{Exchange, Signer};
 use super::vendor::{KeyStyle, Vendor};
-use super::{Call, Credential, EmbedCall, Habits, Prefill, Provider, RerankCall};
+use super::{Ask, Call, Credential, EmbedCall, Habits, Prefill, Provider, RerankCall};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::fit::{Restore, fit};
 use crate::protocol::{
-    EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Protocol, RerankProtocol, WireFailure,
+    EmbedLimit, EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Procedure, Protocol, RawAnswer,
+    RerankProtocol, WireFailure,
 };
 use crate::transport::{self, Body, HttpRequest, HttpResponse, Transport};
 use crate::types::{
-    Adaptation, EmbedReply, Reply, ReplyStream, RerankReply, Secret, StreamEvent, Usage, Wire,
+    Adaptation, EmbedReply, ImageReply, ImageRequest, ModerationReply, ModerationRequest, Reply, ReplyFacts,
+    ReplyStream, RerankReply, Secret, SpeechReply, SpeechRequest, StreamEvent, TranscriptReply,
+    TranscriptRequest, Usage, Wire,
 };
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
@@ -37,6 +40,8 @@ pub struct HttpProvider {
     families: &'static [(&'static str, &'static dyn Protocol)],
     embed: Option<&'static dyn EmbedProtocol>,
     rerank: Option<&'static dyn RerankProtocol>,
+    /// The vendor, for what it does at its usual address beside these; `None` at the address of another format.
+    usual: Option<&'static Vendor>,
     name: String,
     base: Url,
     /// The address of the path that never changes; most vendors have one.
@@ -124,6 +129,7 @@ impl HttpProvider {
             // Vectors and rankings are made at the usual address, which is not the one of another format.
             embed: vendor.embed.filter(|_| spoken.base_url.is_none()),
             rerank: vendor.rerank.filter(|_| spoken.base_url.is_none()),
+            usual: spoken.base_url.is_none().then_some(vendor),
             headers: accepting("application/json"),
             stream_headers: accepting(streamed),
             base: parse_base_url(&base, settings.plain_http)
@@ -172,7 +178,11 @@ impl HttpProvider {
             let value = HeaderValue::from_str(value).map_err(|_| {
                 Error::new(ErrorKind::InvalidRequest, "a header of the request cannot be sent")
             })?;
-            headers.append(HeaderName::from_static(name), value);
+            if matches!(*name, "content-type" | "accept") {
+                headers.insert(HeaderName::from_static(name), value);
+            } else {
+                headers.append(HeaderName::from_static(name), value);
+            }
         }
         let url = self.url(&encoded.path)?;
         let mut request = HttpRequest::new(Method::POST, url, headers, Bytes::from(encoded.body));
@@ -291,6 +301,30 @@ impl HttpProvider {
         }
     }
 
+    /// Asks anything that is not a chat and has one answer.
+    async fn ask<Q: Sync, R: AsMut<ReplyFacts>>(
+        &self,
+        procedure: Option<&'static dyn Procedure<Q, R>>,
+        what: &'static str,
+        ask: Ask<'_, Q>,
+    ) -> Result<R> {
+        let procedure = procedure
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no {what} here", self.name)))?;
+        let encoded = procedure.encode(ask.request, EncodeFor::new(&self.name, ask.model, Mode::Whole))?;
+        let response = self.send(encoded, Mode::Whole).await?;
+        let response = self.check_status(response, |body| procedure.decode_failure(body)).await?;
+        let (status, headers, body) = self.read_json(response).await?;
+        let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = media_type.and_then(|value| value.split(';').next()).map(str::trim);
+        let mut reply = procedure
+            .decode(RawAnswer::new(body, media_type), ask.request)
+            .map_err(|error| self.annotate(error, status, &headers))?;
+        let facts = reply.as_mut();
+        facts.request_id = self.request_id(&headers);
+        facts.status = Some(status);
+        Ok(reply)
+    }
+
     async fn read_reply(&self, response: HttpResponse, chat: &dyn Protocol) -> Result<Reply> {
         let (status, headers, bytes) = self.read_json(response).await?;
         let mut reply = chat.decode_chat(&bytes).map_err(|error| self.annotate(error, status, &headers))?;
@@ -395,6 +429,10 @@ impl Provider for HttpProvider {
         self.encode(call, Mode::Whole).map(|written| written.adaptations)
     }
 
+    fn embed_limit(&self, model: &str) -> EmbedLimit {
+        self.embed.map_or(EmbedLimit::NONE, |embed| embed.limit(model))
+    }
+
     async fn embed(&self, call: EmbedCall<'_>) -> Result<EmbedReply> {
         let embed = self
             .embed
@@ -415,6 +453,22 @@ impl Provider for HttpProvider {
         reply.request_id = self.request_id(&headers);
         reply.status = Some(status);
         Ok(reply)
+    }
+
+    async fn image(&self, call: Ask<'_, ImageRequest>) -> Result<ImageReply> {
+        self.ask(self.usual.and_then(|vendor| vendor.images), "pictures", call).await
+    }
+
+    async fn speech(&self, call: Ask<'_, SpeechRequest>) -> Result<SpeechReply> {
+        self.ask(self.usual.and_then(|vendor| vendor.speech), "speech", call).await
+    }
+
+    async fn transcript(&self, call: Ask<'_, TranscriptRequest>) -> Result<TranscriptReply> {
+        self.ask(self.usual.and_then(|vendor| vendor.transcripts), "transcripts", call).await
+    }
+
+    async fn moderation(&self, call: Ask<'_, ModerationRequest>) -> Result<ModerationReply> {
+        self.ask(self.usual.and_then(|vendor| vendor.moderations), "judgements", call).await
     }
 
     async fn rerank(&self, call: RerankCall<'_>) -> Result<RerankReply> {

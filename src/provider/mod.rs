@@ -28,9 +28,11 @@ pub use settings::{Environment, Limits, Settings};
 pub use signer::{Exchange, Signer, Token, TokenSource};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::EmbedLimit;
 use crate::types::{
-    Adaptation, ChatRequest, EmbedReply, EmbedRequest, ModelHints, Reply, ReplyStream, RerankReply,
-    RerankRequest,
+    Adaptation, ChatRequest, EmbedReply, EmbedRequest, ImageReply, ImageRequest, ModelHints, ModerationReply,
+    ModerationRequest, Reply, ReplyStream, RerankReply, RerankRequest, SpeechReply, SpeechRequest,
+    TranscriptReply, TranscriptRequest,
 };
 
 /// Something that completes text: a vendor, a server of your own, a function.
@@ -83,6 +85,13 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
         Ok(Vec::new())
     }
 
+    /// How much one request for vectors of `model` may hold; [`Client::embed`](crate::Client::embed) splits what is more.
+    /// By default nobody knows a limit. Whoever wraps a provider forwards it.
+    fn embed_limit(&self, model: &str) -> EmbedLimit {
+        let _ = model;
+        EmbedLimit::NONE
+    }
+
     /// Turns texts into vectors. By default unsupported.
     ///
     /// # Errors
@@ -99,6 +108,42 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     async fn rerank(&self, call: RerankCall<'_>) -> Result<RerankReply> {
         let _ = call;
         Err(Error::new(ErrorKind::Unsupported, format!("{} has no reranking", self.name())))
+    }
+
+    /// Makes pictures. By default unsupported.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless implemented.
+    async fn image(&self, call: Ask<'_, ImageRequest>) -> Result<ImageReply> {
+        let _ = call;
+        Err(Error::new(ErrorKind::Unsupported, format!("{} makes no pictures here", self.name())))
+    }
+
+    /// Speaks a text. By default unsupported.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless implemented.
+    async fn speech(&self, call: Ask<'_, SpeechRequest>) -> Result<SpeechReply> {
+        let _ = call;
+        Err(Error::new(ErrorKind::Unsupported, format!("{} has no speech here", self.name())))
+    }
+
+    /// Writes a recording down. By default unsupported.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless implemented.
+    async fn transcript(&self, call: Ask<'_, TranscriptRequest>) -> Result<TranscriptReply> {
+        let _ = call;
+        Err(Error::new(ErrorKind::Unsupported, format!("{} has no transcripts here", self.name())))
+    }
+
+    /// Judges texts by the vendor's content policy. By default unsupported.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless implemented.
+    async fn moderation(&self, call: Ask<'_, ModerationRequest>) -> Result<ModerationReply> {
+        let _ = call;
+        Err(Error::new(ErrorKind::Unsupported, format!("{} judges no texts here", self.name())))
     }
 }
 
@@ -124,6 +169,33 @@ impl<'a> Call<'a> {
         Self { model, request, hints: ModelHints::default(), key: 0 }
     }
 }
+
+/// One attempt at a question other than a chat.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Ask<'a, Q> {
+    /// The model, as this provider names it.
+    pub model: &'a str,
+    /// What is asked.
+    pub request: &'a Q,
+    /// Which of the provider's [keys](Provider::keys) to use, counted from 0.
+    pub key: usize,
+}
+
+impl<'a, Q> Ask<'a, Q> {
+    /// A question for `model`.
+    pub fn new(model: &'a str, request: &'a Q) -> Self {
+        Self { model, request, key: 0 }
+    }
+}
+
+impl<Q> Clone for Ask<'_, Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q> Copy for Ask<'_, Q> {}
 
 /// One attempt at an embedding.
 #[non_exhaustive]

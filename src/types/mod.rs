@@ -4,6 +4,7 @@
 //! [`Extra`]. `Debug` of these types shows sizes, never text.
 
 mod adaptation;
+mod answered;
 mod cache;
 mod call_id;
 mod call_options;
@@ -14,8 +15,10 @@ mod format;
 mod hints;
 mod hosted;
 mod id;
+mod image;
 mod json;
 mod message;
+mod moderation;
 mod money;
 mod outcome;
 mod preferences;
@@ -25,12 +28,15 @@ mod request;
 mod rerank;
 mod response;
 mod secret;
+mod speech;
 mod stream;
 mod tool;
+mod transcript;
 mod usage;
 mod wire;
 
 pub use adaptation::{Adaptation, AdaptationKind, OnUnsupported};
+pub use answered::{Answered, ReplyFacts};
 pub use cache::{CacheOptions, CachePlacement, CacheTtl};
 pub use call_id::CallId;
 pub use call_options::{CallOptions, OnLimit, Priority, Sensitivity, Stakes};
@@ -41,11 +47,13 @@ pub use format::ResponseFormat;
 pub use hints::{ModelHints, Sampling, SchemaSupport};
 pub use hosted::{Hosted, SafetySetting, WebSearch};
 pub use id::Target;
+pub use image::{GeneratedImage, ImageContent, ImageReply, ImageRequest};
 pub use json::Json;
 pub use message::{
     Audio, Document, Image, MediaSource, Message, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall,
     ToolOutcome, ToolResult,
 };
+pub use moderation::{Moderation, ModerationReply, ModerationRequest};
 pub use money::{Cost, PriceSource, Usd};
 pub use outcome::{Attempt, AttemptReason, Completeness, Outcome};
 pub use preferences::{
@@ -58,7 +66,9 @@ pub use request::{ChatRequest, Effort, Logprobs, ReasoningOptions};
 pub use rerank::{Relevance, RerankReply, RerankRequest, RerankResponse};
 pub use response::{Alternative, CallSummary, ChatResponse, FinishReason, Reply};
 pub use secret::Secret;
+pub use speech::{SpeechReply, SpeechRequest};
 pub use stream::{Accumulator, ChatStream, EventStream, ReplyStream, StreamEvent, StreamFinish};
 pub use tool::{ParallelToolCalls, Tool, ToolChoice};
+pub use transcript::{TranscriptReply, TranscriptRequest};
 pub use usage::Usage;
 pub use wire::Wire;

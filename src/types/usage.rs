@@ -44,6 +44,10 @@ pub struct Usage {
     pub web_searches: Option<u64>,
     /// Searches of a reranker the vendor bills.
     pub searches: Option<u64>,
+    /// Characters of a text to be spoken, where the vendor bills those.
+    pub input_characters: Option<u64>,
+    /// Thousandths of a second of a recording, where the vendor bills its length.
+    pub input_milliseconds: Option<u64>,
     /// What the provider says it charged.
     pub reported_cost: Option<Usd>,
     /// Fields without a name here.
@@ -55,6 +59,41 @@ impl Usage {
     /// Usage of `input` and `output` tokens and nothing else.
     pub fn of(input: u64, output: u64) -> Self {
         Self { input_tokens: Some(input), output_tokens: Some(output), ..Self::default() }
+    }
+
+    /// This and `other` together. What only one of the two says is unknown of both, except for parts of a whole, which are
+    /// then those of the one.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let whole = |own: Option<u64>, more: Option<u64>| Some(own?.saturating_add(more?));
+        let part = |own: Option<u64>, more: Option<u64>| match (own, more) {
+            (None, None) => None,
+            (own, more) => Some(own.unwrap_or(0).saturating_add(more.unwrap_or(0))),
+        };
+        Self {
+            input_tokens: whole(self.input_tokens, other.input_tokens),
+            output_tokens: whole(self.output_tokens, other.output_tokens),
+            cache_read_tokens: part(self.cache_read_tokens, other.cache_read_tokens),
+            cache_write_tokens: part(self.cache_write_tokens, other.cache_write_tokens),
+            cache_write_1h_tokens: part(self.cache_write_1h_tokens, other.cache_write_1h_tokens),
+            reasoning_tokens: part(self.reasoning_tokens, other.reasoning_tokens),
+            audio_input_tokens: part(self.audio_input_tokens, other.audio_input_tokens),
+            audio_output_tokens: part(self.audio_output_tokens, other.audio_output_tokens),
+            audio_cache_read_tokens: part(self.audio_cache_read_tokens, other.audio_cache_read_tokens),
+            image_input_tokens: part(self.image_input_tokens, other.image_input_tokens),
+            image_output_tokens: part(self.image_output_tokens, other.image_output_tokens),
+            billed_input_tokens: whole(self.billed_input_tokens, other.billed_input_tokens),
+            billed_output_tokens: whole(self.billed_output_tokens, other.billed_output_tokens),
+            web_searches: part(self.web_searches, other.web_searches),
+            searches: part(self.searches, other.searches),
+            input_characters: whole(self.input_characters, other.input_characters),
+            input_milliseconds: whole(self.input_milliseconds, other.input_milliseconds),
+            reported_cost: self
+                .reported_cost
+                .zip(other.reported_cost)
+                .map(|(own, more)| [own, more].into_iter().sum()),
+            extra: self.extra.clone(),
+        }
     }
 
     /// Input plus output, when both are known.

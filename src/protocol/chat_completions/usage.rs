@@ -39,6 +39,7 @@ pub(super) fn read(counts: UsageCounts<'_>) -> Usage {
         web_searches: counts.server_tool_use_details.web_search_requests.0.or(counts.num_search_queries.0),
         reported_cost,
         extra,
+        ..Usage::default()
     };
     close_gap(&mut usage, counts.total_tokens.0);
     usage

@@ -8,7 +8,7 @@ use super::usage::billed;
 use super::{CohereEmbeddings, WIRE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::object::{Extras, Object};
-use crate::protocol::{EmbedProtocol, EncodeFor, Encoded, Path, WireFailure, unreadable};
+use crate::protocol::{EmbedLimit, EmbedProtocol, EncodeFor, Encoded, Path, WireFailure, unreadable};
 use crate::types::{EmbedReply, EmbedRequest};
 
 impl EmbedProtocol for CohereEmbeddings {
@@ -44,6 +44,10 @@ impl EmbedProtocol for CohereEmbeddings {
 
     fn decode_failure(&self, body: &[u8]) -> WireFailure {
         WireFailure::parse(body)
+    }
+
+    fn limit(&self, _model: &str) -> EmbedLimit {
+        EmbedLimit::inputs(96)
     }
 }
 

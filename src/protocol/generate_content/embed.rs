@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::wire::{Count, read};
 use super::{GeminiEmbeddings, WIRE, bare_model, model_path};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{EmbedProtocol, EncodeFor, Encoded, WireFailure, unreadable};
+use crate::protocol::{EmbedLimit, EmbedProtocol, EncodeFor, Encoded, WireFailure, unreadable};
 use crate::types::{EmbedReply, EmbedRequest, Usage};
 
 impl EmbedProtocol for GeminiEmbeddings {
@@ -56,6 +56,10 @@ impl EmbedProtocol for GeminiEmbeddings {
 
     fn decode_failure(&self, body: &[u8]) -> WireFailure {
         WireFailure::parse(body)
+    }
+
+    fn limit(&self, _model: &str) -> EmbedLimit {
+        EmbedLimit::inputs(100)
     }
 }
 

@@ -60,8 +60,12 @@ mod zhipu;
 
 use crate::catalog::{Catalogue, Table};
 use crate::protocol::messages::Messages;
-use crate::protocol::{EmbedProtocol, Protocol, RerankProtocol};
+use crate::protocol::{EmbedProtocol, Procedure, Protocol, RerankProtocol};
 use crate::provider::Habits;
+use crate::types::{
+    ImageReply, ImageRequest, ModerationReply, ModerationRequest, SpeechReply, SpeechRequest,
+    TranscriptReply, TranscriptRequest,
+};
 
 /// Everything there is to know about a vendor.
 #[non_exhaustive]
@@ -107,6 +111,14 @@ pub struct Vendor {
     /// What it does that no request asks for. In Anthropic's and Bedrock's own formats an answer is begun by a last
     /// message of the assistant whatever is said here.
     pub habits: Habits,
+    /// How it makes pictures.
+    pub images: Option<&'static dyn Procedure<ImageRequest, ImageReply>>,
+    /// How it speaks.
+    pub speech: Option<&'static dyn Procedure<SpeechRequest, SpeechReply>>,
+    /// How it writes recordings down.
+    pub transcripts: Option<&'static dyn Procedure<TranscriptRequest, TranscriptReply>>,
+    /// How it judges texts.
+    pub moderations: Option<&'static dyn Procedure<ModerationRequest, ModerationReply>>,
     /// Its models and prices, in the schema of [`Catalogue`].
     pub models: &'static str,
 }
@@ -131,6 +143,10 @@ impl Vendor {
         elsewhere: &[],
         embed: None,
         rerank: None,
+        images: None,
+        speech: None,
+        transcripts: None,
+        moderations: None,
         habits: Habits::UNKNOWN,
         models: "",
     };

@@ -22,7 +22,8 @@ pub(super) fn answer(body: &Value) -> Checked<(String, Value)> {
             "'$.input' is invalid. Expected an array with maximum length {MOST_INPUTS}."
         )));
     }
-    let dimensions = count(body, "dimensions")?.unwrap_or(8).min(MOST_DIMENSIONS);
+    let dimensions =
+        count(body, "dimensions")?.or(count(body, "output_dimension")?).unwrap_or(8).min(MOST_DIMENSIONS);
     let pack: fn(Vec<f32>) -> Value = match text(body, "encoding_format") {
         "" | "float" => |vector| json!(vector),
         "base64" => |vector| {
@@ -67,7 +68,7 @@ fn signed_byte(value: f32) -> u8 {
     ((value * 127.0).round() as i8).cast_unsigned()
 }
 
-const KNOWN: &[&str] = &["model", "input", "dimensions", "encoding_format", "user"];
+const KNOWN: &[&str] = &["model", "input", "dimensions", "output_dimension", "encoding_format", "user"];
 const MOST_DIMENSIONS: u64 = 4_096;
 
 /// <https://platform.openai.com/docs/api-reference/embeddings/create> (read 2026-11-25)

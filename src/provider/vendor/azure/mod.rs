@@ -1,9 +1,11 @@
 //! Azure OpenAI. What surprises about it is in `docs.md` beside this file.
 
+use crate::protocol::EmbedLimit;
 use crate::protocol::chat_completions::{
     ChatCompletions, Developer, Dialect, Echo, Lacking, Reasoning, TokenLimit,
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::media::{OpenAiImages, OpenAiSpeech, OpenAiTranscriptions};
 use crate::protocol::{CacheStyle, SchemaRules};
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
@@ -21,6 +23,9 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     embed: Some(&EMBEDDINGS),
     habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
+    images: Some(&OpenAiImages),
+    speech: Some(&OpenAiSpeech),
+    transcripts: Some(&OpenAiTranscriptions),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
@@ -36,4 +41,5 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
     ..Dialect::PLAIN
 });
 
-static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);
+static EMBEDDINGS: OpenAiEmbeddings =
+    OpenAiEmbeddings::new(DimensionsField::Dimensions).limit(EmbedLimit::inputs(2_048).tokens(300_000));

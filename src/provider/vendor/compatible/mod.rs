@@ -2,6 +2,7 @@
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::media::{OpenAiImages, OpenAiModerations, OpenAiSpeech, OpenAiTranscriptions};
 use crate::protocol::responses::Responses;
 use crate::provider::vendor::{KeyStyle, Vendor};
 
@@ -18,6 +19,10 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[&Responses::PLAIN],
     embed: Some(&EMBEDDINGS),
+    images: Some(&OpenAiImages),
+    speech: Some(&OpenAiSpeech),
+    transcripts: Some(&OpenAiTranscriptions),
+    moderations: Some(&OpenAiModerations),
     models: "",
     ..Vendor::PLAIN
 };

@@ -1,6 +1,7 @@
 //! Google. What surprises is in [`docs.md`](https://github.com/polyroute/polyroute/blob/main/src/provider/vendor/google/docs.md).
 
 use crate::protocol::generate_content::{GeminiEmbeddings, GenerateContent};
+use crate::protocol::media::GoogleMedia;
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
 
@@ -18,6 +19,8 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&GenerateContent),
     embed: Some(&GeminiEmbeddings),
     habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
+    images: Some(&GoogleMedia::GEMINI),
+    speech: Some(&GoogleMedia::GEMINI),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -2,6 +2,7 @@
 
 use crate::protocol::SchemaRules;
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, TokenLimit};
+use crate::protocol::media::{OpenAiSpeech, OpenAiTranscriptions};
 use crate::protocol::responses::Responses;
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
@@ -19,6 +20,8 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[&Responses::PLAIN],
     habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
+    speech: Some(&OpenAiSpeech),
+    transcripts: Some(&OpenAiTranscriptions),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

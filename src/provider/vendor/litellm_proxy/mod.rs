@@ -2,6 +2,7 @@
 
 use crate::protocol::chat_completions::{ChatCompletions, Developer, Dialect};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::media::{OpenAiImages, OpenAiModerations, OpenAiSpeech, OpenAiTranscriptions};
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
 /// LiteLLM Proxy's OpenAI-compatible API: <https://docs.litellm.ai/docs/simple_proxy> (collected 2026-11-22).
@@ -17,6 +18,10 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     elsewhere: &[Elsewhere::messages(None).key(KeyStyle::OptionalBearer)],
     embed: Some(&EMBEDDINGS),
+    images: Some(&OpenAiImages),
+    speech: Some(&OpenAiSpeech),
+    transcripts: Some(&OpenAiTranscriptions),
+    moderations: Some(&OpenAiModerations),
     models: "",
     ..Vendor::PLAIN
 };

@@ -1,9 +1,11 @@
 //! Mistral. What surprises about it is in `docs.md` beside this file.
 
+use crate::protocol::EmbedLimit;
 use crate::protocol::chat_completions::{
     ChatCompletions, Dialect, Documents, Echo, Lacking, Reasoning, SeedField, StreamUsage, ToolCallIds,
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::media::{OpenAiModerations, OpenAiTranscriptions};
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits, Prefill};
 use crate::types::Effort;
@@ -22,6 +24,8 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     embed: Some(&EMBEDDINGS),
     // "prefix" of an assistant message: <https://docs.mistral.ai/api/> (collected 2026-11-22).
     habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd).prefill(Prefill::Marked("prefix")),
+    transcripts: Some(&OpenAiTranscriptions),
+    moderations: Some(&OpenAiModerations),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
@@ -45,7 +49,8 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
     ..Dialect::PLAIN
 });
 
-static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::OutputDimension);
+static EMBEDDINGS: OpenAiEmbeddings =
+    OpenAiEmbeddings::new(DimensionsField::OutputDimension).limit(EmbedLimit::NONE.tokens(16_000));
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,11 @@
 //! OpenAI. What surprises about it is in `docs.md` beside this file.
 
+use crate::protocol::EmbedLimit;
 use crate::protocol::chat_completions::{
     ChatCompletions, Developer, Dialect, Echo, Lacking, Reasoning, TokenLimit,
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::media::{OpenAiImages, OpenAiModerations, OpenAiSpeech, OpenAiTranscriptions};
 use crate::protocol::responses::{self, Memory, Responses, UserField};
 use crate::protocol::{CacheStyle, HostedStyle, SchemaRules};
 use crate::provider::vendor::{KeyStyle, Vendor};
@@ -23,6 +25,10 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     also: &[&RESPONSES],
     embed: Some(&EMBEDDINGS),
     habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
+    images: Some(&OpenAiImages),
+    speech: Some(&OpenAiSpeech),
+    transcripts: Some(&OpenAiTranscriptions),
+    moderations: Some(&OpenAiModerations),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
@@ -38,7 +44,8 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
     ..Dialect::PLAIN
 });
 
-static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);
+static EMBEDDINGS: OpenAiEmbeddings =
+    OpenAiEmbeddings::new(DimensionsField::Dimensions).limit(EmbedLimit::inputs(2_048).tokens(300_000));
 
 static RESPONSES: Responses = Responses::PLAIN
     .needing(SchemaRules::OpenAi, CacheStyle::Key, HostedStyle::OpenAi)

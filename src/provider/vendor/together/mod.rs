@@ -2,6 +2,7 @@
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
+use crate::protocol::media::OpenAiImages;
 use crate::protocol::responses::Responses;
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
@@ -21,6 +22,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     elsewhere: &[Elsewhere::messages(None).key(KeyStyle::Bearer)],
     embed: Some(&EMBEDDINGS),
     habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
+    images: Some(&OpenAiImages),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -1,6 +1,7 @@
 //! Google Cloud Vertex AI. What surprises about it is in `docs.md` beside this file.
 
 use crate::protocol::generate_content::{VertexEmbeddings, VertexGenerateContent};
+use crate::protocol::media::GoogleMedia;
 use crate::protocol::messages::VertexMessages;
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
@@ -27,6 +28,8 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     families: &[("claude-", &VertexMessages)],
     embed: Some(&VertexEmbeddings),
     habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
+    images: Some(&GoogleMedia::VERTEX),
+    speech: Some(&GoogleMedia::VERTEX),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

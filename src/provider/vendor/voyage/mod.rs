@@ -1,5 +1,6 @@
 //! Voyage AI. What surprises about it is in `docs.md` beside this file.
 
+use crate::protocol::EmbedLimit;
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::rerank::{Rerank, RerankSpelling};
 use crate::provider::vendor::{KeyStyle, Vendor};
@@ -20,6 +21,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     ..Vendor::PLAIN
 };
 
-static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::OutputDimension);
+static EMBEDDINGS: OpenAiEmbeddings =
+    OpenAiEmbeddings::new(DimensionsField::OutputDimension).limit(EmbedLimit::inputs(1_000).tokens(120_000));
 
 static RERANK: Rerank = Rerank::new(RerankSpelling::Voyage);

@@ -1,6 +1,7 @@
 //! xAI. What surprises about it is in `docs.md` beside this file.
 
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, TokenLimit};
+use crate::protocol::media::OpenAiImages;
 use crate::protocol::responses::{Memory, Responses};
 use crate::protocol::{CacheStyle, HostedStyle, SchemaRules};
 use crate::provider::vendor::{KeyStyle, Vendor};
@@ -19,6 +20,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     also: &[&RESPONSES],
     habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
+    images: Some(&OpenAiImages),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
