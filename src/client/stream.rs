@@ -119,7 +119,8 @@ impl CallStream {
     }
 
     fn end(&mut self) -> Option<Result<StreamEvent>> {
-        if !self.call.as_ref()?.is_finished() {
+        // What is being booked was complete.
+        if self.settling.is_none() && !self.call.as_ref()?.is_finished() {
             let error = Error::new(ErrorKind::Truncated, "the stream ended before the answer was complete");
             return self.fail(error).map(Err);
         }
@@ -261,7 +262,7 @@ impl Stream for CallStream {
 impl Drop for CallStream {
     fn drop(&mut self) {
         let Some(call) = self.call.take() else { return };
-        if call.is_finished() {
+        if call.is_finished() || self.settling.is_some() {
             // Nothing is left but the summary, which nobody wants.
             answered(call, std::mem::take(&mut self.adaptations));
         } else if call.is_billed_to_the_end() {

@@ -1,0 +1,72 @@
+//! Reserving and settling: four scopes in memory.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use polyroute::Usd;
+use polyroute::clock::SystemClock;
+use polyroute::quota::{
+    AtTarget, CostBound, Demand, Gate, Host, Limit, Limits, Notice, Patience, Subject, Unit, Used, Window,
+};
+use polyroute::store::{Claim, MemoryStore, Meter, Rule, Store};
+use polyroute::types::{CallOptions, Priority};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+struct Nobody;
+
+impl Host for Nobody {
+    fn notice(&self, _: Notice<'_>) {}
+    fn finish(&self, _: BoxFuture<'static, ()>) {}
+}
+
+fn limits(criterion: &mut Criterion) {
+    let clock = Arc::new(SystemClock::new());
+    let store = Arc::new(MemoryStore::new(1_000, Arc::clone(&clock) as _));
+
+    let claims: Vec<Claim> = ["all", "team", "user", "key"]
+        .into_iter()
+        .filter_map(|key| Meter::new(key, Rule::Total { limit: Some(Meter::MOST) }, None).ok())
+        .map(|meter| Claim::new(Arc::new(meter), 1))
+        .collect();
+    let mut id = 0;
+    criterion.bench_function("store: reserve and settle on 4 meters", |bench| {
+        bench.iter(|| {
+            id += 1;
+            let verdict = store.reserve(id, MINUTE, &claims).now_or_never();
+            let levels = store.settle(id, &claims).now_or_never();
+            black_box((verdict, levels))
+        });
+    });
+
+    let monthly =
+        || Limit::cost(Usd::from_pico(i128::MAX / 1_000_000_000_000), Window::calendar(Unit::Month));
+    let four = Limits::new()
+        .limit(monthly())
+        .limit(monthly().each("team"))
+        .limit(monthly().each("user"))
+        .limit(Limit::requests(1_000_000_000, Window::refill(Duration::from_secs(1))));
+    let Ok(gate) = Gate::new(&four, store, clock, Arc::new(Nobody)) else { return };
+    let options = CallOptions::new().scope("team", "search").scope("user", "anna");
+    let demand = Demand::new(CostBound::Known(Usd::from_pico(2)), 10, Some(10));
+    let used = Used { cost: Usd::from_pico(1), input_tokens: 10, output_tokens: 5, requests: 1 };
+    let patience = Patience::new(Duration::ZERO, Priority::Normal);
+    criterion.bench_function("limits: look up, reserve and settle for 4 scopes", |bench| {
+        bench.iter(|| {
+            let lines = gate.lines(Subject::new(Some(&options), None), &demand).ok()?;
+            let held = gate.take(MINUTE, lines, patience, AtTarget::Wait).now_or_never()?.ok()?;
+            held.settle(&used).now_or_never()
+        });
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20).without_plots();
+    targets = limits
+}
+criterion_main!(benches);
