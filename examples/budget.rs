@@ -3,15 +3,19 @@
 
 #![expect(clippy::print_stdout, reason = "an example shows its output")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use polyroute::quota::{Limit, Limits, Unit, Window};
 use polyroute::telemetry::{Event, Observer};
 use polyroute::testing::Sandbox;
 use polyroute::types::CallOptions;
 use polyroute::{ChatRequest, Client, Result, Route, Settings};
 
-/// Says what the limits say.
-#[derive(Debug)]
-struct Announce;
+/// Says what the limits say, once.
+#[derive(Debug, Default)]
+struct Announce {
+    diverted: AtomicBool,
+}
 
 impl Observer for Announce {
     fn observe(&self, event: &Event<'_>) {
@@ -19,7 +23,11 @@ impl Observer for Announce {
             Event::LimitReached(reached) => {
                 println!("  ! {}: {} % of {:?}", reached.limit, reached.percent, reached.value)
             }
-            Event::LimitDiverted { route, .. } => println!("  ! from here on by the route {route:?}"),
+            Event::LimitDiverted { route, .. } => {
+                if !self.diverted.swap(true, Ordering::Relaxed) {
+                    println!("  ! from here on by the route {route:?}");
+                }
+            }
             _ => {}
         }
     }
@@ -48,7 +56,7 @@ async fn main() -> Result<()> {
                 // Nobody may ask for anything that can cost a dollar.
                 .limit(Limit::cost("1".parse()?, Window::request())),
         )
-        .observer(Announce)
+        .observer(Announce::default())
         .build()?;
 
     for team in ["search", "support"] {

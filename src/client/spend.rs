@@ -91,15 +91,24 @@ pub(super) fn model<'a>(inner: &'a Inner, options: Option<&CallOptions>, asked: 
 /// What a limit says, or the store.
 pub(super) async fn reserve(call: &mut RunningCall, asked: &Asked<'_>, facts: &RequestFacts) -> Result<()> {
     let Some(gate) = call.inner.gate.clone() else { return Ok(()) };
+    let mut diverted = false;
     loop {
         let route = call.planned.decision.route.clone();
         let subject = Subject::new(asked.options, route.as_deref());
         gate.check_scopes(subject)?;
-        let (held, demands) = reserve_for_plan(&gate, call, asked, subject).await?;
-        if let Some((limit, cheaper)) = held.diversion().filter(|(_, to)| route.as_deref() != Some(*to)) {
+        let (held, demands) = match reserve_for_plan(&gate, call, asked, subject).await {
+            Ok(taken) => taken,
+            Err(Refused::Diverted { limit, route }) if !diverted => {
+                divert(&gate, call, &limit, &route, facts)?;
+                diverted = true;
+                continue;
+            }
+            Err(refused) => return Err(refused.into_error()),
+        };
+        if let Some((limit, route)) = held.diversion().filter(|_| !diverted) {
             // Somebody else, perhaps in another process, has used it up since it was last looked at.
-            gate.host().notice(Notice::Diverted { limit, route: cheaper });
-            call.planned = candidates::plan(&call.inner, cheaper, facts)?;
+            divert(&gate, call, limit, route, facts)?;
+            diverted = true;
             held.settle(&Used::default()).await;
             continue;
         }
@@ -110,12 +119,19 @@ pub(super) async fn reserve(call: &mut RunningCall, asked: &Asked<'_>, facts: &R
     }
 }
 
+/// Plans again, for the route a limit sends calls to.
+fn divert(gate: &Gate, call: &mut RunningCall, limit: &str, route: &str, facts: &RequestFacts) -> Result<()> {
+    gate.host().notice(Notice::Diverted { limit, route });
+    call.planned = candidates::plan(&call.inner, route, facts)?;
+    Ok(())
+}
+
 async fn reserve_for_plan(
     gate: &Arc<Gate>,
     call: &mut RunningCall,
     asked: &Asked<'_>,
     subject: Subject<'_>,
-) -> Result<(Held, Vec<Demand>)> {
+) -> std::result::Result<(Held, Vec<Demand>), Refused> {
     let at = call.inner.clock.wall();
     let mut left_out = Vec::new();
     let mut possible = Vec::new();
@@ -130,19 +146,22 @@ async fn reserve_for_plan(
     let held = loop {
         let Some(((place, demand), others)) = possible.get(first..).and_then(<[_]>::split_first) else {
             let refused = left_out.pop().map(|(_, error)| error);
-            return Err(refused.unwrap_or_else(|| Error::new(ErrorKind::Internal, "a plan has no targets")));
+            let none = || Error::new(ErrorKind::Internal, "a plan has no targets");
+            return Err(Refused::Everywhere(refused.unwrap_or_else(none)));
         };
         let Some(target) = call.planned.targets.get(*place).map(|planned| planned.target.clone()) else {
-            return Err(Error::new(ErrorKind::Internal, "the plan has no such target"));
+            let error = Error::new(ErrorKind::Internal, "the plan has no such target");
+            return Err(Refused::Everywhere(error));
         };
         let dearest = others.iter().fold(*demand, |most, (_, other)| most.max(*other));
-        let lines = gate.lines(subject, &dearest)?.and(gate.lines_at(subject, &target, demand)?);
+        let lines = gate.lines(subject, &dearest).map_err(Refused::Everywhere)?;
+        let lines = lines.and(gate.lines_at(subject, &target, demand).map_err(Refused::Everywhere)?);
         // With another target at hand nobody waits for this one.
         let at_target = if others.is_empty() { AtTarget::Wait } else { AtTarget::Move };
         match gate.take(lease(call), lines, patience(gate, call, asked.options), at_target).await {
             Ok(held) => break held,
             Err(Refused::AtTarget(error)) => left_out.push((*place, error.with_target(target))),
-            Err(Refused::Everywhere(error)) => return Err(error),
+            Err(refused) => return Err(refused),
         }
         first += 1;
     };

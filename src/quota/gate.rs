@@ -76,6 +76,13 @@ pub enum Refused {
     AtTarget(Error),
     /// Wherever it would go.
     Everywhere(Error),
+    /// As it is; but the limit sends calls to another route when it gets tight.
+    Diverted {
+        /// The limit's name.
+        limit: Box<str>,
+        /// The route.
+        route: Box<str>,
+    },
 }
 
 impl Refused {
@@ -83,6 +90,11 @@ impl Refused {
     pub fn into_error(self) -> Error {
         match self {
             Self::AtTarget(error) | Self::Everywhere(error) => error,
+            Self::Diverted { limit, route } => Error::new(
+                ErrorKind::BudgetExceeded,
+                format!("limit {limit:?} has room on the route {route:?} only"),
+            )
+            .not_sent(),
         }
     }
 }
@@ -201,6 +213,9 @@ impl Gate {
             return Ok(lines);
         }
         let at = self.wall();
+        if stage == Stage::Call && self.rows.iter().any(|row| row.limit.diversion.is_some()) {
+            lines.route = subject.route().map(Into::into);
+        }
         for (place, row) in self.rows.iter().enumerate().filter(|(_, row)| row.stage() == stage) {
             row.add(place, subject, target, demand, at, &mut lines)?;
         }
@@ -251,7 +266,7 @@ impl Gate {
             let mut held = Held::new(self, id, lines);
             let refusals = match self.store.reserve(id, lease, held.claims()).await {
                 Ok(Verdict::Held(levels)) => {
-                    held.diversion = self.see_held(held.lines(), held.claims(), &levels);
+                    held.diversion = self.see_held(held.all(), &levels);
                     self.settle_the_rest();
                     return Ok(held);
                 }
@@ -259,6 +274,9 @@ impl Gate {
                 Err(error) => return Err(Refused::Everywhere(error.not_sent())),
             };
             lines = held.forget();
+            if let Some(diverted) = self.divert(&lines, &refusals) {
+                return Err(diverted);
+            }
             let Refusing { refused, key, wait } = self.refuse(&lines, &refusals);
             let Some(wait) = wait.filter(|wait| *wait <= left()) else { return Err(refused) };
             let moves = at_target == AtTarget::Move && matches!(refused, Refused::AtTarget(_));
@@ -282,6 +300,15 @@ impl Gate {
         self.queue.join(key, rank).map_err(|_: Full| {
             let message = "too many calls wait for their turn already; raise Limits::queue, or ask less";
             Refused::Everywhere(Error::new(ErrorKind::LimitExceeded, message).not_sent())
+        })
+    }
+
+    /// A limit that is too full for the call as it is may have room for it on another route.
+    fn divert(&self, lines: &Lines, refusals: &[Refusal]) -> Option<Refused> {
+        refusals.iter().find_map(|refusal| {
+            let row = self.rows.get(lines.lines.get(refusal.claim)?.row)?;
+            let (_, route) = row.elsewhere(lines)?;
+            Some(Refused::Diverted { limit: row.name.clone(), route: route.into() })
         })
     }
 
@@ -377,9 +404,9 @@ impl Gate {
     }
 
     /// Notes how full the meters are; returns the place of a limit that sends calls elsewhere.
-    fn see_held(&self, lines: &[Line], claims: &[Claim], levels: &[Level]) -> Option<usize> {
+    fn see_held(&self, lines: &Lines, levels: &[Level]) -> Option<usize> {
         let mut diversion = None;
-        for ((line, claim), level) in lines.iter().zip(claims).zip(levels) {
+        for ((line, claim), level) in lines.lines.iter().zip(&lines.claims).zip(levels) {
             let Some(row) = self.rows.get(line.row) else { continue };
             let (after, before) = (level.total(), level.total().saturating_sub(claim.amount));
             line.counter.see(row.permille(after));
@@ -387,7 +414,7 @@ impl Gate {
             if row.limit.measure == Measure::Parallel || matches!(row.limit.window.0, Kind::Refill(_)) {
                 self.warn(row, line, before, after);
             }
-            let percent = row.limit.diversion.as_ref().map(|(percent, _)| u32::from(*percent) * 10);
+            let percent = row.elsewhere(lines).map(|(percent, _)| u32::from(percent) * 10);
             if percent.is_some_and(|percent| row.permille(before) >= percent) {
                 diversion.get_or_insert(line.row);
             }

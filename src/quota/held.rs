@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::gate::Gate;
-use super::row::{Line, Lines, Stage};
+use super::row::{Lines, Stage};
 use super::subject::Used;
 use crate::store::Claim;
 
@@ -28,8 +28,8 @@ impl Held {
         Self { gate: Arc::clone(gate), id, lines, diversion: None, open: true }
     }
 
-    pub(super) fn lines(&self) -> &[Line] {
-        &self.lines.lines
+    pub(super) fn all(&self) -> &Lines {
+        &self.lines
     }
 
     pub(super) fn claims(&self) -> &[Claim] {

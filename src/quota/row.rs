@@ -45,6 +45,8 @@ pub(super) struct Counter {
 pub struct Lines {
     pub(super) lines: Vec<Line>,
     pub(super) claims: Vec<Claim>,
+    /// The route the call is on; only there when a limit may send it to another.
+    pub(super) route: Option<Box<str>>,
 }
 
 /// One claim of a call.
@@ -76,6 +78,7 @@ impl Lines {
     pub fn and(mut self, other: Self) -> Self {
         self.lines.extend(other.lines);
         self.claims.extend(other.claims);
+        self.route = self.route.or(other.route);
         self
     }
 }
@@ -313,6 +316,12 @@ impl Row {
 
     fn unbounded(&self) -> Error {
         self.error("nothing bounds how long the answer may be; set max_output_tokens".to_owned())
+    }
+
+    /// Where this limit sends calls that are not on that route already.
+    pub(super) fn elsewhere(&self, lines: &Lines) -> Option<(u8, &str)> {
+        let (percent, route) = self.limit.diversion.as_ref()?;
+        (lines.route.as_deref() != Some(route)).then_some((*percent, route.as_str()))
     }
 
     /// The limit refuses, because of `reason`.
