@@ -249,17 +249,17 @@ impl Gate {
         let rank = Queue::rank(began, self.arrivals.fetch_add(1, Ordering::Relaxed), patience.priority);
         let left = || patience.most.saturating_sub(self.clock.now().saturating_duration_since(began));
         let mut turn: Option<Turn> = None;
-        if !patience.most.is_zero() {
-            if let Some(key) = self.queue.ahead(&lines.claims, rank) {
-                turn = Some(self.join(&key, rank)?);
-            }
+        if !patience.most.is_zero()
+            && let Some(key) = self.queue.ahead(&lines.claims, rank)
+        {
+            turn = Some(self.join(&key, rank)?);
         }
         let mut lines = lines;
         loop {
-            if let Some(turn) = &turn {
-                if !turn.first(self.clock.sleep(left())).await {
-                    return Err(Refused::Everywhere(too_long()));
-                }
+            if let Some(turn) = &turn
+                && !turn.first(self.clock.sleep(left())).await
+            {
+                return Err(Refused::Everywhere(too_long()));
             }
             // From here on it may be held, whatever becomes of this future; the drop gives it back.
             let id = self.id();

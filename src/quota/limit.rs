@@ -69,9 +69,9 @@ impl Measure {
 /// Whom a limit counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Applies {
-    ToAll,
-    ToEach(String),
-    ToOnly(String, String),
+    All,
+    Each(String),
+    Only(String, String),
 }
 
 /// What happens at the limit.
@@ -125,7 +125,7 @@ impl Limit {
             measure,
             amount,
             window,
-            applies: Applies::ToAll,
+            applies: Applies::All,
             burst: None,
             strictness: Strictness::Hard,
             warnings: Vec::new(),
@@ -137,13 +137,13 @@ impl Limit {
     /// Counts every value of `dimension` on its own, such as every `team`. Calls without a value are not counted, unless
     /// it is [required](Self::required).
     pub fn each(mut self, dimension: impl Into<String>) -> Self {
-        self.applies = Applies::ToEach(dimension.into());
+        self.applies = Applies::Each(dimension.into());
         self
     }
 
     /// Counts only calls that have this `value` of `dimension`.
     pub fn only(mut self, dimension: impl Into<String>, value: impl Into<String>) -> Self {
-        self.applies = Applies::ToOnly(dimension.into(), value.into());
+        self.applies = Applies::Only(dimension.into(), value.into());
         self
     }
 
@@ -187,9 +187,9 @@ impl Limit {
     /// Its name.
     pub(super) fn name(&self) -> String {
         let whom = match &self.applies {
-            Applies::ToAll => String::new(),
-            Applies::ToEach(dimension) => format!(" per {dimension}"),
-            Applies::ToOnly(dimension, value) => format!(" of {dimension} {}", value.replace('/', "-")),
+            Applies::All => String::new(),
+            Applies::Each(dimension) => format!(" per {dimension}"),
+            Applies::Only(dimension, value) => format!(" of {dimension} {}", value.replace('/', "-")),
         };
         match (&self.name, self.measure) {
             (Some(name), _) => name.clone(),
@@ -201,8 +201,8 @@ impl Limit {
     /// Which dimension it looks at.
     pub(super) fn dimension(&self) -> Option<&str> {
         match &self.applies {
-            Applies::ToAll => None,
-            Applies::ToEach(dimension) | Applies::ToOnly(dimension, _) => Some(dimension),
+            Applies::All => None,
+            Applies::Each(dimension) | Applies::Only(dimension, _) => Some(dimension),
         }
     }
 
@@ -220,7 +220,7 @@ impl Limit {
         if self.dimension().is_some_and(str::is_empty) {
             return bad("its dimension has no name");
         }
-        if self.absent == Absent::Refused && !matches!(self.applies, Applies::ToEach(_)) {
+        if self.absent == Absent::Refused && !matches!(self.applies, Applies::Each(_)) {
             return bad("required() asks for a value, but the limit does not apply to each(dimension)");
         }
         let refills = matches!(self.window.0, Kind::Refill(_));

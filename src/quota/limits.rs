@@ -142,10 +142,10 @@ impl Limits {
                 return Err(Error::new(ErrorKind::Configuration, message));
             }
         }
-        if let UnknownPrice::Assume { input, output } = self.unknown_price {
-            if input < Usd::ZERO || output < Usd::ZERO {
-                return Err(Error::new(ErrorKind::Configuration, "an assumed price is negative"));
-            }
+        if let UnknownPrice::Assume { input, output } = self.unknown_price
+            && (input < Usd::ZERO || output < Usd::ZERO)
+        {
+            return Err(Error::new(ErrorKind::Configuration, "an assumed price is negative"));
         }
         Ok(())
     }

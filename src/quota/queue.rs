@@ -73,10 +73,10 @@ impl Queue {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let line = lines.entry(key.into()).or_default();
         // Who was first may be first no longer, and sleep on.
-        if let Some((first, waiting)) = line.iter_mut().next() {
-            if rank < *first {
-                waiting.signal();
-            }
+        if let Some((first, waiting)) = line.iter_mut().next()
+            && rank < *first
+        {
+            waiting.signal();
         }
         line.insert(rank, Waiting::default());
         Ok(Turn { queue: Arc::clone(self), key: key.into(), rank })
@@ -89,10 +89,8 @@ impl Queue {
         }
         let mut lines = self.lock();
         for claim in claims {
-            if let Some(line) = lines.get_mut(claim.meter.key()) {
-                if let Some(first) = line.values_mut().next() {
-                    first.signal();
-                }
+            if let Some(first) = lines.get_mut(claim.meter.key()).and_then(|line| line.values_mut().next()) {
+                first.signal();
             }
         }
     }

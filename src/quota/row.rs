@@ -197,9 +197,9 @@ impl Row {
         take: &mut dyn FnMut(&str) -> Result<()>,
     ) -> Result<()> {
         let (dimension, wanted) = match &self.limit.applies {
-            Applies::ToAll => return take(""),
-            Applies::ToEach(dimension) => (dimension.as_str(), None),
-            Applies::ToOnly(dimension, value) => (dimension.as_str(), Some(value.as_str())),
+            Applies::All => return take(""),
+            Applies::Each(dimension) => (dimension.as_str(), None),
+            Applies::Only(dimension, value) => (dimension.as_str(), Some(value.as_str())),
         };
         let value = match dimension {
             "tag" => {
@@ -243,10 +243,10 @@ impl Row {
 
     fn counter(&self, value: &str, at: SystemTime) -> Result<(Arc<Counter>, Option<Span>)> {
         let mut current = self.lock();
-        if let Kind::Calendar(unit, zone) = &self.limit.window.0 {
-            if current.span.is_none_or(|span| !span.contains(at)) {
-                *current = Current { span: Some(zone.span(*unit, at)?), counters: HashMap::new() };
-            }
+        if let Kind::Calendar(unit, zone) = &self.limit.window.0
+            && current.span.is_none_or(|span| !span.contains(at))
+        {
+            *current = Current { span: Some(zone.span(*unit, at)?), counters: HashMap::new() };
         }
         if let Some(counter) = current.counters.get(value) {
             return Ok((Arc::clone(counter), current.span));

@@ -221,7 +221,7 @@ impl Tables {
     fn sweep(&self, now: i64) -> Outcome<()> {
         let operations = self.operations.get().wrapping_add(1);
         self.operations.set(operations);
-        if operations % SWEEP_EVERY != 0 {
+        if !operations.is_multiple_of(SWEEP_EVERY) {
             return Ok(());
         }
         let hour_ago = now.saturating_sub(micros(SETTLED_FOR));
