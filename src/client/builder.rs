@@ -18,6 +18,7 @@ use url::Url;
 
 use super::candidates;
 use super::prices::Prices;
+use super::ratings::Ratings;
 use super::registry::{PreparedRoute, Registered, Registry};
 use super::spend::Hall;
 use super::tasks::{Life, Tasks};
@@ -353,6 +354,7 @@ impl ClientBuilder {
             inner: Arc::new(Inner {
                 tasks,
                 flights: Arc::default(),
+                ratings: Ratings::default(),
                 registry,
                 prices: Prices::new(catalogue),
                 clock: self.clock,

@@ -16,7 +16,7 @@ use crate::account;
 use crate::error::{Bench, Billed, Error, ErrorKind, TimeoutPhase};
 use crate::provider::Cancelling;
 use crate::resilience::{Change, Deadline, Ended as Finished, Measured, Permit};
-use crate::routing;
+use crate::routing::{self, Strength};
 use crate::telemetry::{self, CallFinished, Event};
 use crate::types::{
     Adaptation, AdaptationKind, Attempt, CallId, CallOptions, CallSummary, Completeness, Cost, Decision,
@@ -212,7 +212,17 @@ impl RunningCall {
 
     /// Has the only running attempt's answer come to its end?
     pub(super) fn is_finished(&self) -> bool {
-        self.open.last().is_some_and(|open| open.received.finished)
+        match self.open.last() {
+            Some(open) => open.received.finished,
+            // It was whole before its first piece was given.
+            None => self.answered.is_some(),
+        }
+    }
+
+    /// Was it a target that answered whose answers are reviewed?
+    pub(super) fn is_answered_by_the_reviewed(&self) -> bool {
+        let answered = self.answered.as_ref().map(|(target, _)| target);
+        answered.is_some_and(|target| self.planned.answered_by(target).by == Strength::Weak)
     }
 
     /// Would closing the only running attempt's stream save nothing?
@@ -407,6 +417,7 @@ impl RunningCall {
         let attempts = std::mem::take(&mut self.attempts);
         let decision = std::mem::replace(&mut self.planned.decision, Decision::new(None, ""));
         let target = self.answered.take().map_or_else(|| self.planned.first.clone(), |(target, _)| target);
+        self.inner.ratings.remember(self.id, self.planned.answered_by(&target));
         let mut summary = CallSummary::new(target, decision, attempts, elapsed);
         summary.id = self.id;
         summary.cost = cost;

@@ -1,17 +1,22 @@
 //! The only place where providers and the catalogue meet: what a policy may know.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use super::Inner;
 use super::prices::InForce;
+use super::ratings::Answered;
 use super::registry::{Meaning, Registry};
+use super::review;
 use crate::account;
 use crate::catalog::{Capability, CapabilitySet, Catalogue, Mode, Model, Support, TokenEstimate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::Provider;
 use crate::routing::policy::Ordered;
-use crate::routing::{Candidate, Candidates, Question, RequestFacts, RoutingPolicy, decide};
+use crate::routing::{
+    Candidate, Candidates, Question, Reading, RequestFacts, RoutingPolicy, Strength, decide,
+};
 use crate::types::{
     CallOptions, ChatRequest, Cost, Decision, EmbedRequest, Hosted, MediaSource, ModelHints, OnUnsupported,
     Part, PriceSource, Ranked, Rejected, RerankRequest, ResponseFormat, Role, Target, Tool, Usage,
@@ -37,6 +42,10 @@ pub(super) struct Planned {
     pub(super) policy: Arc<dyn RoutingPolicy>,
     /// The prices the call goes by, whatever is in force when it ends.
     pub(super) prices: Arc<InForce>,
+    /// What a strong model is expected to gain, by the prompt.
+    foretold: Option<f64>,
+    /// The same, once an answer was read.
+    judged: OnceLock<f64>,
 }
 
 /// One target of a call.
@@ -45,9 +54,38 @@ pub(super) struct PlannedTarget {
     pub(super) target: Target,
     pub(super) provider: Arc<dyn Provider>,
     pub(super) model: Option<Arc<Model>>,
+    /// Is its answer read by the policy before the caller gets it?
+    pub(super) reading: Reading,
 }
 
 impl Planned {
+    /// What a strong model is expected to gain, by what is known now.
+    pub(super) fn gain(&self) -> Option<f64> {
+        self.judged.get().copied().or(self.foretold)
+    }
+
+    /// What a strong model is expected to gain over the answer that came. The first answer counts: it is the weak one's.
+    pub(super) fn learn_gain(&self, gain: f64) {
+        let _ = self.judged.set(gain);
+    }
+
+    /// What is needed to pass on how good the answer of `target` was.
+    pub(super) fn answered_by(&self, target: &Target) -> Answered {
+        let planned = self.targets.iter().find(|planned| planned.target == *target);
+        let is_weak = planned.is_some_and(|planned| planned.reading == Reading::Reviewed);
+        Answered {
+            policy: Arc::clone(&self.policy),
+            target: target.clone(),
+            gain: self.gain(),
+            by: if is_weak { Strength::Weak } else { Strength::Strong },
+        }
+    }
+
+    /// Is the first answer read before the caller gets it?
+    pub(super) fn is_reviewed(&self) -> bool {
+        self.targets.first().is_some_and(|target| target.reading == Reading::Reviewed)
+    }
+
     /// Takes the targets in these places out of the plan; at least one is left.
     pub(super) fn leave_out(&mut self, places: &[(usize, Error)]) {
         let is_out = |place: usize| places.iter().any(|(out, _)| *out == place);
@@ -96,6 +134,8 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
     let decided = decide(&*policy, &Question::new(facts, &candidates))?;
     let mut decision = Decision::new(route, decided.policy);
     decision.rejected = decided.rejected;
+    decision.chance = facts.chance;
+    decision.gain = facts.gain;
     decision.ranked.reserve_exact(decided.plan.choices.len());
     let mut targets: Vec<PlannedTarget> = Vec::with_capacity(decided.plan.choices.len());
     for choice in decided.plan.choices {
@@ -105,21 +145,37 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
             continue;
         }
         let Some((_, registered)) = inner.registry.provider(candidate.target.provider()) else { continue };
-        decision.ranked.push(Ranked::new(
-            candidate.target.clone(),
-            choice.reason,
-            candidate.expected_cost(facts),
-        ));
+        let mut ranked = Ranked::new(candidate.target.clone(), choice.reason, candidate.expected_cost(facts));
+        ranked.score = choice.score;
+        decision.ranked.push(ranked);
         targets.push(PlannedTarget {
             target: candidate.target.clone(),
             provider: Arc::clone(&registered.provider),
             model: candidate.model.clone(),
+            reading: choice.reading,
         });
     }
     match targets.first().map(|planned| planned.target.clone()) {
-        Some(first) => Ok(Planned { decision, first, targets: targets.into(), policy, prices }),
+        Some(first) => {
+            let (targets, foretold) = (targets.into(), facts.gain);
+            Ok(Planned { decision, first, targets, policy, prices, foretold, judged: OnceLock::new() })
+        }
         None => Err(Error::new(ErrorKind::Internal, "the plan names no registered provider")),
     }
+}
+
+/// The targets that `model` means.
+///
+/// # Errors
+/// [`ErrorKind::NoRoute`](crate::ErrorKind::NoRoute) when the string means nothing.
+pub(super) fn meant(inner: &Inner, model: &str) -> Result<Arc<Candidates>> {
+    Ok(match inner.registry.resolve(model)? {
+        Meaning::Route(route) => inner.prices.get().candidates(model, &route.candidates),
+        Meaning::Target(target) => {
+            let prices = inner.prices.get();
+            Arc::new(Candidates::new([candidate(&inner.registry, &prices.catalogue, target)]))
+        }
+    })
 }
 
 /// Everything that is known of `target` before a request.
@@ -296,7 +352,17 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
         facts.output_limit = Some(limit);
     }
     facts.wants = wanted(request);
+    facts.gain = gain(inner, request);
     finish_facts(inner, facts, request.options.as_deref())
+}
+
+/// What a strong model is expected to gain. Told from the prompt only where the route's policy wants to know.
+fn gain(inner: &Inner, request: &ChatRequest) -> Option<f64> {
+    let Ok(Meaning::Route(route)) = inner.registry.resolve(&request.model) else { return None };
+    let escalation = route.policy.escalation()?;
+    let prompt = review::prompt(request);
+    let gain = catch_unwind(AssertUnwindSafe(|| escalation.gain(&prompt)));
+    gain.ok().filter(|gain| gain.is_finite())
 }
 
 /// What a policy may know of an embedding.

@@ -2,6 +2,7 @@
 
 mod ask;
 mod attempt;
+mod audit;
 mod batch;
 mod booking;
 mod builder;
@@ -15,8 +16,10 @@ mod operation;
 mod overlap;
 mod pipeline;
 mod prices;
+mod ratings;
 mod recovery;
 mod registry;
+mod review;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod shutdown;
@@ -45,6 +48,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::quota::Gate;
 use crate::resilience::{Endpoints, RetryPolicy, TargetHealth, Timeouts};
+use crate::routing::{Candidates, RequestFacts};
 use crate::telemetry::Observer;
 use crate::types::{
     Answered, CallId, ChatRequest, ChatResponse, ChatStream, Cost, EmbedRequest, EmbedResponse, ImageReply,
@@ -53,6 +57,7 @@ use crate::types::{
 };
 use flights::Flights;
 use prices::Prices;
+use ratings::Ratings;
 use registry::Registry;
 use tasks::{Life, Tasks};
 
@@ -93,6 +98,7 @@ struct Inner {
     gate: Option<Arc<Gate>>,
     tasks: Arc<Tasks>,
     flights: Arc<Flights>,
+    ratings: Ratings,
 }
 
 impl Client {
@@ -215,6 +221,51 @@ impl Client {
     /// [`ErrorKind::NoRoute`](crate::ErrorKind::NoRoute) when the string means nothing.
     pub fn supports(&self, model: &str, capability: Capability) -> Result<Support> {
         check::supports(&self.inner, model, capability)
+    }
+
+    /// What a policy would know of `request` now; nothing is sent. For [`replay`](crate::routing::replay): taken when a call
+    /// is made and kept beside its outcome, it tells later what another policy would have done.
+    ///
+    /// # Errors
+    /// Those of a request that is malformed.
+    pub fn facts(&self, request: impl Into<ChatRequest>) -> Result<RequestFacts> {
+        let request = request.into();
+        request.validate()?;
+        Ok(candidates::chat_facts(&self.inner, &request))
+    }
+
+    /// The targets that `model` means, a route or a single one, with what is known of them. For
+    /// [`replay`](crate::routing::replay).
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoRoute`](crate::ErrorKind::NoRoute) when the string means nothing.
+    pub fn candidates(&self, model: &str) -> Result<Arc<Candidates>> {
+        candidates::meant(&self.inner, model)
+    }
+
+    /// Says how good the answer of a call was, from 0 (useless) to 1 (nothing to improve), so that the policy of its route
+    /// can learn: [`Cascade`](crate::routing::policy::Cascade) when to trust its weak model, others whom to prefer.
+    ///
+    /// The last 4,096 answered calls of this client are remembered, and each can be rated once.
+    ///
+    /// ```
+    /// # use polyroute::testing::ScriptedProvider;
+    /// # use polyroute::types::Reply;
+    /// # use polyroute::{Client, Result};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// # let client = Client::builder().provider(ScriptedProvider::new("lab").then(Reply::text("Paris."))).build()?;
+    /// let answer = client.chat(("lab/m", "Which city is the capital of France?")).await?;
+    /// client.feedback(answer.call_id(), 1.0)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) for a score out of range, and for a call that is not
+    /// remembered or was rated already.
+    pub fn feedback(&self, call: CallId, score: f64) -> Result<()> {
+        self.inner.ratings.rate(call, score)
     }
 
     /// Turns texts into vectors.

@@ -11,6 +11,7 @@ use futures::stream::StreamExt as _;
 
 use super::call::{Consumed, RunningCall};
 use super::candidates::PlannedTarget;
+use super::review;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
 use crate::provider::{Call, RerankCall};
@@ -103,6 +104,15 @@ impl Operation for Chat<'_> {
 
     fn start<'a>(&'a self, target: &'a PlannedTarget, key: usize, _: &'a Meter) -> Attempting<'a, Reply> {
         target.provider.chat(call(self.0, target, key))
+    }
+
+    fn judge<'a>(
+        &'a self,
+        call: &'a RunningCall,
+        target: &'a PlannedTarget,
+        answer: &'a mut Reply,
+    ) -> Option<Judging<'a>> {
+        review::judge(call, self.0, target, answer)
     }
 
     fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {

@@ -1,5 +1,6 @@
 //! The order of a call: validate → facts → plan → reserve → attempts → settle. There is one right order, so it is code.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -8,11 +9,12 @@ use futures::future::{Either, select};
 use super::Inner;
 use super::ask::{Asking, Question};
 use super::attempt;
+use super::audit;
 use super::call::{Consumed, RunningCall};
 use super::candidates::{self, Planned};
 use super::embed::Embed;
 use super::flights;
-use super::operation::{Answer as _, Chat, OpenStream, Operation, Rerank};
+use super::operation::{Answer as _, Chat, OpenStream, Opened, Operation, Rerank};
 use super::recovery::Recoverer;
 use super::spend::{self, Asked};
 use super::stream::CallStream;
@@ -20,16 +22,17 @@ use super::walk::Step;
 use crate::error::{Error, Result};
 use crate::routing::RequestFacts;
 use crate::types::{
-    Answered, ChatRequest, ChatResponse, ChatStream, EmbedRequest, EmbedResponse, RerankRequest,
+    Answered, ChatRequest, ChatResponse, ChatStream, EmbedRequest, EmbedResponse, Reply, RerankRequest,
     RerankResponse,
 };
 
 pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatResponse> {
-    let mut call = begin_chat(inner, request).await?;
+    let (mut call, audit) = begin_chat(inner, request).await?;
     match run(&mut call, &Chat(request), None).await {
         Ok(mut reply) => {
             let cost = call.answer_attempt(&reply.consumed());
             call.settle_spend().await;
+            start(audit, &call, request, Some(&reply));
             let adaptations = std::mem::take(&mut reply.adaptations);
             Ok(ChatResponse::new(reply, call.succeed(cost, adaptations)))
         }
@@ -38,11 +41,43 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Ch
 }
 
 pub(super) async fn chat_stream(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatStream> {
-    let mut call = begin_chat(inner, request).await?;
+    let (mut call, audit) = begin_chat(inner, request).await?;
+    if call.planned.is_reviewed() {
+        return read_first(call, request, audit).await;
+    }
     let open = OpenStream::new(request, Arc::clone(&inner.clock));
     match run(&mut call, &open, None).await {
-        Ok(opened) => Ok(ChatStream::new(CallStream::new(call, opened, Recoverer::of(request)))),
+        Ok(opened) => {
+            start(audit, &call, request, None);
+            Ok(ChatStream::new(CallStream::new(call, opened, Recoverer::of(request))))
+        }
         Err(error) => Err(failed(call, error).await),
+    }
+}
+
+/// An answer that is read before the caller gets it is whole before it begins; it streams in one burst.
+async fn read_first(
+    mut call: Box<RunningCall>,
+    request: &ChatRequest,
+    audit: Option<audit::Planning>,
+) -> Result<ChatStream> {
+    match run(&mut call, &Chat(request), None).await {
+        Ok(reply) => {
+            call.answer_attempt(&reply.consumed());
+            start(audit, &call, request, Some(&reply));
+            let first_at = call.inner.clock.now();
+            let opened = Opened { held: VecDeque::new(), rest: reply.into(), first_at };
+            Ok(ChatStream::new(CallStream::new(call, opened, None)))
+        }
+        Err(error) => Err(failed(call, error).await),
+    }
+}
+
+/// Starts the audit of a call that was answered, by whomever.
+fn start(audit: Option<audit::Planning>, call: &RunningCall, request: &ChatRequest, reply: Option<&Reply>) {
+    if let Some(audit) = audit {
+        let weak = reply.filter(|_| call.is_answered_by_the_reviewed());
+        audit.start(&call.inner, request, weak.cloned());
     }
 }
 
@@ -135,19 +170,23 @@ pub(super) async fn run<O: Operation>(
     })
 }
 
-async fn begin_chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Box<RunningCall>> {
+async fn begin_chat(
+    inner: &Arc<Inner>,
+    request: &ChatRequest,
+) -> Result<(Box<RunningCall>, Option<audit::Planning>)> {
     request.validate()?;
     let flight = inner.flights.enter()?;
     let facts = candidates::chat_facts(inner, request);
     let model = spend::model(inner, request.options.as_deref(), &request.model);
     let planned: Planned = candidates::plan(inner, model, &facts)?;
+    let audit = audit::sampled(&planned, request, &facts);
     let total = request.timeout.unwrap_or(inner.timeouts.total);
     let mut call = RunningCall::begin(inner, "chat", &request.model, planned, total);
     call.hold(flight);
     call.charge(request.options.as_deref());
     call.ask_for_tier(request.service_tier.as_deref());
     call.estimate_prompt(facts.input_tokens);
-    reserve(call, || Asked::of_chat(request), &facts).await
+    Ok((reserve(call, || Asked::of_chat(request), &facts).await?, audit))
 }
 
 /// Reserves what the call can use by the application's own limits.

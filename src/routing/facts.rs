@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
 use crate::catalog::CapabilitySet;
 use crate::types::{Preferences, Sensitivity, Stakes, Target, Usd};
 
 /// Facts about one request. Never the text itself.
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequestFacts {
     /// About how many tokens the prompt has: its bytes divided by four.
     pub input_tokens: u64,
@@ -42,6 +44,8 @@ pub struct RequestFacts {
     pub session: Option<u64>,
     /// Where the beginning of this prompt may still lie in a prompt cache.
     pub warm: Vec<Warm>,
+    /// What a strong model is expected to gain, where the route's policy [foretells](super::Escalation::gain) it.
+    pub gain: Option<f64>,
     /// What the application says of the call.
     pub labels: Labels,
 }
@@ -65,6 +69,7 @@ impl RequestFacts {
             budget_left: None,
             session: None,
             warm: Vec::new(),
+            gain: None,
             labels: Labels::default(),
         }
     }
@@ -77,7 +82,7 @@ impl RequestFacts {
 
 /// A target whose provider may still hold the beginning of a prompt in its cache.
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Warm {
     /// The target.
     pub target: Target,
@@ -96,7 +101,7 @@ impl Warm {
 
 /// What the application says of a call. Copied from its [`CallOptions`](crate::types::CallOptions).
 #[non_exhaustive]
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Labels {
     /// Labels that targets can ask for.
     pub tags: Vec<String>,

@@ -8,12 +8,14 @@ mod candidates;
 mod constraint;
 mod decide;
 pub mod difficulty;
+mod escalation;
 mod facts;
 mod floor;
 mod live;
 mod plan;
 pub mod policy;
 mod price_book;
+pub mod replay;
 mod route;
 mod rule;
 mod shortlist;
@@ -23,10 +25,11 @@ mod traits;
 pub use candidate::Candidate;
 pub use candidates::Candidates;
 pub use decide::{Decided, Question, decide, observe};
+pub use escalation::{Audit, Escalation, Rated, Review, Reviewed, Strength};
 pub use facts::{Labels, RequestFacts, Warm};
 pub use floor::{Observation, QualityFloor, Threshold};
 pub use live::{AllHealthy, Health, Live, LiveFacts, NothingKnown, Observed};
-pub use plan::{Choice, Plan};
+pub use plan::{Choice, Plan, Reading};
 pub use route::Route;
 pub use rule::Rule;
 pub use shortlist::Shortlist;
@@ -60,6 +63,12 @@ pub trait RoutingPolicy: std::fmt::Debug + Send + Sync {
     /// Is told how good an answer of `target` was, from 0 to 1, to learn from it. By default it does not.
     fn feedback(&self, target: &Target, score: f64) {
         let _ = (target, score);
+    }
+
+    /// What it does beyond ranking, for policies that read answers and learn how good they are. By default nothing.
+    /// Whoever wraps a policy forwards it.
+    fn escalation(&self) -> Option<&dyn Escalation> {
+        None
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 /// Candidates in the order they are to be tried.
 #[non_exhaustive]
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Best first.
     pub choices: Vec<Choice>,
@@ -26,7 +28,7 @@ impl Plan {
 
 /// One place in a plan.
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
     /// The candidate's position in the route, as the shortlist gives it.
     pub candidate: usize,
@@ -34,17 +36,37 @@ pub struct Choice {
     pub reason: Cow<'static, str>,
     /// What the policy ranked by, where that is a number; its unit and direction are the policy's own.
     pub score: Option<f64>,
+    /// Is its answer read by the policy before the caller gets it?
+    pub reading: Reading,
+}
+
+/// Is an answer read before the caller gets it?
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// It goes to the caller as it comes.
+    #[default]
+    Unread,
+    /// The policy's [`Escalation`](super::Escalation) reviews it, and may have another target asked.
+    Reviewed,
 }
 
 impl Choice {
     /// The candidate at this position, for this reason.
     pub fn new(candidate: usize, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { candidate, reason: reason.into(), score: None }
+        Self { candidate, reason: reason.into(), score: None, reading: Reading::Unread }
     }
 
     /// As this, ranked by `score`; what is not a finite number is no score.
     #[must_use]
     pub fn scored(self, score: f64) -> Self {
         Self { score: Some(score).filter(|score| score.is_finite()), ..self }
+    }
+
+    /// As this, with its answer read by the policy before the caller gets it.
+    #[must_use]
+    pub fn reviewed(self) -> Self {
+        Self { reading: Reading::Reviewed, ..self }
     }
 }

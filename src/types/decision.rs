@@ -8,7 +8,7 @@ use super::{Target, Usd};
 
 /// How the targets of one call were ranked, always recorded.
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// The route's name; `None` when the request named a target itself.
     pub route: Option<String>,
@@ -18,18 +18,24 @@ pub struct Decision {
     pub ranked: Vec<Ranked>,
     /// The targets that could not serve the request, and why.
     pub rejected: Vec<Rejected>,
+    /// The chance the policy drew from: with the same past it decides the same again.
+    #[serde(default)]
+    pub chance: u64,
+    /// What a strong model was expected to gain, from minus one to one, where the policy foretells it.
+    #[serde(default)]
+    pub gain: Option<f64>,
 }
 
 impl Decision {
     /// A decision by `policy`, with nothing in it yet.
     pub fn new(route: Option<String>, policy: impl Into<Cow<'static, str>>) -> Self {
-        Self { route, policy: policy.into(), ranked: Vec::new(), rejected: Vec::new() }
+        Self { route, policy: policy.into(), ranked: Vec::new(), rejected: Vec::new(), chance: 0, gain: None }
     }
 }
 
 /// One target of a plan.
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ranked {
     /// The target.
     pub target: Target,
@@ -37,12 +43,15 @@ pub struct Ranked {
     pub reason: Cow<'static, str>,
     /// What the call was expected to cost there before it was sent.
     pub expected_cost: Option<Usd>,
+    /// What the policy ranked by, where that is a number; unit and direction are the policy's own.
+    #[serde(default)]
+    pub score: Option<f64>,
 }
 
 impl Ranked {
     /// `target`, because of `reason`.
     pub fn new(target: Target, reason: impl Into<Cow<'static, str>>, expected_cost: Option<Usd>) -> Self {
-        Self { target, reason: reason.into(), expected_cost }
+        Self { target, reason: reason.into(), expected_cost, score: None }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Reading an answer without understanding it: is it good enough, or should a stronger model be asked?
 
 mod arithmetic;
+pub(crate) mod form;
+pub(crate) mod grading;
 mod judge;
 mod signs;
 

@@ -14,9 +14,11 @@
 //! | [`Tiered`] | the tier that the stakes ask for |
 //! | [`Composed`] | the best by scores of your choice |
 //! | [`Conditional`] | what the first rule that holds says |
+//! | [`Cascade`] | the weak model where it is good enough, whose answer is then read |
 //! | [`Sorted`] | strictly the best by one number |
 
 mod bandit;
+mod cascade;
 mod cheapest;
 mod composed;
 mod conditional;
@@ -32,6 +34,7 @@ mod usage_aware;
 mod weighted;
 
 pub use bandit::Bandit;
+pub use cascade::Cascade;
 pub use cheapest::Cheapest;
 pub use composed::{Composed, Score};
 pub use conditional::Conditional;

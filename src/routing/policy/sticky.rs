@@ -85,6 +85,10 @@ impl<P: RoutingPolicy> RoutingPolicy for Sticky<P> {
     fn feedback(&self, target: &crate::types::Target, score: f64) {
         self.otherwise.feedback(target, score);
     }
+
+    fn escalation(&self) -> Option<&dyn crate::routing::Escalation> {
+        self.otherwise.escalation()
+    }
 }
 
 #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "a factor, not an amount")]

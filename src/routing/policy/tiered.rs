@@ -56,4 +56,8 @@ impl<P: RoutingPolicy> RoutingPolicy for Tiered<P> {
     fn feedback(&self, target: &Target, score: f64) {
         self.within.feedback(target, score);
     }
+
+    fn escalation(&self) -> Option<&dyn crate::routing::Escalation> {
+        self.within.escalation()
+    }
 }
