@@ -8,13 +8,15 @@ use std::time::{Duration, SystemTime};
 use futures::FutureExt as _;
 use futures::future::join_all;
 use polyroute::catalog::Charge;
-use polyroute::quota::{Limit, Limits, Unit, UnknownPrice, Window, Zone};
+use polyroute::quota::{InDoubt, Limit, Limits, Unit, UnknownPrice, Window, Zone};
+use polyroute::resilience::RetryPolicy;
 use polyroute::store::SqliteStore;
 use polyroute::telemetry::{Event, Observer};
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
 use polyroute::types::{CallOptions, OnLimit, Priority, Reply};
 use polyroute::{
-    ChatRequest, Client, ClientBuilder, Error, ErrorKind, Price, Route, StreamEvent, Usage, Usd,
+    ChatRequest, Client, ClientBuilder, EmbedRequest, Error, ErrorKind, Price, RerankRequest, Route,
+    StreamEvent, Usage, Usd,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -528,4 +530,53 @@ fn limits_that_make_no_sense_are_refused_when_the_client_is_built() {
     assert!(error.message().contains("count together"), "{error}");
     // A budget of nothing is no contradiction: it lets through what costs nothing.
     assert_eq!(passes(&client(&manual(), Limits::new().limit(lifetime("0"))).build().unwrap(), &hi()), 0);
+}
+
+#[test]
+fn what_nobody_will_ever_know_is_booked_as_the_limits_say() {
+    for (doubt, passes_again) in
+        [(InDoubt::Prompt, true), (InDoubt::Nothing, true), (InDoubt::Everything, false)]
+    {
+        let failing = ScriptedProvider::new("a").then(ErrorKind::Server);
+        let failing = failing.always(|| Reply::text("ok").with_usage(Usage::of(10, 10)));
+        let client = Client::builder()
+            .clock(manual())
+            .provider(failing)
+            .price("a/m", Price::per_million("1", "1").unwrap())
+            .limits(Limits::new().limit(lifetime("0.0015")).in_doubt(doubt))
+            .retry(RetryPolicy::default().max_attempts(1))
+            .build()
+            .unwrap();
+        let ask = || run(client.chat(ChatRequest::from(("a/m", "hi")).max_output_tokens(1_000)));
+
+        assert_eq!(ask().unwrap_err().kind(), ErrorKind::Server);
+        assert_eq!(ask().is_ok(), passes_again, "{doubt:?}");
+    }
+}
+
+#[test]
+fn a_call_that_waited_has_that_much_less_time_left() {
+    let clock = VirtualClock::automatic(SystemTime::UNIX_EPOCH);
+    let hung = ScriptedProvider::new("a").then(Reply::text("ok")).always(|| ScriptedStep::new().hang());
+    let limits = Limits::new().limit(Limit::requests(1, Window::refill(SECOND * 10)));
+    let client = Client::builder().clock(clock.clone()).provider(hung).limits(limits).build().unwrap();
+    run(client.chat(hi())).unwrap();
+
+    let options = CallOptions::new().on_limit(OnLimit::Wait(HOUR));
+    let error = run(client.chat(hi().timeout(SECOND * 15).options(options))).unwrap_err();
+
+    assert_eq!((error.kind(), clock.elapsed()), (ErrorKind::DeadlineExceeded, SECOND * 15));
+    assert_eq!(error.attempts()[0].started_after, SECOND * 10);
+}
+
+#[test]
+fn embeddings_and_rankings_are_limited_too() {
+    let limits = Limits::new().limit(Limit::requests(0, Window::lifetime()).each("team"));
+    let client = client(&manual(), limits).build().unwrap();
+    let options = || CallOptions::new().scope("team", "red");
+    let embed = EmbedRequest::new("a/m", ["text"]).options(options());
+    let rerank = RerankRequest::new("a/m", "query", ["text"]).options(options());
+
+    assert_eq!(run(client.embed(embed)).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    assert_eq!(run(client.rerank(rerank)).unwrap_err().kind(), ErrorKind::LimitExceeded);
 }

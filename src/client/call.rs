@@ -442,6 +442,11 @@ impl RunningCall {
         self.latest
     }
 
+    /// Time has passed although no attempt was made.
+    pub(super) fn look_at_the_clock(&mut self) {
+        self.latest = self.inner.clock.now();
+    }
+
     /// When the last attempt began or ended.
     pub(super) fn latest(&self) -> Instant {
         self.latest

@@ -115,6 +115,8 @@ pub(super) async fn reserve(call: &mut RunningCall, asked: &Asked<'_>, facts: &R
         let options = asked.options.cloned().map(Box::new);
         let spend = Spend { gate, prompt: asked.prompt, demands, call: held, further: Vec::new(), options };
         call.spend = Some(Box::new(spend));
+        // It may have waited for its turn.
+        call.look_at_the_clock();
         return Ok(());
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -37,6 +37,8 @@ pub struct Gate {
     reservations: AtomicU64,
     /// Settlements the store did not take yet.
     unsettled: Mutex<VecDeque<(u128, Vec<Claim>)>>,
+    /// Somebody is at them.
+    settling: AtomicBool,
     /// One reading of both clocks.
     together: Mutex<(Instant, SystemTime)>,
 }
@@ -130,6 +132,7 @@ impl Gate {
             name: RandomState::new().hash_one(0),
             reservations: AtomicU64::new(0),
             unsettled: Mutex::default(),
+            settling: AtomicBool::new(false),
             together,
         }))
     }
@@ -371,6 +374,13 @@ impl Gate {
             }
             Err(error) => {
                 let mut unsettled = self.unsettled();
+                if claims.iter().all(|claim| claim.amount == 0) {
+                    // Only a hold to give back, if there was one: it lapses by itself.
+                    if unsettled.len() < MOST_UNSETTLED / 2 {
+                        unsettled.push_back((id, claims));
+                    }
+                    return;
+                }
                 if unsettled.len() >= MOST_UNSETTLED {
                     drop(unsettled);
                     self.host.notice(Notice::Lost);
@@ -386,11 +396,13 @@ impl Gate {
 
     /// The store has just answered: it may take what it did not take before.
     fn settle_the_rest(self: &Arc<Self>) {
-        if self.unsettled().is_empty() {
+        if self.unsettled().is_empty() || self.settling.swap(true, Ordering::AcqRel) {
             return;
         }
         let gate = Arc::clone(self);
+        let done = Settled(Arc::clone(self));
         self.host.finish(Box::pin(async move {
+            let _done = done;
             loop {
                 let Some((id, claims)) = gate.unsettled().front().cloned() else { return };
                 if gate.store.settle(id, &claims).await.is_err() {
@@ -488,6 +500,15 @@ impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.rows.iter().map(|row| &*row.name).collect();
         f.debug_struct("Gate").field("limits", &names).field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// The rest is settled, or as much of it as could be; the next may try, also when the work was dropped.
+struct Settled(Arc<Gate>);
+
+impl Drop for Settled {
+    fn drop(&mut self) {
+        self.0.settling.store(false, Ordering::Release);
     }
 }
 
