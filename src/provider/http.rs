@@ -413,9 +413,12 @@ impl Provider for HttpProvider {
         };
         if !restore.is_empty() {
             let restored = move |event: Result<StreamEvent>| {
-                std::future::ready(event.map(|event| restore.event(event)).transpose())
+                futures::stream::iter(match event {
+                    Ok(event) => restore.event(event).into_iter().map(Ok).collect(),
+                    Err(error) => vec![Err(error)],
+                })
             };
-            stream.events = Box::pin(stream.events.filter_map(restored));
+            stream.events = Box::pin(stream.events.flat_map(restored));
         }
         stream.adaptations = adaptations;
         Ok(stream)

@@ -2,9 +2,11 @@
 //! formats. Behind the feature `testing`.
 
 mod clock;
+mod conformance;
 mod sandbox;
 mod scripted;
 
 pub use clock::VirtualClock;
+pub use conformance::{Play, Report, Subject, VendorSubject, Verdict, conformance};
 pub use sandbox::{Fault, Garbage, Raw, Received, Sandbox, SandboxVendor, Step};
 pub use scripted::{ScriptedCall, ScriptedProvider, ScriptedQuestion, ScriptedStep};

@@ -11,6 +11,8 @@ pub(crate) struct Restore {
     pub(super) answer_tool: Option<String>,
     /// The call of that tool in the stream being read.
     answer_index: Option<usize>,
+    /// Text beside that call; it is the answer only when no call comes.
+    held: String,
 }
 
 impl Restore {
@@ -46,8 +48,19 @@ impl Restore {
         }
     }
 
-    /// Undoes it in an event; `None` when it is not to be seen.
-    pub(crate) fn event(&mut self, event: StreamEvent) -> Option<StreamEvent> {
+    /// Undoes it in an event: what is to be seen instead.
+    pub(crate) fn event(&mut self, event: StreamEvent) -> Vec<StreamEvent> {
+        let held = matches!(event, StreamEvent::Finish(_)).then(|| self.take_held()).flatten();
+        held.into_iter().chain(self.seen(event)).collect()
+    }
+
+    /// The text that stands for the answer, where the model did not call the tool.
+    fn take_held(&mut self) -> Option<StreamEvent> {
+        let text = std::mem::take(&mut self.held);
+        (self.answer_index.is_none() && !text.is_empty()).then_some(StreamEvent::Text(text))
+    }
+
+    fn seen(&mut self, event: StreamEvent) -> Option<StreamEvent> {
         match event {
             StreamEvent::ToolCallStart { index, name, .. } if self.answer_tool.as_ref() == Some(&name) => {
                 self.answer_index = Some(index);
@@ -56,13 +69,18 @@ impl Restore {
             StreamEvent::ToolCallArguments { index, delta } if self.answer_index == Some(index) => {
                 Some(StreamEvent::Text(delta))
             }
-            StreamEvent::Text(_) | StreamEvent::PartExtra(_) if self.answer_tool.is_some() => None,
+            StreamEvent::Text(text) if self.answer_tool.is_some() => {
+                self.held.push_str(&text);
+                None
+            }
+            StreamEvent::PartExtra(_) if self.answer_tool.is_some() => None,
             StreamEvent::ToolCallStart { index, id, mut name } => {
                 self.name(&mut name);
                 Some(StreamEvent::ToolCallStart { index, id, name })
             }
             StreamEvent::Part(Part::ToolCall(mut call)) => {
                 if self.answer_tool.as_ref() == Some(&call.name) {
+                    self.answer_index = Some(0);
                     return Some(StreamEvent::Text(call.arguments));
                 }
                 self.name(&mut call.name);
@@ -75,7 +93,7 @@ impl Restore {
                 Some(StreamEvent::Finish(finish))
             }
             StreamEvent::Alternative { choice, event } => {
-                let event = Box::new(self.clone().event(*event)?);
+                let event = Box::new(self.clone().seen(*event)?);
                 Some(StreamEvent::Alternative { choice, event })
             }
             event => Some(event),

@@ -97,8 +97,9 @@ fn names_a_vendor_refuses_are_sent_otherwise_and_come_back_as_they_were() {
     let back: Vec<&str> = reply.message.tool_calls().map(|call| call.name.as_str()).collect();
     assert_eq!(back, ["fs.read", "fs_read"]);
     let start = StreamEvent::ToolCallStart { index: 0, id: "1".into(), name: "fs_read_3".into() };
-    let Some(StreamEvent::ToolCallStart { name, .. }) = restore.event(start) else { panic!("no start") };
-    assert_eq!(name, "fs:read");
+    assert!(
+        matches!(&restore.event(start)[..], [StreamEvent::ToolCallStart { name, .. }] if name == "fs:read")
+    );
     assert_eq!(
         refused(&request.on_unsupported(OnUnsupported::Error), &OPENAI).kind(),
         ErrorKind::Unsupported
@@ -216,7 +217,7 @@ fn a_schema_that_cannot_be_said_becomes_the_only_tool_and_its_call_the_answer() 
             StreamEvent::ToolCallArguments { index: 0, delta: "{}".into() },
             StreamEvent::Finish(Box::new(StreamFinish::new(Some(FinishReason::ToolCalls), None))),
         ];
-        let seen: Vec<StreamEvent> = events.into_iter().filter_map(|event| restore.event(event)).collect();
+        let seen: Vec<StreamEvent> = events.into_iter().flat_map(|event| restore.event(event)).collect();
         assert_eq!(seen[0], StreamEvent::Text("{}".into()));
         assert!(matches!(&seen[1], StreamEvent::Finish(finish) if finish.reason == Some(FinishReason::Stop)));
     }

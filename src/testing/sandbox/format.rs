@@ -7,6 +7,7 @@ use super::answer::Answer;
 use super::chat_completions::ChatCompletions;
 use super::check::Denial;
 use super::generate_content::GenerateContent;
+use super::loose::{CohereChat, Converse, OllamaChat, VertexMessages};
 use super::messages::Messages;
 use super::question::Question;
 use super::request::Received;
@@ -36,6 +37,11 @@ pub(super) trait Format: Sync {
         Event::new(&self.failure(denial))
     }
 
+    /// The type of a stream.
+    fn media_type(&self) -> &'static str {
+        "text/event-stream"
+    }
+
     /// The header that names the request, for the vendor's support.
     fn id_header(&self) -> &'static str;
 }
@@ -50,6 +56,14 @@ pub(super) fn format_of(request: &Received) -> Option<&'static dyn Format> {
         Some(&GenerateContent)
     } else if request.is_for("/responses") {
         Some(&Responses)
+    } else if request.is_for("/converse") || request.is_for("/converse-stream") {
+        Some(&Converse)
+    } else if request.is_for(":rawPredict") || request.is_for(":streamRawPredict") {
+        Some(&VertexMessages)
+    } else if request.is_for("/v2/chat") || request.is_for("/v1/chat") {
+        Some(&CohereChat)
+    } else if request.is_for("/api/chat") {
+        Some(&OllamaChat)
     } else {
         None
     }
@@ -60,16 +74,28 @@ pub(super) struct Event {
     name: Option<&'static str>,
     pub(super) data: String,
     line_end: &'static str,
+    /// The whole event, where it is no server-sent one.
+    other: Option<Bytes>,
 }
 
 impl Event {
     pub(super) fn new(data: &Value) -> Self {
-        Self { name: None, data: data.to_string(), line_end: "\n" }
+        Self { name: None, data: data.to_string(), line_end: "\n", other: None }
     }
 
     /// An event whose data is not JSON.
     pub(super) fn text(data: &str) -> Self {
-        Self { name: None, data: data.to_owned(), line_end: "\n" }
+        Self { name: None, data: data.to_owned(), line_end: "\n", other: None }
+    }
+
+    /// A frame of bytes.
+    pub(super) fn binary(frame: Bytes) -> Self {
+        Self { other: Some(frame), ..Self::text("") }
+    }
+
+    /// A line of JSON.
+    pub(super) fn line(data: &Value) -> Self {
+        Self::binary(format!("{data}\n").into())
     }
 
     pub(super) fn named(mut self, name: &'static str) -> Self {
@@ -83,6 +109,9 @@ impl Event {
     }
 
     pub(super) fn frame(&self) -> Bytes {
+        if let Some(frame) = &self.other {
+            return frame.clone();
+        }
         let end = self.line_end;
         let name = self.name.map(|name| format!("event: {name}{end}")).unwrap_or_default();
         format!("{name}data: {}{end}{end}", self.data).into()

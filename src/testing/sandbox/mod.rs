@@ -7,6 +7,7 @@ mod embeddings;
 mod format;
 mod generate_content;
 mod http;
+mod loose;
 mod messages;
 mod plan;
 mod question;

@@ -17,7 +17,7 @@ use super::{chat_completions, embeddings};
 
 /// What `step` does with `request`.
 pub(super) fn plan(step: Step, request: &Received, rules: &Rules) -> Outgoing {
-    let Step { action, delay, pace, model, usage, headers, body } = step;
+    let Step { action, delay, pace, model, usage, headers, body, piece } = step;
     let format = format_of(request);
     let voice = format.unwrap_or(&chat_completions::ChatCompletions);
     let (reply, fault) = match action {
@@ -47,6 +47,9 @@ pub(super) fn plan(step: Step, request: &Received, rules: &Rules) -> Outgoing {
     };
     if let Some(fault) = fault {
         spoil(&mut outgoing, fault, voice);
+    }
+    if let (Some(size), Body::Pieces(events)) = (piece, &outgoing.body) {
+        outgoing.body = Body::Pieces(cut(&events.concat().into(), size));
     }
     if let Some((_, own)) = &mut outgoing.head {
         own.push((voice.id_header().to_owned(), format!("req_sandbox_{}", rules.number)));
@@ -123,7 +126,7 @@ fn deliver(format: &dyn Format, answer: &Answer) -> Outgoing {
         Delivery::Whole => whole(200, "application/json", format.whole(answer).to_string()),
         Delivery::Events => {
             let pieces = format.events(answer).iter().map(Event::frame).collect();
-            outgoing(200, "text/event-stream", Body::Pieces(pieces))
+            outgoing(200, format.media_type(), Body::Pieces(pieces))
         }
         Delivery::Array => {
             let items: Vec<_> = format.events(answer).into_iter().map(|event| event.data).collect();
@@ -235,12 +238,14 @@ fn send_raw(raw: Raw) -> Outgoing {
         raw.headers.into_iter().filter(|(name, _)| !framing.iter().any(|own| name.eq_ignore_ascii_case(own)));
     let body = match raw.piece {
         None => Body::Whole(raw.body),
-        Some(size) => {
-            let starts = (0..raw.body.len()).step_by(size);
-            Body::Pieces(starts.map(|at| raw.body.slice(at..raw.body.len().min(at + size))).collect())
-        }
+        Some(size) => Body::Pieces(cut(&raw.body, size)),
     };
     Outgoing { head: Some((raw.status, headers.collect())), body, ..silent(Ending::Complete) }
+}
+
+/// Pieces of `size` bytes.
+fn cut(bytes: &Bytes, size: usize) -> Vec<Bytes> {
+    (0..bytes.len()).step_by(size).map(|at| bytes.slice(at..bytes.len().min(at + size))).collect()
 }
 
 fn silent(ending: Ending) -> Outgoing {

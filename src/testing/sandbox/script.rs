@@ -16,6 +16,7 @@ pub struct Step {
     pub(super) usage: Option<Usage>,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Option<Bytes>,
+    pub(super) piece: Option<usize>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -72,6 +73,13 @@ impl Step {
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = Some(body.into());
+        self
+    }
+
+    /// Sends a stream in chunks of this many bytes, so that characters, lines and events are cut anywhere.
+    #[must_use]
+    pub fn pieces_of(mut self, bytes: usize) -> Self {
+        self.piece = Some(bytes.max(1));
         self
     }
 
