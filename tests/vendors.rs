@@ -10,7 +10,7 @@ use polyroute::provider::{Environment, KeyStyle, Vendor, vendor};
 use polyroute::resilience::RetryPolicy;
 use polyroute::testing::{Raw, Received, Sandbox, SandboxVendor};
 use polyroute::types::{EmbedRequest, Target, Wire};
-use polyroute::{ChatRequest, Client, ErrorKind, Settings, Tool, ToolResult, Usage};
+use polyroute::{ChatRequest, Client, ErrorKind, Settings, Usage};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
