@@ -17,6 +17,7 @@ use serde::de::IgnoredAny;
 use url::Url;
 
 use super::candidates;
+use super::hosting;
 use super::prices::Prices;
 use super::ratings::Ratings;
 use super::registry::{PreparedRoute, Registered, Registry};
@@ -30,7 +31,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::provider::{Environment, HttpProvider, KeyStyle, Provider, Settings, Vendor, is_known, vendor};
 use crate::quota::{Gate, Limits};
 use crate::resilience::{Endpoints, HealthPolicy, RetryPolicy, Timeouts};
-use crate::routing::Route;
+use crate::routing::{Route, Traits};
 use crate::store::{MemoryStore, Store};
 use crate::telemetry::{Event, Observer};
 use crate::transport::{HttpRequest, ReqwestTransport, Transport, TransportOptions};
@@ -44,6 +45,7 @@ pub struct ClientBuilder {
     vendors: Vec<Settings>,
     from_env: FromEnv,
     routes: Vec<(String, Route)>,
+    traits: BTreeMap<String, Traits>,
     catalogue: Result<Catalogue>,
     environment: Environment,
     transport: Option<Arc<dyn Transport>>,
@@ -73,6 +75,7 @@ impl ClientBuilder {
             vendors: Vec::new(),
             from_env: FromEnv::No,
             routes: Vec::new(),
+            traits: BTreeMap::new(),
             catalogue: Ok(vendor::catalogue()),
             environment: Environment::process(),
             transport: None,
@@ -129,6 +132,13 @@ impl ClientBuilder {
         let name = name.into();
         self.routes.retain(|(known, _)| *known != name);
         self.routes.push((name, route));
+        self
+    }
+
+    /// Says what is known of a provider, or of one target `provider/model`: where it runs, what becomes of prompts, how good
+    /// it is. What is said of a target goes before what is said of its provider. Said twice, the later counts.
+    pub fn describe(mut self, name: impl Into<String>, traits: Traits) -> Self {
+        self.traits.insert(name.into(), traits);
         self
     }
 
@@ -312,7 +322,12 @@ impl ClientBuilder {
             add(
                 &mut registry,
                 &name,
-                Registered { provider, priced_as: name.clone(), model_aliases: BTreeMap::new() },
+                Registered {
+                    provider,
+                    priced_as: name.clone(),
+                    model_aliases: BTreeMap::new(),
+                    traits: Traits::new(),
+                },
             )?;
         }
         let from_env = match self.from_env {
@@ -332,7 +347,8 @@ impl ClientBuilder {
             let priced_as = if vendor.models.is_empty() { name.clone() } else { vendor.name.to_owned() };
             let model_aliases = known_models(&catalogue, &priced_as, settings)?;
             let provider = Arc::new(provider);
-            add(&mut registry, &name, Registered { provider, priced_as, model_aliases })?;
+            let traits = Traits { vendor: Some(vendor.name.into()), ..hosting::traits_of(vendor, settings) };
+            add(&mut registry, &name, Registered { provider, priced_as, model_aliases, traits })?;
             if name == vendor.name {
                 let aliases = vendor.aliases.iter().map(|alias| ((*alias).to_owned(), name.clone()));
                 registry.aliases.extend(aliases);
@@ -341,9 +357,10 @@ impl ClientBuilder {
         if registry.providers.is_empty() {
             return Err(no_provider(self.from_env));
         }
+        registry.traits = known_traits(&registry, self.traits)?;
         registry.routes = prepare_routes(&registry, &catalogue, &self.routes)?;
         let books = open_books(self.ledgers, self.ledger_queue, &self.observers)?;
-        let endpoints = prepare_endpoints(&registry, self.health, self.clock.now());
+        let endpoints = prepare_endpoints(&mut registry, self.health, self.clock.now());
         let mut retry = self.retry;
         retry.max_attempts = retry.max_attempts(retry.max_attempts).max_attempts;
         let tasks = Arc::new(Tasks::default());
@@ -443,21 +460,53 @@ fn prepare_routes(
                 ));
             }
             let candidates = candidates::prepare(registry, catalogue, name, route.targets())?;
-            Ok((name.clone(), PreparedRoute { policy: Arc::clone(route.policy()), candidates }))
+            if let Some(preferences) = route.preferences() {
+                preferences.validate()?;
+            }
+            let prepared = PreparedRoute {
+                policy: Arc::clone(route.policy()),
+                candidates,
+                endpoints: Arc::default(),
+                preferences: route.preferences().cloned().map(Arc::new),
+                sensitive: route.sensitive_data().clone(),
+            };
+            Ok((name.clone(), prepared))
         })
         .collect()
 }
 
 /// The records of every target that is in a route; others are made when they are asked for.
-fn prepare_endpoints(registry: &Registry, policy: HealthPolicy, now: Instant) -> Endpoints {
+fn prepare_endpoints(registry: &mut Registry, policy: HealthPolicy, now: Instant) -> Endpoints {
     let providers = registry.providers.iter().map(|(name, registered)| {
         (name.as_str(), registered.provider.keys(), registered.provider.failure_domain())
     });
     let endpoints = Endpoints::new(policy, now, providers);
-    for candidate in registry.routes.values().flat_map(|route| route.candidates.as_slice()) {
-        endpoints.of(&candidate.target, now);
+    for route in registry.routes.values_mut() {
+        let rows = route.candidates.as_slice().iter();
+        route.endpoints = rows.map(|candidate| endpoints.of(&candidate.target, now)).collect();
     }
     endpoints
+}
+
+/// What the application says of providers and targets, each checked to be one.
+fn known_traits(registry: &Registry, said: BTreeMap<String, Traits>) -> Result<BTreeMap<String, Traits>> {
+    said.into_iter()
+        .map(|(name, traits)| {
+            let what = |message: &str| {
+                Error::new(ErrorKind::Configuration, format!("describe({name:?}, ..): {message}"))
+            };
+            let (provider, model) = match name.split_once('/') {
+                Some((provider, model)) => (provider, Some(model)),
+                None => (&*name, None),
+            };
+            let Some((own, _)) = registry.provider(provider) else {
+                return Err(what("there is no such provider"));
+            };
+            candidates::check_traits(&traits).map_err(|error| what(error.message()))?;
+            let own = model.map_or_else(|| own.to_owned(), |model| format!("{own}/{model}"));
+            Ok((own, traits))
+        })
+        .collect()
 }
 
 /// The vendors whose key is in the environment and whose name is not taken.

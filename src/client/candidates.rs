@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::Inner;
 use super::prices::InForce;
+use super::pulse::Pulse;
 use super::ratings::Answered;
 use super::registry::{Meaning, Registry};
 use super::review;
@@ -15,11 +16,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::provider::Provider;
 use crate::routing::policy::Ordered;
 use crate::routing::{
-    Candidate, Candidates, Question, Reading, RequestFacts, RoutingPolicy, Strength, decide,
+    Candidate, Candidates, Detection, Question, Reading, RequestFacts, RouteTarget, RoutingPolicy, Strength,
+    Traits, decide, is_sensitive,
 };
 use crate::types::{
     CallOptions, ChatRequest, Cost, Decision, EmbedRequest, Hosted, MediaSource, ModelHints, OnUnsupported,
-    Part, PriceSource, Ranked, Rejected, RerankRequest, ResponseFormat, Role, Target, Tool, Usage,
+    Part, PriceSource, Ranked, Rejected, RerankRequest, ResponseFormat, Role, Sensitivity, Target, Tool,
+    Usage,
 };
 
 /// A model that can be called, with what the catalogue knows of it.
@@ -124,14 +127,21 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
         match inner.registry.resolve(model)? {
             Meaning::Route(route) => {
                 let candidates = prices.candidates(model, &route.candidates);
-                (Some(model.to_owned()), Arc::clone(&route.policy), candidates)
+                (Some(route), Arc::clone(&route.policy), candidates)
             }
             Meaning::Target(target) => {
                 let candidate = candidate(&inner.registry, &prices.catalogue, target);
                 (None, Arc::new(Ordered::new()), Arc::new(Candidates::new([candidate])))
             }
         };
-    let decided = decide(&*policy, &Question::new(facts, &candidates))?;
+    let pulse = route.map(|route| Pulse { endpoints: &route.endpoints, now: inner.clock.now() });
+    let mut question = Question::new(facts, &candidates);
+    if let Some(pulse) = &pulse {
+        question.live = pulse;
+    }
+    question.route = route.and_then(|route| route.preferences.as_deref());
+    let decided = decide(&*policy, &question)?;
+    let route = route.map(|_| model.to_owned());
     let mut decision = Decision::new(route, decided.policy);
     decision.rejected = decided.rejected;
     decision.chance = facts.chance;
@@ -181,7 +191,28 @@ pub(super) fn meant(inner: &Inner, model: &str) -> Result<Arc<Candidates>> {
 /// Everything that is known of `target` before a request.
 fn candidate(registry: &Registry, catalogue: &Catalogue, target: Target) -> Candidate {
     let model = known(registry, catalogue, target.provider(), target.model());
-    Candidate::new(target, model)
+    let traits = traits(registry, &target, Traits::new());
+    Candidate::new(target, model).with_traits(traits)
+}
+
+/// What is known of `target`: what was `said` of it in its route before what was said of it anywhere, before what was said
+/// of its provider, before what its vendor's name says.
+fn traits(registry: &Registry, target: &Target, said: Traits) -> Traits {
+    let named = [target.as_str(), target.provider()].map(|name| registry.traits.get(name));
+    let registered = registry.provider(target.provider()).map(|(_, registered)| &registered.traits);
+    named.into_iter().chain([registered]).flatten().fold(said, Traits::or)
+}
+
+/// # Errors
+/// [`ErrorKind::Configuration`] when a weight or a quality is no number of its range.
+pub(super) fn check_traits(traits: &Traits) -> Result<()> {
+    if traits.weight.is_some_and(|weight| !weight.is_finite() || weight < 0.0) {
+        return Err(Error::new(ErrorKind::Configuration, "a weight is a number that is not negative"));
+    }
+    if traits.quality.is_some_and(|quality| !(0.0..=1.0).contains(&quality)) {
+        return Err(Error::new(ErrorKind::Configuration, "a quality is a number from 0 to 1"));
+    }
+    Ok(())
 }
 
 /// What the catalogue knows of `target`.
@@ -260,7 +291,7 @@ pub(super) fn prepare(
     registry: &Registry,
     catalogue: &Catalogue,
     route: &str,
-    targets: &[String],
+    targets: &[RouteTarget],
 ) -> Result<Arc<Candidates>> {
     let in_route =
         |message: &str| Error::new(ErrorKind::Configuration, format!("route {route:?}: {message}"));
@@ -269,8 +300,14 @@ pub(super) fn prepare(
     }
     let rows: Vec<Candidate> = targets
         .iter()
-        .map(|text| match registry.resolve(text).map_err(|error| in_route(error.message()))? {
-            Meaning::Target(target) => Ok(candidate(registry, catalogue, target)),
+        .map(|written| match registry.resolve(written.name()).map_err(|error| in_route(error.message()))? {
+            Meaning::Target(target) => {
+                let said = written.traits().clone();
+                check_traits(&said).map_err(|error| in_route(error.message()))?;
+                let model = known(registry, catalogue, target.provider(), target.model());
+                let traits = traits(registry, &target, said);
+                Ok(Candidate::new(target, model).with_traits(traits))
+            }
             Meaning::Route(_) => Err(in_route("a target is provider/model, not another route")),
         })
         .collect::<Result<_>>()?;
@@ -353,6 +390,9 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
     }
     facts.wants = wanted(request);
     facts.gain = gain(inner, request);
+    if holds_sensitive_data(inner, request) {
+        facts.sensitivity = Sensitivity::Sensitive;
+    }
     finish_facts(inner, facts, request.options.as_deref())
 }
 
@@ -392,6 +432,25 @@ pub(super) fn rerank_facts(inner: &Inner, request: &RerankRequest) -> RequestFac
     finish_facts(inner, facts, request.options.as_deref())
 }
 
+/// Does the route say that such a call holds sensitive data?
+fn holds_sensitive_data(inner: &Inner, request: &ChatRequest) -> bool {
+    let Some(route) = inner.registry.routes.get(&request.model) else { return false };
+    let tags = request.options.iter().flat_map(|options| &options.tags);
+    if tags.into_iter().any(|tag| route.sensitive.tags.contains(tag)) {
+        return true;
+    }
+    if route.sensitive.detection == Detection::Off {
+        return false;
+    }
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    parts.into_iter().any(|part| match part {
+        Part::Text(text) => is_sensitive(&text.text),
+        Part::ToolCall(call) => is_sensitive(call.arguments.as_str()),
+        Part::ToolResult(result) => result.content.iter().filter_map(Part::as_text).any(is_sensitive),
+        _ => false,
+    })
+}
+
 /// What the request uses and a target may do without.
 fn wanted(request: &ChatRequest) -> CapabilitySet {
     let sampling = request.temperature.is_some() || request.top_p.is_some() || request.top_k.is_some();
@@ -411,7 +470,9 @@ fn finish_facts(inner: &Inner, mut facts: RequestFacts, options: Option<&CallOpt
     facts.chance = inner.chance();
     if let Some(options) = options {
         facts.stakes = options.stakes;
-        facts.sensitivity = options.sensitivity;
+        if options.sensitivity == Sensitivity::Sensitive {
+            facts.sensitivity = Sensitivity::Sensitive;
+        }
         facts.preferences.clone_from(&options.preferences);
         facts.session = options.session.as_deref().map(hash);
         facts.labels.tags.clone_from(&options.tags);

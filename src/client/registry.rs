@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::{KeyStyle, Provider, vendor};
-use crate::routing::{Candidates, RoutingPolicy};
-use crate::types::Target;
+use crate::resilience::Endpoint;
+use crate::routing::{Candidates, RoutingPolicy, SensitiveData, Traits};
+use crate::types::{Preferences, Target};
 
 /// Providers and routes by name.
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub(super) struct Registry {
     /// Other names of providers.
     pub(super) aliases: BTreeMap<String, String>,
     pub(super) routes: BTreeMap<String, PreparedRoute>,
+    /// What the application says of providers and of single targets.
+    pub(super) traits: BTreeMap<String, Traits>,
 }
 
 /// A provider and the name its models are priced under.
@@ -24,6 +27,8 @@ pub(super) struct Registered {
     pub(super) priced_as: String,
     /// The application's own names of models, and what the catalogue calls them.
     pub(super) model_aliases: BTreeMap<String, String>,
+    /// What is known of all its targets.
+    pub(super) traits: Traits,
 }
 
 impl Registered {
@@ -38,6 +43,10 @@ impl Registered {
 pub(super) struct PreparedRoute {
     pub(super) policy: Arc<dyn RoutingPolicy>,
     pub(super) candidates: Arc<Candidates>,
+    /// The records of the candidates, in their order.
+    pub(super) endpoints: Arc<[Arc<Endpoint>]>,
+    pub(super) preferences: Option<Arc<Preferences>>,
+    pub(super) sensitive: SensitiveData,
 }
 
 /// What a model string means.

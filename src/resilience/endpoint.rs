@@ -197,6 +197,11 @@ impl Endpoint {
         }
     }
 
+    /// The time that `percent` of 100 first tokens took at most; `None` while too few were seen.
+    pub(crate) fn first_token_percentile(&self, percent: u32) -> Option<Duration> {
+        self.vitals().first_tokens.percentile(percent)
+    }
+
     pub(crate) fn signals(&self, now: Instant) -> Signals {
         let at = self.at(now);
         let duration = |of: &AtomicU64| match of.load(Ordering::Relaxed) {

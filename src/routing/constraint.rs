@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::tags::Wanted;
-use super::{AllHealthy, Candidate, Candidates, DataPolicy, Distillable, Health, Hosting, LiveFacts};
+use super::{Candidate, Candidates, DataPolicy, Distillable, Hosting, LiveFacts};
 use super::{RequestFacts, Shortlist};
 use crate::catalog::{Charge, Rate};
 use crate::types::{
@@ -35,20 +35,11 @@ impl Violation {
 
 impl<'a> Constraints<'a> {
     /// What is left, and what was removed by which constraint.
-    ///
-    /// Health never removes the last: when everything that may be used is unavailable, it is tried anyway.
     pub(super) fn apply(&self) -> (Shortlist<'a>, Vec<Rejected>) {
         let all = Shortlist::all(self.candidates, self.live);
-        let able = if self.are_plain() { all } else { self.able(all) };
-        if self.live.all_healthy() == AllHealthy::Certain {
-            return (able.clone(), self.rejected(&able, None));
-        }
-        let usable = able.narrowed(|position| self.live.live(position).health != Health::Unavailable);
-        if usable.is_empty() {
-            return (able.clone(), self.rejected(&able, None));
-        }
-        let rejected = self.rejected(&usable, Some(&able));
-        (usable, rejected)
+        let left = if self.are_plain() { all } else { self.able(all) };
+        let rejected = self.rejected(&left);
+        (left, rejected)
     }
 
     /// Is it enough to look at what the models can do?
@@ -82,8 +73,8 @@ impl<'a> Constraints<'a> {
         Wanted::new(&self.facts.labels.tags, self.candidates)
     }
 
-    /// Those that are not in `kept`, with the reason; those that are in `able` are removed by their health.
-    fn rejected(&self, kept: &Shortlist<'_>, able: Option<&Shortlist<'_>>) -> Vec<Rejected> {
+    /// Those that are not in `kept`, with the reason.
+    fn rejected(&self, kept: &Shortlist<'_>) -> Vec<Rejected> {
         let removed = self.candidates.len() - kept.len();
         if removed == 0 {
             return Vec::new();
@@ -96,11 +87,7 @@ impl<'a> Constraints<'a> {
             .take(most)
             .filter_map(|position| {
                 let candidate = self.candidates.get(position)?;
-                let violation = if able.is_some_and(|able| able.contains(position)) {
-                    Violation::new("health", "it is out of service or asked to be left alone")
-                } else {
-                    self.violation(candidate, &wanted)?
-                };
+                let violation = self.violation(candidate, &wanted)?;
                 Some(Rejected::new(candidate.target.clone(), violation.constraint, violation.reason))
             })
             .collect()

@@ -61,10 +61,10 @@ pub struct Decided {
 
 /// Decides where a request goes.
 ///
-/// 1. Hard constraints remove targets: abilities, context window, preferences, sensitivity, tags, budget, health.
+/// 1. Hard constraints remove targets: abilities, context window, preferences, sensitivity, tags, budget.
 /// 2. What is left falls into groups: the `order` of the preferences, models where they ask to be sorted one by one, the
 ///    targets' own [`order`](super::Traits::order), and behind their equals those that are degraded or miss a
-///    percentile.
+///    percentile. Those that are out of service are behind everything: tried only when all others failed.
 /// 3. The policy ranks each group, until as many targets are planned as can be tried.
 ///
 /// # Errors
@@ -210,10 +210,11 @@ fn groups<'a>(question: &Question<'_>, shortlist: &Shortlist<'a>) -> Option<Vec<
             |wish: &Preferences| constraint::place(&wish.order, candidate).unwrap_or(wish.order.len());
         let [call, route] = preferences.map(|wish| wish.map_or(0, place));
         let model = if by_model { model_number(candidate.target.model(), &mut models) } else { 0 };
-        let behind = may_be_degraded && question.live.live(position).health != Health::Healthy
-            || has_floor && misses(wishes().copied(), position, shortlist);
+        let health = if may_be_degraded { question.live.live(position).health } else { Health::Healthy };
+        let behind = health != Health::Healthy || has_floor && misses(wishes().copied(), position, shortlist);
         let order = candidate.traits.order.unwrap_or(u32::MAX);
-        keys.push((Rank { call, route, model, order, behind }, position));
+        let is_out = health == Health::Unavailable;
+        keys.push((Rank { is_out, call, route, model, order, behind }, position));
     }
     let mut ranks: Vec<Rank> = keys.iter().map(|(rank, _)| *rank).collect();
     ranks.sort_unstable();
@@ -239,6 +240,7 @@ fn groups<'a>(question: &Question<'_>, shortlist: &Shortlist<'a>) -> Option<Vec<
 /// Where a group stands; smaller is earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
+    is_out: bool,
     call: usize,
     route: usize,
     model: usize,

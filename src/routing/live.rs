@@ -30,7 +30,7 @@ pub enum Health {
     Healthy,
     /// It fails more often than it should: behind all healthy ones.
     Degraded,
-    /// Its breaker is open, or it asked to be left alone: not at all while any other is left.
+    /// Its breaker is open, or it asked to be left alone: only when all others have failed.
     Unavailable,
 }
 

@@ -18,6 +18,7 @@ mod price_book;
 pub mod replay;
 mod route;
 mod rule;
+mod sensitive;
 mod shortlist;
 mod tags;
 mod traits;
@@ -30,10 +31,13 @@ pub use facts::{Labels, RequestFacts, Warm};
 pub use floor::{Observation, QualityFloor, Threshold};
 pub use live::{AllHealthy, Health, Live, LiveFacts, NothingKnown, Observed};
 pub use plan::{Choice, Plan, Reading};
-pub use route::Route;
+pub use route::{Route, RouteTarget};
 pub use rule::Rule;
+pub use sensitive::{Detection, SensitiveData};
 pub use shortlist::Shortlist;
 pub use traits::{DataPolicy, Distillable, Hosting, Tier, Traits};
+
+pub(crate) use sensitive::is_sensitive;
 
 use crate::types::{Attempt, Target};
 

@@ -1,0 +1,65 @@
+//! How a route's targets are doing, for policies.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::resilience::{Endpoint, Standing};
+use crate::routing::{Health, Live, LiveFacts, Observed};
+
+/// The records of a route's targets, read at one moment.
+#[derive(Debug)]
+pub(super) struct Pulse<'a> {
+    /// In the order of the candidates.
+    pub(super) endpoints: &'a [Arc<Endpoint>],
+    pub(super) now: Instant,
+}
+
+impl LiveFacts for Pulse<'_> {
+    #[expect(clippy::float_arithmetic, reason = "a measured speed is no amount of money")]
+    fn live(&self, position: usize) -> Live {
+        let Some(endpoint) = self.endpoints.get(position) else { return Live::default() };
+        let signals = endpoint.signals(self.now);
+        let mut live = Live::default();
+        live.health = health(endpoint.standing(self.now));
+        // Without streams the whole answer is what callers wait for.
+        let waited = signals.first_token.or(signals.answer);
+        live.first_token = waited.map(|waited| faded(waited, signals.measured_ago.unwrap_or_default()));
+        live.tokens_per_second =
+            signals.per_token.filter(|pause| !pause.is_zero()).map(|pause| 1.0 / pause.as_secs_f64());
+        live.in_flight = signals.in_flight;
+        live.headroom = signals.headroom_permille.map(|permille| f64::from(permille) / 1_000.0);
+        live
+    }
+
+    #[expect(clippy::float_arithmetic, reason = "a measured speed is no amount of money")]
+    fn percentiles(&self, position: usize) -> Observed {
+        let mut observed = Observed::default();
+        let Some(endpoint) = self.endpoints.get(position) else { return observed };
+        let within = |percent| endpoint.first_token_percentile(percent).map(|time| time.as_secs_f64());
+        observed.first_token.p50 = within(50);
+        observed.first_token.p75 = within(75);
+        observed.first_token.p90 = within(90);
+        observed.first_token.p99 = within(99);
+        let pause = endpoint.signals(self.now).per_token.filter(|pause| !pause.is_zero());
+        observed.tokens_per_second.p50 = pause.map(|pause| 1.0 / pause.as_secs_f64());
+        observed
+    }
+}
+
+/// A target that gets another try is tried by calls; one that is out of use stays behind the others until then.
+fn health(standing: Standing) -> Health {
+    match standing {
+        Standing::Healthy | Standing::Recovering | Standing::Probing => Health::Healthy,
+        Standing::Open | Standing::Throttled | Standing::UnknownModel | Standing::NoKey => {
+            Health::Unavailable
+        }
+    }
+}
+
+/// What was measured long ago says less and less: a slow target that nobody asks any more is asked again in time.
+#[expect(clippy::float_arithmetic, reason = "a measured time is no amount of money")]
+fn faded(waited: Duration, ago: Duration) -> Duration {
+    waited.mul_f64((-ago.as_secs_f64() / FADES.as_secs_f64()).exp())
+}
+
+const FADES: Duration = Duration::from_secs(60);
