@@ -14,7 +14,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Bearer,
     headers: &[],
     chat: Some(&CHAT),
-    models: "",
+    models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
 

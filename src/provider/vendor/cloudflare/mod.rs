@@ -17,7 +17,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[],
     chat: Some(&CHAT),
     embed: Some(&EMBEDDINGS),
-    models: "",
+    models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
 

@@ -17,7 +17,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     chat: Some(&CHAT),
     elsewhere: &[Elsewhere::messages(None)],
     embed: Some(&EMBEDDINGS),
-    models: "",
+    models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
 
