@@ -48,6 +48,7 @@ mod siliconflow;
 mod stackit;
 mod together;
 mod tokenmix;
+mod venice;
 mod vercel_ai_gateway;
 mod vertex;
 mod vllm;
@@ -249,6 +250,7 @@ pub const ALL: &[&Vendor] = &[
     &stackit::BUILTIN,
     &together::BUILTIN,
     &tokenmix::BUILTIN,
+    &venice::BUILTIN,
     &vercel_ai_gateway::BUILTIN,
     &vertex::BUILTIN,
     &vllm::BUILTIN,
