@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use polyroute::provider::aws::{AssumeRole, Keys, SigV4};
 use polyroute::provider::google::MetadataServer;
+use polyroute::provider::google::service_account::ServiceAccount;
 use polyroute::provider::{Environment, Exchange, Token, TokenSource};
 use polyroute::resilience::RetryPolicy;
 use polyroute::testing::{Raw, Sandbox, SandboxVendor};
@@ -256,4 +257,151 @@ fn settings_show_no_source_of_tokens() {
     );
 
     assert!(!format!("{settings:?}").contains("CANARY"));
+}
+
+/// A key file whose tokens are fetched at `url`.
+fn key_file(url: &str) -> String {
+    use aws_lc_rs::encoding::AsDer as _;
+    use base64::Engine as _;
+    let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).expect("a key is made");
+    let der = key.as_der().expect("a key has a form");
+    let text = base64::engine::general_purpose::STANDARD.encode(der.as_ref());
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
+    json!({"type": "service_account", "client_email": "app@p.iam.gserviceaccount.com", "private_key_id": "k1",
+        "private_key": pem, "token_uri": url})
+    .to_string()
+}
+
+#[tokio::test]
+async fn a_service_account_gets_a_token_and_says_when_it_has_expired() {
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let (google, vertex) = (sandbox.vendor("oauth"), sandbox.vendor("vertex"));
+    let account = ServiceAccount::from_json(&key_file(google.url())).expect("the key file is right");
+    let client = client(Settings::vendor("vertex").base_url(vertex.url()).token_source(account));
+    let denied = |sentence: &str| {
+        let body = json!({"error": "invalid_grant", "error_description": sentence}).to_string();
+        Raw::new(400, body).header("content-type", "application/json")
+    };
+    for (sentence, word) in [
+        ("Invalid JWT Signature.", "make a new key file"),
+        (
+            "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.",
+            "clock",
+        ),
+        ("Invalid grant: account not found", "deleted"),
+    ] {
+        google.then(denied(sentence));
+        let error = client.chat(("vertex/gemini-x", "hello")).await.expect_err("there is no token");
+
+        assert_eq!((error.kind(), error.provider_code()), (ErrorKind::Authentication, Some("invalid_grant")));
+        assert!(error.message().contains(word), "{sentence}: {error}");
+        assert_eq!(error.target().map(|target| target.provider().to_owned()).as_deref(), Some("vertex"));
+    }
+    assert!(vertex.received().is_empty(), "nothing is sent without a token");
+
+    let token = json!({"access_token": "ya29.of-the-account", "expires_in": 3_599}).to_string();
+    google.then(Raw::new(200, token).header("content-type", "application/json"));
+    let answer = json!({"candidates": [{"content": {"parts": [{"text": "Hi"}]}, "finishReason": "STOP"}]});
+    vertex.then(Raw::new(200, answer.to_string()).header("content-type", "application/json"));
+    let answer = client.chat(("vertex/gemini-x", "hello")).await.expect("an answer");
+
+    assert_eq!(answer.text(), "Hi");
+    assert_eq!(vertex.received()[0].header("authorization"), Some("Bearer ya29.of-the-account"));
+    let form = google.received().pop().map(|request| String::from_utf8_lossy(&request.body).into_owned());
+    let form = form.expect("a request for a token");
+    assert!(
+        form.starts_with("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=eyJ")
+    );
+}
+
+/// Answers every request as a service that does not know the project, or not at all.
+#[derive(Debug)]
+struct Nowhere(Option<u16>);
+
+#[async_trait]
+impl polyroute::transport::Transport for Nowhere {
+    async fn send(&self, _: polyroute::transport::HttpRequest) -> Result<polyroute::transport::HttpResponse> {
+        let Some(status) = self.0 else {
+            return Err(polyroute::Error::new(ErrorKind::Connection, "the host was not found"));
+        };
+        let body = json!({"error": {"code": status, "message": "no such project"}}).to_string();
+        Ok(polyroute::transport::HttpResponse::new(
+            status,
+            http::HeaderMap::new(),
+            polyroute::transport::Body::full(body),
+        ))
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_region_or_project_is_an_error_that_names_the_setting() {
+    let vertex = || Settings::vendor("vertex").resource("my-project").region("mars-1").api_key("token");
+    let bedrock = || Settings::vendor("bedrock").resource("mars-1").api_key("key");
+    for (settings, status, kind, word) in [
+        (vertex(), None, ErrorKind::Connection, ".region(..)"),
+        (vertex(), Some(403), ErrorKind::Permission, ".resource(..)"),
+        (vertex(), Some(404), ErrorKind::ModelNotFound, ".region(..)"),
+        (bedrock(), None, ErrorKind::Connection, ".resource(..)"),
+    ] {
+        let client = Client::builder()
+            .environment(Environment::of([("NOTHING", "set")]))
+            .transport(Nowhere(status))
+            .vendor(settings)
+            .retry(RetryPolicy::default().max_attempts(1))
+            .build()
+            .expect("the settings are plausible");
+        let name = client.providers()[0].to_owned();
+        let error = client.chat((format!("{name}/gemini-x"), "hello")).await.expect_err("it is nowhere");
+
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.message().contains(word), "{error}");
+        assert!(error.to_string().starts_with(&name), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_picture_of_thirty_megabytes_is_refused_with_its_place_or_as_the_vendor_refuses_it() {
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let of = |name: &'static str| {
+        let url = sandbox.vendor(name).url().to_owned();
+        client(Settings::vendor(name).base_url(url).api_key("key"))
+    };
+    let picture = polyroute::Part::image_bytes("image/png", vec![0; 30 << 20]);
+    let ask = |model: &str| {
+        polyroute::ChatRequest::new(model)
+            .system("Be brief.")
+            .user_parts([polyroute::Part::text("What is this?"), picture.clone()])
+    };
+
+    let before = of("anthropic").chat(ask("anthropic/claude-x")).await.expect_err("it is too large");
+    let raw = json!({"error": {"message": "Request too large"}}).to_string();
+    sandbox.vendor("openai").then(Raw::new(413, raw).header("content-type", "application/json"));
+    let after = of("openai").chat(ask("openai/gpt-x")).await.expect_err("it is too large");
+
+    assert_eq!(before.kind(), ErrorKind::Unsupported);
+    assert!(before.message().contains("anthropic takes 33554432"), "{before}");
+    assert!(before.message().contains("messages[1].parts[1]"), "{before}");
+    assert!(sandbox.vendor("anthropic").received().is_empty());
+    assert_eq!((after.kind(), after.status()), (ErrorKind::ContextTooLong, Some(413)));
+    assert!(after.message().contains("larger than the provider takes"), "{after}");
+}
+
+#[tokio::test]
+async fn sound_and_film_where_there_is_none_are_refused_before_anything_is_sent() {
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let source = polyroute::types::MediaSource::bytes("audio/wav", vec![1, 2, 3]);
+    for (vendor, model) in
+        [("anthropic", "anthropic/claude-x"), ("bedrock", "bedrock/m"), ("cohere", "cohere/command-x")]
+    {
+        let url = sandbox.vendor(vendor).url().to_owned();
+        let client = client(Settings::vendor(vendor).base_url(url).api_key("key"));
+        let sound = polyroute::Part::from(polyroute::types::Audio::new(source.clone()));
+        let error = client.chat(polyroute::ChatRequest::new(model).user_parts([sound])).await;
+        let error = error.expect_err("it takes no sound");
+
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().starts_with(model), "{error}");
+        assert!(error.message().contains("sound") || error.message().contains("audio"), "{error}");
+        assert!(sandbox.vendor(vendor).received().is_empty(), "{vendor}");
+    }
 }

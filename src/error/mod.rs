@@ -123,6 +123,13 @@ impl Error {
         self
     }
 
+    /// Adds what else to look at.
+    #[must_use]
+    pub(crate) fn with_hint(mut self, hint: &str) -> Self {
+        self.0.message = Cow::Owned(format!("{}; {hint}", self.0.message));
+        self
+    }
+
     /// Removes `secret` from everything the provider said: some vendors echo the key.
     #[must_use]
     pub(crate) fn redact(mut self, secret: &str) -> Self {

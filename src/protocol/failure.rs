@@ -88,6 +88,9 @@ impl WireFailure {
         let kind = self.kind(status);
         let what = match kind {
             ErrorKind::Authentication => self.explain_key(),
+            ErrorKind::ContextTooLong if status == 413 && !self.says(TOO_LONG) => {
+                "the request is larger than the provider takes; send pictures and files by address, or make them smaller"
+            }
             other => explain(other),
         };
         let mut error = Error::new(kind, what).with_status(status);

@@ -28,8 +28,8 @@ use crate::protocol::{
 };
 use crate::transport::{self, Body, HttpRequest, HttpResponse, Transport};
 use crate::types::{
-    Adaptation, EmbedReply, ImageReply, ImageRequest, ModerationReply, ModerationRequest, Reply, ReplyFacts,
-    ReplyStream, RerankReply, Secret, SpeechReply, SpeechRequest, StreamEvent, TranscriptReply,
+    Adaptation, ChatRequest, EmbedReply, ImageReply, ImageRequest, ModerationReply, ModerationRequest, Reply,
+    ReplyFacts, ReplyStream, RerankReply, Secret, SpeechReply, SpeechRequest, StreamEvent, TranscriptReply,
     TranscriptRequest, Usage, Wire,
 };
 
@@ -56,6 +56,9 @@ pub struct HttpProvider {
     /// The last few secrets it used, which must not come back either.
     issued: Mutex<Vec<Secret>>,
     limits: Limits,
+    request_limit: Option<usize>,
+    /// What to look at when the address or the account is wrong.
+    placed: Option<&'static str>,
     habits: Habits,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
@@ -139,6 +142,8 @@ impl HttpProvider {
             signer: settings.signer.clone(),
             issued: Mutex::default(),
             limits: settings.limits,
+            request_limit: vendor.request_limit,
+            placed: placed(vendor, settings),
             habits: habits(vendor, spoken.chat),
             name,
             transport,
@@ -190,7 +195,11 @@ impl HttpProvider {
             let issued = signer.sign(&mut request, Exchange::new(&*self.transport, &*self.clock)).await?;
             self.remember(issued);
         }
-        self.transport.send(request).await
+        let sent = self.transport.send(request).await;
+        sent.map_err(|error| match self.placed.filter(|_| error.kind() == ErrorKind::Connection) {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        })
     }
 
     fn remember(&self, issued: Vec<Secret>) {
@@ -261,7 +270,11 @@ impl HttpProvider {
         if failure.code.is_none() && failure.error_type.is_none() {
             failure.error_type = transport::error_type(&headers).map(str::to_owned);
         }
-        Err(self.annotate(failure.into_error(status), status, &headers))
+        let mut error = failure.into_error(status);
+        if let Some(hint) = self.placed.filter(|_| matches!(status, 403 | 404)) {
+            error = error.with_hint(hint);
+        }
+        Err(self.annotate(error, status, &headers))
     }
 
     /// Adds what the headers say, and removes the key if the provider echoed it.
@@ -343,6 +356,9 @@ impl HttpProvider {
         target.hints = call.hints;
         let fitted = fit(call.request, chat, target)?;
         let mut encoded = chat.encode_chat(&fitted.request, target)?;
+        if let Some(limit) = self.request_limit.filter(|limit| encoded.body.len() > *limit) {
+            return Err(too_large(&self.name, encoded.body.len(), limit, call.request));
+        }
         encoded.adaptations.splice(0..0, fitted.adaptations);
         // A format of this crate has asked already; one of the application's may not have.
         encoded
@@ -515,6 +531,32 @@ pub(super) async fn read_whole(mut body: Body, limit: usize) -> Result<Bytes> {
         }
     }
     Err(too_large())
+}
+
+/// Names the part that a request could do without.
+fn too_large(name: &str, bytes: usize, limit: usize, request: &ChatRequest) -> Error {
+    let parts = request.messages.iter().enumerate().flat_map(|(place, message)| {
+        message.parts.iter().enumerate().map(move |(part, content)| (content.size_hint(), place, part))
+    });
+    let (_, message, part) = parts.max().unwrap_or_default();
+    Error::new(
+        ErrorKind::Unsupported,
+        format!(
+            "the request has {bytes} bytes and {name} takes {limit}; messages[{message}].parts[{part}] is the largest, \
+             send it by its address or make it smaller"
+        ),
+    )
+}
+
+/// What the application said of the address, if it said part of it.
+fn placed(vendor: &Vendor, settings: &Settings) -> Option<&'static str> {
+    let has_region = vendor.base_url.contains("{region}");
+    match (settings.base_url.is_some(), vendor.base_url.contains("{resource}"), has_region) {
+        (true, ..) | (false, false, false) => None,
+        (false, true, true) => Some("are the project in .resource(..) and the .region(..) right?"),
+        (false, true, false) => Some("is the .resource(..) right?"),
+        (false, false, true) => Some("is the .region(..) right?"),
+    }
 }
 
 /// A format as the vendor speaks it.

@@ -112,6 +112,8 @@ pub struct Vendor {
     /// What it does that no request asks for. In Anthropic's and Bedrock's own formats an answer is begun by a last
     /// message of the assistant whatever is said here.
     pub habits: Habits,
+    /// How many bytes a request may have, where the vendor says so.
+    pub request_limit: Option<usize>,
     /// How it makes pictures.
     pub images: Option<&'static dyn Procedure<ImageRequest, ImageReply>>,
     /// How it speaks.
@@ -144,6 +146,7 @@ impl Vendor {
         elsewhere: &[],
         embed: None,
         rerank: None,
+        request_limit: None,
         images: None,
         speech: None,
         transcripts: None,

@@ -16,6 +16,8 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     headers: &[("anthropic-version", "2023-06-01")],
     chat: Some(&Messages),
     habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
+    // https://platform.claude.com/docs/en/api/errors (read 2026-11-26)
+    request_limit: Some(32 << 20),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
