@@ -2,6 +2,7 @@
 //!
 //! A protocol turns a request into a path and a body, and bytes into an answer. It is sans-IO: the provider feeds it.
 
+pub(crate) mod batch;
 mod call_id;
 pub mod chat_completions;
 pub mod cohere_chat;
@@ -24,6 +25,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+pub use batch::BatchWire;
 pub use failure::WireFailure;
 pub use fit::{CacheStyle, HostedStyle, JsonStyle, Needs, SafetyStyle, SchemaRules, ToolNames};
 

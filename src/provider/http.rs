@@ -18,19 +18,21 @@ use super::events::{Events, Head};
 use super::settings::{Environment, Limits, Settings, parse_base_url};
 use super::signer::{Exchange, Signer};
 use super::vendor::{KeyStyle, Vendor};
-use super::{Ask, Call, Credential, EmbedCall, Habits, Prefill, Provider, RerankCall};
+use super::{
+    Ask, BatchCall, BatchResult, Call, Credential, EmbedCall, Habits, Prefill, Provider, RerankCall,
+};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::fit::{Restore, fit};
 use crate::protocol::{
-    EmbedLimit, EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Procedure, Protocol, RawAnswer,
-    RerankProtocol, WireFailure,
+    BatchWire, EmbedLimit, EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Procedure, Protocol,
+    RawAnswer, RerankProtocol, WireFailure,
 };
 use crate::transport::{self, Body, HttpRequest, HttpResponse, Transport};
 use crate::types::{
-    Adaptation, ChatRequest, EmbedReply, ImageReply, ImageRequest, ModerationReply, ModerationRequest, Reply,
-    ReplyFacts, ReplyStream, RerankReply, Secret, SpeechReply, SpeechRequest, StreamEvent, TranscriptReply,
-    TranscriptRequest, Usage, Wire,
+    Adaptation, BatchState, ChatRequest, EmbedReply, ImageReply, ImageRequest, ModerationReply,
+    ModerationRequest, Reply, ReplyFacts, ReplyStream, RerankReply, Secret, SpeechReply, SpeechRequest,
+    StreamEvent, TranscriptReply, TranscriptRequest, Usage, Wire,
 };
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
@@ -149,6 +151,85 @@ impl HttpProvider {
             transport,
             clock,
         })
+    }
+
+    pub(super) fn provider_name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn batch_wire(&self) -> Result<BatchWire> {
+        self.usual
+            .and_then(|vendor| vendor.batch)
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} takes no batches", self.name)))
+    }
+
+    pub(super) fn chat_format(&self) -> Result<&'static dyn Protocol> {
+        self.chat.ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no chat", self.name)))
+    }
+
+    /// The requests as they would be sent one by one, and the path they would be sent to.
+    pub(super) fn encode_batch(&self, batch: BatchCall<'_>) -> Result<(&'static str, Vec<Vec<u8>>)> {
+        let mut bodies = Vec::with_capacity(batch.requests.len());
+        let mut path = "";
+        for request in batch.requests {
+            let mut call = Call::new(batch.model, request);
+            call.hints = batch.hints;
+            let written = self.encode(call, Mode::Whole)?;
+            let Path::Fixed(fixed) = written.encoded.path else {
+                return Err(Error::new(ErrorKind::Unsupported, "this format has no batches"));
+            };
+            // Whoever fetches the answers may not have the requests, so that nothing could be put back as it was.
+            if !written.restore.is_empty() || !written.encoded.headers.is_empty() {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "a tool name or answer format that this vendor needs changed cannot go into a batch",
+                ));
+            }
+            path = fixed;
+            bodies.push(written.encoded.body);
+        }
+        Ok((path, bodies))
+    }
+
+    /// One exchange below the base address, and the body of its answer. What is in `path` after its first part is one
+    /// segment each, whatever it holds.
+    pub(super) async fn exchange(
+        &self,
+        method: Method,
+        path: &[&str],
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<Bytes> {
+        let (root, names) = path.split_first().map_or(("", path), |(root, names)| (*root, names));
+        let mut url = below(&self.base, root);
+        if names.iter().any(|name| matches!(*name, "" | "." | "..")) {
+            return Err(Error::new(ErrorKind::InvalidRequest, "a batch cannot have such a name").not_sent());
+        }
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.extend(names);
+        }
+        let mut headers = self.headers.clone();
+        match HeaderValue::from_str(content_type) {
+            Ok(value) if !content_type.is_empty() => headers.insert(header::CONTENT_TYPE, value),
+            _ => headers.remove(header::CONTENT_TYPE),
+        };
+        let mut request = HttpRequest::new(method, url, headers, body);
+        if let Some(signer) = &self.signer {
+            let issued = signer.sign(&mut request, Exchange::new(&*self.transport, &*self.clock)).await?;
+            self.remember(issued);
+        }
+        let chat = self.chat_format()?;
+        let response = self.transport.send(request).await?;
+        let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
+        let HttpResponse { status, headers, body, .. } = response;
+        read_whole(body, self.limits.body.max(MOST_RESULTS))
+            .await
+            .map_err(|error| self.annotate(error, status, &headers))
+    }
+
+    /// `error` without this provider's keys.
+    pub(super) fn scrubbed(&self, error: Error) -> Error {
+        scrub(&self.secrets(), error)
     }
 
     fn url(&self, path: &Path) -> Result<Url> {
@@ -490,6 +571,22 @@ impl Provider for HttpProvider {
         self.ask(self.usual.and_then(|vendor| vendor.moderations), "judgements", call).await
     }
 
+    async fn submit_batch(&self, call: BatchCall<'_>) -> Result<String> {
+        self.hand_over(call).await
+    }
+
+    async fn batch_state(&self, id: &str) -> Result<BatchState> {
+        self.look_at(id).await
+    }
+
+    async fn batch_results(&self, id: &str) -> Result<Vec<BatchResult>> {
+        self.fetch(id).await
+    }
+
+    async fn cancel_batch(&self, id: &str) -> Result<()> {
+        self.cancel(id).await
+    }
+
     async fn rerank(&self, call: RerankCall<'_>) -> Result<RerankReply> {
         let rerank = self
             .rerank
@@ -678,6 +775,9 @@ const MOST_ISSUED: usize = 4;
 
 /// Errors are sentences.
 const ERROR_BODY_LIMIT: usize = 1 << 20;
+
+/// Results of a whole batch: vendors take up to 256 MB of requests.
+const MOST_RESULTS: usize = 1 << 30;
 
 #[cfg(test)]
 mod tests {

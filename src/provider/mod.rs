@@ -7,6 +7,7 @@
 mod address;
 #[cfg(feature = "bedrock")]
 pub mod aws;
+mod batch;
 mod credential;
 mod events;
 pub mod google;
@@ -30,9 +31,9 @@ pub use signer::{Exchange, Signer, Token, TokenSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::EmbedLimit;
 use crate::types::{
-    Adaptation, ChatRequest, EmbedReply, EmbedRequest, ImageReply, ImageRequest, ModelHints, ModerationReply,
-    ModerationRequest, Reply, ReplyStream, RerankReply, RerankRequest, SpeechReply, SpeechRequest,
-    TranscriptReply, TranscriptRequest,
+    Adaptation, BatchState, ChatRequest, EmbedReply, EmbedRequest, ImageReply, ImageRequest, ModelHints,
+    ModerationReply, ModerationRequest, Reply, ReplyStream, RerankReply, RerankRequest, SpeechReply,
+    SpeechRequest, TranscriptReply, TranscriptRequest,
 };
 
 /// Something that completes text: a vendor, a server of your own, a function.
@@ -145,9 +146,85 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
         let _ = call;
         Err(Error::new(ErrorKind::Unsupported, format!("{} judges no texts here", self.name())))
     }
+
+    /// Hands over a batch that is answered within a day or so; returns the provider's name for it. By default unsupported.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless implemented.
+    async fn submit_batch(&self, call: BatchCall<'_>) -> Result<String> {
+        let _ = call;
+        Err(no_batches(self.name()))
+    }
+
+    /// How far the batch `id` is. By default unsupported.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless implemented.
+    async fn batch_state(&self, id: &str) -> Result<BatchState> {
+        let _ = id;
+        Err(no_batches(self.name()))
+    }
+
+    /// The answers of the batch `id`, in any order. By default unsupported.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless implemented.
+    async fn batch_results(&self, id: &str) -> Result<Vec<BatchResult>> {
+        let _ = id;
+        Err(no_batches(self.name()))
+    }
+
+    /// Asks to stop the batch `id`; what was answered until then can be had and costs. By default unsupported.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless implemented.
+    async fn cancel_batch(&self, id: &str) -> Result<()> {
+        let _ = id;
+        Err(no_batches(self.name()))
+    }
 }
 
 const _: fn(Box<dyn Provider>) = |_object_safe| ();
+
+fn no_batches(name: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("{name} takes no batches"))
+}
+
+/// Requests that are handed over together.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct BatchCall<'a> {
+    /// The model, as this provider names it.
+    pub model: &'a str,
+    /// What is asked.
+    pub requests: &'a [ChatRequest],
+    /// What the catalogue knows of the model.
+    pub hints: ModelHints,
+}
+
+impl<'a> BatchCall<'a> {
+    /// A batch of `requests` for `model`.
+    pub fn new(model: &'a str, requests: &'a [ChatRequest]) -> Self {
+        Self { model, requests, hints: ModelHints::default() }
+    }
+}
+
+/// What became of one request of a batch.
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct BatchResult {
+    /// Its place in the batch, from 0.
+    pub index: usize,
+    /// The answer, or why there is none.
+    pub outcome: Result<Reply>,
+}
+
+impl BatchResult {
+    /// The outcome of the request in this place.
+    pub fn new(index: usize, outcome: Result<Reply>) -> Self {
+        Self { index, outcome }
+    }
+}
 
 /// One attempt at a chat.
 #[non_exhaustive]

@@ -5,6 +5,7 @@
 
 mod adaptation;
 mod answered;
+mod batch;
 mod cache;
 mod call_id;
 mod call_options;
@@ -37,6 +38,7 @@ mod wire;
 
 pub use adaptation::{Adaptation, AdaptationKind, OnUnsupported};
 pub use answered::{Answered, ReplyFacts};
+pub use batch::{BatchJob, BatchPhase, BatchState};
 pub use cache::{CacheOptions, CachePlacement, CacheTtl};
 pub use call_id::CallId;
 pub use call_options::{CallOptions, OnLimit, Priority, Sensitivity, Stakes};

@@ -1,5 +1,6 @@
 //! Many requests as one piece of work: bounded in concurrency and money, and resumed after a kill.
 
+mod job;
 mod journal;
 mod print;
 mod run;

@@ -61,7 +61,7 @@ mod zhipu;
 
 use crate::catalog::{Catalogue, Table};
 use crate::protocol::messages::Messages;
-use crate::protocol::{EmbedProtocol, Procedure, Protocol, RerankProtocol};
+use crate::protocol::{BatchWire, EmbedProtocol, Procedure, Protocol, RerankProtocol};
 use crate::provider::Habits;
 use crate::types::{
     ImageReply, ImageRequest, ModerationReply, ModerationRequest, SpeechReply, SpeechRequest,
@@ -122,6 +122,8 @@ pub struct Vendor {
     pub transcripts: Option<&'static dyn Procedure<TranscriptRequest, TranscriptReply>>,
     /// How it judges texts.
     pub moderations: Option<&'static dyn Procedure<ModerationRequest, ModerationReply>>,
+    /// How it takes batches that it answers later, at a lower price.
+    pub batch: Option<BatchWire>,
     /// Its models and prices, in the schema of [`Catalogue`].
     pub models: &'static str,
 }
@@ -151,6 +153,7 @@ impl Vendor {
         speech: None,
         transcripts: None,
         moderations: None,
+        batch: None,
         habits: Habits::UNKNOWN,
         models: "",
     };

@@ -50,7 +50,7 @@ pub(super) trait Format: Sync {
 pub(super) fn format_of(request: &Received) -> Option<&'static dyn Format> {
     if request.is_for("/chat/completions") || request.is_for("/embeddings") {
         Some(&ChatCompletions)
-    } else if request.is_for("/messages") {
+    } else if request.is_for("/messages") || request.path.contains("/messages/batches") {
         Some(&Messages)
     } else if request.is_for(":generateContent") || request.is_for(":streamGenerateContent") {
         Some(&GenerateContent)

@@ -1,6 +1,7 @@
 //! Loopback servers that speak the vendors' formats.
 
 mod answer;
+mod batches;
 mod chat_completions;
 mod check;
 mod embeddings;
@@ -38,7 +39,8 @@ use server::Shared;
 /// Each vendor is a path prefix with its own script, record and counters, and speaks OpenAI's chat completions and
 /// embeddings, Anthropic's messages and Google's `generateContent`, whole and streamed. Unless a script says otherwise
 /// it judges requests as strictly as the real vendor, calls the first tool it is offered, fills in the schema it is
-/// given, and otherwise answers the last user message.
+/// given, and otherwise answers the last user message. It takes batches as OpenAI and Anthropic do, and has answered one
+/// when it is asked for the third time.
 ///
 /// Dropping the sandbox closes every connection and stops its thread.
 ///

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
+use super::batches::Served;
 use super::check::Denial;
 use super::format::{Event, Format, format_of};
 use super::http::{Body, Ending, Outgoing};
@@ -16,7 +17,13 @@ use super::vendor::Rules;
 use super::{chat_completions, embeddings};
 
 /// What `step` does with `request`.
-pub(super) fn plan(step: Step, request: &Received, rules: &Rules) -> Outgoing {
+/// `batches` answers what is about batches, and is asked only where nothing goes wrong first.
+pub(super) fn plan(
+    step: Step,
+    request: &Received,
+    rules: &Rules,
+    batches: impl FnOnce() -> Option<Result<Served, Denial>>,
+) -> Outgoing {
     let Step { action, delay, pace, model, usage, headers, body, piece } = step;
     let format = format_of(request);
     let voice = format.unwrap_or(&chat_completions::ChatCompletions);
@@ -34,7 +41,10 @@ pub(super) fn plan(step: Step, request: &Received, rules: &Rules) -> Outgoing {
             None => deny(voice, &Denial::of_status(status)),
         },
         Some(Fault::Garbage(garbage)) => send_garbage(garbage, request, format, rules),
-        _ => match respond(format, request, rules) {
+        _ => match batches()
+            .map_or_else(|| respond(format, request, rules), |served| served.map(Response::Served))
+        {
+            Ok(Response::Served((status, media_type, body))) => whole(status, media_type, body),
             Ok(Response::Json(json)) => whole(200, "application/json", json.to_string()),
             Ok(Response::Answer(format, question)) => {
                 let mut answer = Answer::new(*question, reply, rules.number);
@@ -58,7 +68,24 @@ pub(super) fn plan(step: Step, request: &Received, rules: &Rules) -> Outgoing {
     Outgoing { delay: outgoing.delay + delay, pace, ..outgoing }
 }
 
+/// The status and body of the usual reply to `request`, whole.
+pub(super) fn answer_alone(request: &Received, rules: &Rules) -> (u16, Value) {
+    let format = format_of(request);
+    match respond(format, request, rules) {
+        Ok(Response::Json(json)) => (200, json),
+        Ok(Response::Answer(format, question)) => {
+            (200, format.whole(&Answer::new(*question, None, rules.number)))
+        }
+        Ok(Response::Served(_)) => (404, Value::Null),
+        Err(denial) => {
+            let voice = format.unwrap_or(&chat_completions::ChatCompletions);
+            (denial.status, voice.failure(&denial))
+        }
+    }
+}
+
 enum Response {
+    Served(Served),
     Json(Value),
     Answer(&'static dyn Format, Box<super::question::Question>),
 }
@@ -194,6 +221,7 @@ fn send_garbage(
             deliver(format, &Answer::new(*question, None, rules.number))
         }
         Ok(Response::Json(json)) => whole(200, "application/json", json.to_string()),
+        Ok(Response::Served((status, media_type, body))) => whole(status, media_type, body),
         Err(_) => whole(200, "application/json", "{}"),
     };
     let stream = request.is_for(":streamGenerateContent") || request.json.get("stream") == Some(&json!(true));

@@ -98,7 +98,7 @@ async fn serve(mut stream: TcpStream, open: Open) {
         let (name, request) = head.into_received();
         let vendor = open.0.vendor(&name);
         let (step, rules, mut flight) = vendor.begin(&request);
-        let outgoing = plan(step, &request, &rules);
+        let outgoing = plan(step, &request, &rules, || vendor.serve_batch(&request, &rules));
         let sent = {
             let (mut read, mut write) = stream.split();
             tokio::select! {

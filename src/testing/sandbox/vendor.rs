@@ -4,6 +4,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::batches::{Batches, Served};
+use super::chat_completions::ChatCompletions;
+use super::check::Denial;
+use super::format::format_of;
 use super::request::Received;
 use super::script::Step;
 
@@ -103,6 +107,7 @@ pub(super) struct Inner {
     pub(super) always: Option<Step>,
     pub(super) key: Option<String>,
     pub(super) models: Vec<String>,
+    batches: Batches,
     received: Vec<Received>,
     answered: usize,
     in_flight: usize,
@@ -142,6 +147,15 @@ impl VendorState {
             number: inner.received.len(),
         };
         (step.unwrap_or_default(), rules, InFlight { state: Arc::clone(self), end: AnswerEnd::Cancelled })
+    }
+
+    /// The reply to a request about batches.
+    pub(super) fn serve_batch(&self, request: &Received, rules: &Rules) -> Option<Result<Served, Denial>> {
+        let mut inner = self.lock();
+        let served = inner.batches.serve(request, rules)?;
+        let format = format_of(request).unwrap_or(&ChatCompletions);
+        let locked_out = rules.key.is_some() && format.key(request) != rules.key.as_deref();
+        Some(if locked_out { Err(format.wrong_key()) } else { served })
     }
 
     pub(super) fn disconnects(&self) -> usize {

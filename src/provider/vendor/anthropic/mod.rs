@@ -1,5 +1,6 @@
 //! Anthropic. What surprises about it is in `docs.md` beside this file.
 
+use crate::protocol::BatchWire;
 use crate::protocol::messages::Messages;
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
@@ -18,6 +19,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
     // https://platform.claude.com/docs/en/api/errors (read 2026-11-26)
     request_limit: Some(32 << 20),
+    batch: Some(BatchWire::MessageBatches),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };

@@ -1,12 +1,12 @@
 //! OpenAI. What surprises about it is in `docs.md` beside this file.
 
-use crate::protocol::EmbedLimit;
 use crate::protocol::chat_completions::{
     ChatCompletions, Developer, Dialect, Echo, Lacking, Reasoning, TokenLimit,
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::media::{OpenAiImages, OpenAiModerations, OpenAiSpeech, OpenAiTranscriptions};
 use crate::protocol::responses::{self, Memory, Responses, UserField};
+use crate::protocol::{BatchWire, EmbedLimit};
 use crate::protocol::{CacheStyle, HostedStyle, SchemaRules};
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
@@ -29,6 +29,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     speech: Some(&OpenAiSpeech),
     transcripts: Some(&OpenAiTranscriptions),
     moderations: Some(&OpenAiModerations),
+    batch: Some(BatchWire::OpenAiFiles),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
