@@ -7,6 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use polyroute::RoutingPolicy;
 use polyroute::catalog::{Capability, CapabilitySet, Mode, Support};
 use polyroute::provider::vendor;
+use polyroute::routing::difficulty::Difficulty;
 use polyroute::routing::policy::{Cheapest, Ordered};
 use polyroute::routing::{Candidate, Candidates, Question, RequestFacts, decide};
 
@@ -49,9 +50,22 @@ fn routing(criterion: &mut Criterion) {
     }
 }
 
+/// What a cascade reads before it decides: two kilobytes of text, first of few words and then of many.
+fn difficulty(criterion: &mut Criterion) {
+    let few =
+        "A store sells 24 boxes of pens for $3.50 each; why is the derivative of x^2 + 7 not constant? ";
+    let many: String = (0..400).map(|number| format!("w{}x{number} ", number * 7_919 % 1_000)).collect();
+    for (name, prompt) in [("few", few.repeat(40)), ("many", many)] {
+        let prompt = prompt.get(..2_048).unwrap_or(&prompt).to_owned();
+        criterion.bench_function(&format!("difficulty of 2 KB, {name} words"), |bench| {
+            bench.iter(|| Difficulty::shipped().forecast(black_box(&prompt)));
+        });
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20).without_plots();
-    targets = routing
+    targets = routing, difficulty
 }
 criterion_main!(benches);

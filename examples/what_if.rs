@@ -49,8 +49,10 @@ async fn main() -> Result<()> {
         named.push((name, point(&replayed)));
     }
     let mut curve = Vec::new();
-    for step in 0..=20 {
-        let threshold = Threshold::new(f64::from(step) / 20.0);
+    let mut gains: Vec<f64> = log.iter().filter_map(|logged| logged.facts.gain).collect();
+    gains.sort_by(f64::total_cmp);
+    let thresholds = gains.iter().copied().step_by(6).chain([f64::INFINITY]);
+    for (step, threshold) in thresholds.map(Threshold::new).enumerate() {
         let policy = Cascade::new(QualityFloor::new(0.95)?).fixed(threshold);
         let replayed = replay(&log, &candidates, &policy);
         if step % 5 == 0 {

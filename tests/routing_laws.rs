@@ -9,10 +9,10 @@ use std::collections::HashSet;
 
 use polyroute::RoutingPolicy;
 use polyroute::routing::policy::{
-    Bandit, Cheapest, Composed, Fastest, InverseSquare, LeastBusy, Ordered, Score, Sorted, Sticky, Tiered,
-    UsageAware, Weighted,
+    Bandit, Cascade, Cheapest, Composed, Fastest, InverseSquare, LeastBusy, Ordered, Score, Sorted, Sticky,
+    Tiered, UsageAware, Weighted,
 };
-use polyroute::routing::{Candidate, Candidates, Shortlist};
+use polyroute::routing::{Candidate, Candidates, QualityFloor, Shortlist, Threshold};
 use polyroute::types::{Sort, SortBy};
 use support::{candidate, facts, random_candidates, random_facts, random_live};
 
@@ -30,6 +30,8 @@ fn policies() -> Vec<Box<dyn RoutingPolicy>> {
         Box::new(Sticky::or(Fastest::new())),
         Box::new(Bandit::new()),
         Box::new(Tiered::new(Weighted::new())),
+        Box::new(Cascade::new(QualityFloor::new(0.95).unwrap())),
+        Box::new(Cascade::new(QualityFloor::new(0.95).unwrap()).fixed(Threshold::new(0.0))),
         Box::new(Composed::by(Score::Cost).then_by(Score::FirstToken).alike_within(0.1).any_of_best(3)),
         Box::new(Composed::by(Score::Throughput).then_by(Score::Headroom).then_by(Score::Load)),
         Box::new(Sorted::new(Sort::by(SortBy::Price))),

@@ -131,6 +131,10 @@ impl QualityFloor {
                 Some(last) => last.gain,
                 None => f64::INFINITY,
             };
+            // What no observation lies below, none can vouch for.
+            if sorted.last().is_none_or(|easiest| easiest.gain >= gain) {
+                continue;
+            }
             if !self.holds(&sorted, gain) {
                 break;
             }

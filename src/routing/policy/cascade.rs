@@ -182,7 +182,15 @@ impl RoutingPolicy for Cascade {
         // A place is kept for the weak model where it is the last resort.
         let last = weak.filter(|_| !weak_first);
         let most = facts.max_targets.max(1) - usize::from(last.is_some() && shortlist.len() > 1);
-        Plan::new(first.into_iter().chain(strong).take(most.max(1)).chain(last).map(scored))
+        Plan::new(
+            first
+                .into_iter()
+                .chain(strong)
+                .take(most.max(1))
+                .chain(last)
+                .take(facts.max_targets.max(1))
+                .map(scored),
+        )
     }
 
     fn escalation(&self) -> Option<&dyn Escalation> {
