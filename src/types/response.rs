@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adaptation, Attempt, CallId, Cost, Decision, Extra, Json, Message, Opaque, Part, Reasoning, Role, Target,
-    ToolCall, Usage, Usd, Wire,
+    Adaptation, Attempt, CallId, Citation, Cost, Decision, Extra, Json, Message, Opaque, Part, Reasoning,
+    Role, Target, ToolCall, Usage, Usd, Wire,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -225,6 +225,19 @@ impl ChatResponse {
                 _ => None,
             })
             .collect()
+    }
+
+    /// The sources the answer names; see [`Reply::citations`].
+    pub fn citations(&self) -> Vec<Citation> {
+        self.reply.citations()
+    }
+
+    /// The model's words when it declined in a field of its own; `None` when it did not.
+    pub fn refusal(&self) -> Option<&str> {
+        self.reply.message.parts.iter().find_map(|part| match part {
+            Part::Refusal(refusal) => Some(refusal.text.as_str()),
+            _ => None,
+        })
     }
 
     /// The tool calls, in order.
