@@ -469,6 +469,7 @@ fn prepare_routes(
                 endpoints: Arc::default(),
                 preferences: route.preferences().cloned().map(Arc::new),
                 sensitive: route.sensitive_data().clone(),
+                memory: Arc::default(),
             };
             Ok((name.clone(), prepared))
         })

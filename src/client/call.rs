@@ -343,6 +343,9 @@ impl RunningCall {
             observer.observe(&Event::AttemptFinished(&attempt));
         }
         routing::observe(&*self.planned.policy, &attempt);
+        if let Some(memory) = &self.planned.memory {
+            memory.note(&attempt, self.latest);
+        }
         if let Some(booking) = &self.booking {
             let target = self.planned.targets.get(place);
             booking.attempt(&attempt, target, booking::source(cost.as_ref()), self.inner.clock.wall());

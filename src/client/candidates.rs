@@ -2,9 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::Inner;
+use super::memory::RouteMemory;
 use super::prices::InForce;
 use super::pulse::Pulse;
 use super::ratings::Answered;
@@ -20,9 +21,9 @@ use crate::routing::{
     Traits, decide, is_sensitive,
 };
 use crate::types::{
-    CallOptions, ChatRequest, Cost, Decision, EmbedRequest, Hosted, MediaSource, ModelHints, OnUnsupported,
-    Part, PriceSource, Ranked, Rejected, RerankRequest, ResponseFormat, Role, Sensitivity, Target, Tool,
-    Usage,
+    Attempt, CallOptions, ChatRequest, Cost, Decision, EmbedRequest, Hosted, MediaSource, ModelHints,
+    OnUnsupported, Part, PriceSource, Ranked, Rejected, RerankRequest, ResponseFormat, Role, Sensitivity,
+    Target, Tool, Usage,
 };
 
 /// A model that can be called, with what the catalogue knows of it.
@@ -43,12 +44,27 @@ pub(super) struct Planned {
     /// Shared with the attempts that run, several of which may at once.
     pub(super) targets: Arc<[PlannedTarget]>,
     pub(super) policy: Arc<dyn RoutingPolicy>,
+    /// What the route remembers, and the conversation the call belongs to.
+    pub(super) memory: Option<Remembering>,
     /// The prices the call goes by, whatever is in force when it ends.
     pub(super) prices: Arc<InForce>,
     /// What a strong model is expected to gain, by the prompt.
     foretold: Option<f64>,
     /// The same, once an answer was read.
     judged: OnceLock<f64>,
+}
+
+/// Where an attempt is remembered.
+pub(super) struct Remembering {
+    memory: Arc<RouteMemory>,
+    session: Option<u64>,
+    beginning: Option<u64>,
+}
+
+impl Remembering {
+    pub(super) fn note(&self, attempt: &Attempt, now: Instant) {
+        self.memory.note(self.session.or(self.beginning), self.session, attempt, now);
+    }
 }
 
 /// One target of a call.
@@ -141,6 +157,11 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
     }
     question.route = route.and_then(|route| route.preferences.as_deref());
     let decided = decide(&*policy, &question)?;
+    let memory = route.map(|route| Remembering {
+        memory: Arc::clone(&route.memory),
+        session: facts.session,
+        beginning: facts.beginning,
+    });
     let route = route.map(|_| model.to_owned());
     let mut decision = Decision::new(route, decided.policy);
     decision.rejected = decided.rejected;
@@ -168,7 +189,16 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
     match targets.first().map(|planned| planned.target.clone()) {
         Some(first) => {
             let (targets, foretold) = (targets.into(), facts.gain);
-            Ok(Planned { decision, first, targets, policy, prices, foretold, judged: OnceLock::new() })
+            Ok(Planned {
+                decision,
+                first,
+                targets,
+                policy,
+                memory,
+                prices,
+                foretold,
+                judged: OnceLock::new(),
+            })
         }
         None => Err(Error::new(ErrorKind::Internal, "the plan names no registered provider")),
     }
@@ -393,7 +423,33 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
     if holds_sensitive_data(inner, request) {
         facts.sensitivity = Sensitivity::Sensitive;
     }
-    finish_facts(inner, facts, request.options.as_deref())
+    let mut facts = finish_facts(inner, facts, request.options.as_deref());
+    if let Some(route) = inner.registry.routes.get(&request.model) {
+        facts.beginning = beginning(request);
+        route.memory.recall(&mut facts, || inner.clock.now());
+    }
+    facts
+}
+
+/// The first kilobyte, or a little less: no letter is cut.
+fn first_kilobyte(text: &str) -> &str {
+    (0..4).find_map(|less| text.get(..1_024 - less)).unwrap_or(text)
+}
+
+/// A number for how a long prompt begins: its first two messages, and of each text the first kilobyte and its length.
+fn beginning(request: &ChatRequest) -> Option<u64> {
+    let texts = || {
+        let parts = request.messages.iter().take(2).flat_map(|message| &message.parts);
+        parts.filter_map(Part::as_text)
+    };
+    // No provider caches prompts of less than about a thousand tokens.
+    if texts().map(str::len).sum::<usize>() < LEAST_CACHED_BYTES {
+        return None;
+    }
+    Some(texts().fold(0, |known: u64, text| {
+        let head = first_kilobyte(text);
+        known.rotate_left(5) ^ hash(head) ^ u64::try_from(text.len()).unwrap_or(u64::MAX)
+    }))
 }
 
 /// What a strong model is expected to gain. Told from the prompt only where the route's policy wants to know.
@@ -493,3 +549,5 @@ fn is_pdf(source: &MediaSource) -> bool {
 
 /// More than can be tried, because a target that refuses before sending does not count as tried.
 const MAX_PLANNED: usize = 8;
+
+const LEAST_CACHED_BYTES: usize = 4_096;

@@ -12,6 +12,7 @@ mod check;
 mod embed;
 mod flights;
 mod hosting;
+mod memory;
 mod mend;
 mod operation;
 mod overlap;

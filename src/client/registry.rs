@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::memory::RouteMemory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::{KeyStyle, Provider, vendor};
 use crate::resilience::Endpoint;
@@ -47,6 +48,7 @@ pub(super) struct PreparedRoute {
     pub(super) endpoints: Arc<[Arc<Endpoint>]>,
     pub(super) preferences: Option<Arc<Preferences>>,
     pub(super) sensitive: SensitiveData,
+    pub(super) memory: Arc<RouteMemory>,
 }
 
 /// What a model string means.

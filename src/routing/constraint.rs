@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::tags::Wanted;
 use super::{Candidate, Candidates, DataPolicy, Distillable, Hosting, LiveFacts};
 use super::{RequestFacts, Shortlist};
-use crate::catalog::{Charge, Rate};
+use crate::catalog::{Capability, Charge, Rate};
 use crate::types::{
     DataCollection, Fallbacks, MaxPrice, Preferences, Rejected, Sensitivity, Strictness, Usd, ZeroRetention,
 };
@@ -108,7 +108,7 @@ impl<'a> Constraints<'a> {
     fn inability(&self, candidate: &Candidate) -> Option<Violation> {
         let model = candidate.model.as_ref()?;
         if let Some(missing) = model.capabilities.lacking(self.facts.needs).iter().next() {
-            return Some(Violation::new("capability", format!("the model has no {}", missing.as_str())));
+            return Some(Violation::new("capability", lacks(missing)));
         }
         match model.context_window {
             Some(window) if self.facts.least_input_tokens > window => Some(Violation::new(
@@ -274,6 +274,18 @@ enum Unlisted {
 
 fn above(rate: Rate, most: Usd) -> bool {
     i128::from(rate.pico()) > most.pico()
+}
+
+/// Written out once, because a decision that leaves many models out is made for every call.
+fn lacks(missing: Capability) -> Cow<'static, str> {
+    Cow::Borrowed(match missing {
+        Capability::Tools => "the model has no tools",
+        Capability::Vision => "the model has no vision",
+        Capability::Pdf => "the model has no pdf",
+        Capability::AudioIn => "the model has no audio_in",
+        Capability::JsonSchema => "the model has no json_schema",
+        other => return Cow::Owned(format!("the model has no {}", other.as_str())),
+    })
 }
 
 /// Does the list name this target, its provider, or the vendor behind the provider?

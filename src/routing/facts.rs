@@ -42,6 +42,8 @@ pub struct RequestFacts {
     pub budget_left: Option<Usd>,
     /// Equal for the calls of one conversation.
     pub session: Option<u64>,
+    /// Equal for prompts that begin alike, where they are long enough for a provider to cache.
+    pub beginning: Option<u64>,
     /// Where the beginning of this prompt may still lie in a prompt cache.
     pub warm: Vec<Warm>,
     /// What a strong model is expected to gain, where the route's policy [foretells](super::Escalation::gain) it.
@@ -68,6 +70,7 @@ impl RequestFacts {
             preferences: None,
             budget_left: None,
             session: None,
+            beginning: None,
             warm: Vec::new(),
             gain: None,
             labels: Labels::default(),
