@@ -64,6 +64,7 @@ impl Tasks {
     }
 
     /// How many tasks have not ended.
+    #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         let mut running = self.lock();
         while running.work.try_join_next().is_some() {}

@@ -196,8 +196,11 @@ fn causes<'e>(
 
 /// tokio-rustls reports every TLS failure as `InvalidData`.
 fn is_tls(error: &reqwest::Error) -> bool {
-    causes(error).any(|cause| {
-        let io = cause.downcast_ref::<std::io::Error>();
-        io.is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData)
-    })
+    causes(error).any(|cause| cause.downcast_ref().is_some_and(is_invalid_data))
+}
+
+/// `source()` of an I/O error around another one skips the one it holds.
+fn is_invalid_data(error: &std::io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    error.kind() == std::io::ErrorKind::InvalidData || inner.is_some_and(is_invalid_data)
 }

@@ -650,7 +650,7 @@ impl Future for Timed<'_> {
 
 /// Polls `work` on this thread and lets time jump to the next timer whenever nothing else can go on. `None` when nothing
 /// will ever go on.
-fn drive<F: Future>(
+pub fn drive<F: Future>(
     work: F,
     clock: &VirtualClock,
     runtime: Option<&tokio::runtime::Runtime>,
@@ -670,10 +670,20 @@ fn drive<F: Future>(
             // Background tasks of the client.
             runtime.block_on(tokio::task::yield_now());
         }
-        if !woken.0.load(Ordering::Relaxed) {
-            clock.advance_to_next()?;
+        if !woken.0.load(Ordering::Relaxed) && clock.advance_to_next().is_none() && !waited(&woken.0) {
+            return None;
         }
     }
+}
+
+/// Somebody on another thread, such as a ledger's, may be about to wake it: are they within ten seconds?
+#[expect(clippy::disallowed_methods, reason = "waits for a real thread")]
+fn waited(woken: &AtomicBool) -> bool {
+    let began = Instant::now();
+    while !woken.load(Ordering::Relaxed) && began.elapsed() < Duration::from_secs(10) {
+        std::thread::yield_now();
+    }
+    woken.load(Ordering::Relaxed)
 }
 
 struct Woken(AtomicBool);
