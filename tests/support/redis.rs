@@ -40,8 +40,9 @@ impl RedisServer {
             .stdout(Stdio::null())
             .spawn()
             .expect("the program starts");
-        self.child = Some(child);
+        let child = self.child.insert(child);
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(child.try_wait().expect("it can be asked").is_none(), "the server ended at once");
             std::thread::yield_now();
         }
     }
