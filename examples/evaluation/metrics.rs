@@ -18,6 +18,12 @@ pub(crate) struct Graded {
     pub(crate) strong_at_floor: bool,
 }
 
+#[derive(Clone, Copy)]
+enum To {
+    Strong,
+    Weak,
+}
+
 impl Graded {
     fn strong_cost(&self) -> f64 {
         (self.outcome.prompt_tokens + self.outcome.strong_tokens) * STRONG_PRICE
@@ -27,11 +33,11 @@ impl Graded {
         (self.outcome.prompt_tokens + self.outcome.weak_tokens) * WEAK_PRICE
     }
 
-    fn routed_cost(&self, strong: bool) -> f64 {
-        match (strong, self.paid_cheap) {
-            (true, true) => self.strong_cost() + self.weak_cost(),
-            (true, false) => self.strong_cost(),
-            (false, _) => self.weak_cost(),
+    fn routed_cost(&self, to: To) -> f64 {
+        match (to, self.paid_cheap) {
+            (To::Strong, true) => self.strong_cost() + self.weak_cost(),
+            (To::Strong, false) => self.strong_cost(),
+            (To::Weak, _) => self.weak_cost(),
         }
     }
 
@@ -55,7 +61,10 @@ pub(crate) fn figures(ranked: &[Graded], seed: u64) -> Map<String, Value> {
     let (floor_low, floor_high) = interval(ranked, seed, realised);
     let count = ranked.len() as f64;
     let bill: f64 = ranked.iter().map(Graded::strong_cost).sum();
-    let floor_bill: f64 = ranked.iter().map(|one| one.routed_cost(one.strong_at_floor)).sum();
+    let floor_bill: f64 = ranked
+        .iter()
+        .map(|one| one.routed_cost(if one.strong_at_floor { To::Strong } else { To::Weak }))
+        .sum();
     let at_floor = ranked.iter().filter(|one| one.strong_at_floor).count() as f64;
 
     let mut figures = Map::new();
@@ -70,7 +79,11 @@ pub(crate) fn figures(ranked: &[Graded], seed: u64) -> Map<String, Value> {
         let name = format!("{:.0}", share * 100.0);
         set(&format!("strong_calls_at_{name}"), percent(reached.map(|calls| calls as f64 / count)));
         let saved = reached.map(|calls| {
-            1.0 - ranked.iter().enumerate().map(|(rank, one)| one.routed_cost(rank < calls)).sum::<f64>()
+            1.0 - ranked
+                .iter()
+                .enumerate()
+                .map(|(rank, one)| one.routed_cost(if rank < calls { To::Strong } else { To::Weak }))
+                .sum::<f64>()
                 / bill
         });
         set(&format!("bill_saved_at_{name}"), percent(saved));

@@ -37,6 +37,7 @@ impl Counter {
 
     /// All features, in their fixed order; the constant one is the first.
     pub(crate) fn finish(mut self) -> [i32; SHAPES] {
+        let flag = |fact: bool| if fact { ONE } else { 0 };
         let bytes = &self.bytes;
         let read = bytes.all.max(1);
         self.votes.symbols(bytes.fences, bytes.operators, bytes.dollars);
@@ -75,10 +76,6 @@ impl Counter {
         }
         shape
     }
-}
-
-const fn flag(fact: bool) -> i32 {
-    if fact { ONE } else { 0 }
 }
 
 #[derive(Default)]

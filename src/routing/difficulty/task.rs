@@ -92,6 +92,10 @@ impl TaskVotes {
 }
 
 /// One bit for some of a word's hash: clear for nearly every word that is not in the lists.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "computed by the compiler; a place out of range would not compile"
+)]
 const VOTERS: [u64; 64] = {
     let mut bits = [0; 64];
     let mut classes: &[(TaskClass, &[u32])] = WORDS;
