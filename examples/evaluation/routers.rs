@@ -109,11 +109,9 @@ pub(crate) fn learn(
         },
     };
     let scorer = plan.scorer(router, &plan.records, seed);
-    // How far the scores may be trusted is learned from records the scorer did not see.
-    let calibration: Vec<&Record> = match own {
-        Some(own) => own.records.iter().collect(),
-        None => plan.records.clone(),
-    };
+    // How far the scores may be trusted is learned from records of this set that the scorer did not see. Without such
+    // records nothing is trusted, and the strong model is asked for everything.
+    let calibration: Vec<&Record> = own.into_iter().flat_map(|own| &own.records).collect();
     let folds = CALIBRATION_FOLDS;
     let mut observations = Vec::new();
     for fold in 0..folds {
@@ -131,8 +129,8 @@ pub(crate) fn learn(
             )
         }));
     }
-    let threshold =
-        QualityFloor::new(FLOOR).map_or(Threshold::STRONG, |floor| floor.threshold(&observations));
+    let threshold = QualityFloor::new(FLOOR)
+        .map_or(Threshold::STRONG, |floor| floor.deviations(SURE).threshold(&observations));
     Learned { scorer, threshold, from: plan.from }
 }
 
@@ -232,6 +230,8 @@ pub(crate) fn fold_of(record: &Record, folds: u64, seed: u64) -> u64 {
 }
 
 pub(crate) const FLOOR: f64 = 0.95;
+/// Sure to 99 %: training and scored questions are both samples, and each adds its own luck.
+const SURE: f64 = 2.33;
 /// Fewer records of its own than this teach less than many from elsewhere.
 const ENOUGH: usize = 150;
 const CALIBRATION_FOLDS: u64 = 3;
