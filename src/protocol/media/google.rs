@@ -18,8 +18,7 @@ use crate::types::{
 impl Procedure<ImageRequest, ImageReply> for GoogleMedia {
     fn encode(&self, request: &ImageRequest, target: EncodeFor<'_>) -> Result<Encoded> {
         let extra = |body| with_extra(body, &request.extra, target.provider);
-        if let Some(quality) = &request.quality {
-            let _ = quality;
+        if request.quality.is_some() {
             return Err(Error::new(ErrorKind::Unsupported, "quality: this vendor has no such choice"));
         }
         if target.model.starts_with("imagen") {
@@ -39,9 +38,10 @@ impl Procedure<ImageRequest, ImageReply> for GoogleMedia {
                 "n: this model makes one picture in a request; send it several times",
             ));
         }
-        let mut config = json!({"responseModalities": ["IMAGE"]});
+        let mut config = Map::new();
+        config.insert("responseModalities".into(), json!(["IMAGE"]));
         if let Some(ratio) = &request.size {
-            config["imageConfig"] = json!({"aspectRatio": ratio});
+            config.insert("imageConfig".into(), json!({"aspectRatio": ratio}));
         }
         let body = json!({"contents": [{"role": "user", "parts": [{"text": request.prompt}]}],
             "generationConfig": config});

@@ -70,7 +70,7 @@ const _: fn(Box<dyn KeySource>) = |_object_safe| ();
 
 #[async_trait]
 impl KeySource for Keys {
-    async fn fetch(&self, _exchange: Exchange<'_>) -> Result<Keys> {
+    async fn fetch(&self, _exchange: Exchange<'_>) -> Result<Self> {
         Ok(self.clone())
     }
 }

@@ -24,15 +24,9 @@ use crate::transport::HttpRequest;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct MetadataServer {
     url: Option<Url>,
-}
-
-impl Default for MetadataServer {
-    fn default() -> Self {
-        Self { url: None }
-    }
 }
 
 impl MetadataServer {
