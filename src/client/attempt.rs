@@ -11,7 +11,7 @@ use super::candidates::PlannedTarget;
 use super::operation::{Answer as _, Operation, Verdict};
 use super::walk::Step;
 use crate::clock::Clock;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
 use crate::types::Reply;
 
 /// Makes attempts until one succeeds. The successful attempt is left open for the caller to settle.
@@ -61,12 +61,12 @@ async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) ->
                 }
             };
         };
-        let outcome = match call.enter(place).await {
+        let (place, outcome) = match call.enter(place).await {
             Ok(()) => {
                 let begun = call.begin_attempt(&step, permit);
                 attempt(call, operation, &targets, place, &begun).await
             }
-            Err(refused) => Err(refused),
+            Err(refused) => (place, Err(refused)),
         };
         match outcome {
             Ok(mut answer) => match escalation(call, operation, &targets, place, &mut answer).await {
@@ -78,8 +78,7 @@ async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) ->
                 }
             },
             Err(error) => {
-                let cooling = call.fail_attempt_at(place, &error, &Consumed::default());
-                call.note_failure(place, &error, cooling);
+                note_failure(call, place, &error);
                 match (call.next_step(&error), kept.take()) {
                     (Some(next), earlier) => {
                         step = next;
@@ -94,26 +93,61 @@ async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) ->
     }
 }
 
+/// Makes the attempt that has `begun` at `place`, and perhaps a second one beside it. Returns what came of the one that ended
+/// last, and where; the other has been accounted.
 async fn attempt<O: Operation>(
     call: &mut RunningCall,
     operation: &O,
     targets: &[PlannedTarget],
     place: usize,
     begun: &Begun,
+) -> (usize, Result<O::Output>) {
+    let clock = Arc::clone(&call.inner.clock);
+    let hedge_after = O::hedged_by().and_then(|of| call.hedge_after(place, of));
+    let first = leg(operation, &*clock, targets.get(place), begun, Bounds::of::<O>(call));
+    let (place, outcome) = match hedge_after {
+        None => (place, first.await),
+        Some(delay) => Box::pin(hedged(call, operation, targets, place, first, delay)).await,
+    };
+    if let Ok(answer) = &outcome {
+        call.note_answer(place, answer);
+    }
+    (place, outcome)
+}
+
+/// How long one attempt may take.
+#[derive(Clone, Copy)]
+struct Bounds {
+    limit: Duration,
+    phase: TimeoutPhase,
+    remaining: Duration,
+}
+
+impl Bounds {
+    /// Those of the attempt that began last.
+    fn of<O: Operation>(call: &RunningCall) -> Self {
+        let (limit, phase) = O::limit(call.limits());
+        Self { limit, phase, remaining: call.remaining() }
+    }
+}
+
+/// One attempt, to its answer, its error or its limit.
+async fn leg<O: Operation>(
+    operation: &O,
+    clock: &dyn Clock,
+    target: Option<&PlannedTarget>,
+    begun: &Begun,
+    bounds: Bounds,
 ) -> Result<O::Output> {
-    let remaining = call.remaining();
-    let Some(target) = targets.get(place) else {
+    let Some(target) = target else {
         return Err(Error::new(ErrorKind::Internal, "the plan has no such target"));
     };
-    let (limit, phase) = O::limit(&call.inner.timeouts);
+    let Bounds { limit, phase, remaining } = bounds;
     let started = operation.start(target, begun.key, &begun.meter).instrument(begun.span.clone());
-    let error = match within(&*call.inner.clock, limit.min(remaining), started).await {
-        Some(Ok(answer)) => {
-            call.note_answer(place, &answer);
-            return Ok(answer);
-        }
+    let error = match within(clock, limit.min(remaining), started).await {
+        Some(Ok(answer)) => return Ok(answer),
         Some(Err(error)) => error,
-        None if remaining <= limit => call.deadline_exceeded(),
+        None if remaining <= limit => RunningCall::deadline_exceeded(),
         None => Error::timeout(phase, limit),
     };
     let error = error.with_target(target.target.clone());
@@ -123,6 +157,56 @@ async fn attempt<O: Operation>(
         }
         _ => Err(error),
     }
+}
+
+/// Waits for `first`, and when it has taken `delay` makes a second attempt elsewhere, if there is leave. The first answer is
+/// taken; the other attempt is dropped, which closes its connection, and accounted.
+async fn hedged<O: Operation>(
+    call: &mut RunningCall,
+    operation: &O,
+    targets: &[PlannedTarget],
+    place: usize,
+    first: impl Future<Output = Result<O::Output>> + Send,
+    delay: Duration,
+) -> (usize, Result<O::Output>) {
+    let clock = Arc::clone(&call.inner.clock);
+    let first = match select(Box::pin(first), clock.sleep(delay)).await {
+        Either::Left((outcome, _)) => return (place, outcome),
+        Either::Right(((), first)) => first,
+    };
+    let Some(mut step) = call.hedge(place) else { return (place, first.await) };
+    let other = step.place;
+    let (Ok(()), Some(permit)) = (call.enter(other).await, call.admit(&mut step)) else {
+        return (place, first.await);
+    };
+    let begun = call.begin_attempt(&step, permit);
+    let second = Box::pin(leg(operation, &*clock, targets.get(other), &begun, Bounds::of::<O>(call)));
+    let (won, lost) = match select(first, second).await {
+        Either::Left((Ok(answer), second)) => {
+            drop(second);
+            ((place, Ok(answer)), other)
+        }
+        Either::Right((Ok(answer), first)) => {
+            drop(first);
+            ((other, Ok(answer)), place)
+        }
+        Either::Left((Err(error), second)) => {
+            note_failure(call, place, &error);
+            return (other, second.await);
+        }
+        Either::Right((Err(error), first)) => {
+            note_failure(call, other, &error);
+            return (place, first.await);
+        }
+    };
+    call.cancel_attempt_at(lost, &Consumed::default());
+    call.note_lost(lost);
+    won
+}
+
+fn note_failure(call: &mut RunningCall, place: usize, error: &Error) {
+    let cooling = call.fail_attempt_at(place, error, &Consumed::default());
+    call.note_failure(place, error, cooling);
 }
 
 /// Where to ask again although an answer came; `None` when it is good enough, or there is nobody else to ask.
@@ -145,7 +229,11 @@ async fn escalation<O: Operation>(
 }
 
 /// The outcome of `work`, or `None` when `limit` passed first; `work` is then dropped.
-async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Future<Output = T> + Send) -> Option<T> {
+pub(super) async fn within<T>(
+    clock: &dyn Clock,
+    limit: Duration,
+    work: impl Future<Output = T> + Send,
+) -> Option<T> {
     if limit.is_zero() {
         return None;
     }
@@ -163,7 +251,6 @@ mod tests {
     use super::super::candidates;
     use super::super::operation::{Attempting, Chat, Judging, Meter};
     use super::*;
-    use crate::error::TimeoutPhase;
     use crate::resilience::{RetryPolicy, Timeouts};
     use crate::routing::Route;
     use crate::testing::{ScriptedProvider, VirtualClock};

@@ -19,6 +19,7 @@ use url::Url;
 use super::candidates;
 use super::hosting;
 use super::prices::Prices;
+use super::probe::Probes;
 use super::ratings::Ratings;
 use super::registry::{PreparedRoute, Registered, Registry};
 use super::spend::Hall;
@@ -30,12 +31,14 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::{Environment, HttpProvider, KeyStyle, Provider, Settings, Vendor, is_known, vendor};
 use crate::quota::{Gate, Limits};
-use crate::resilience::{Endpoints, HealthPolicy, RetryPolicy, Timeouts};
+use crate::resilience::{
+    Endpoints, HealthPolicy, HedgeBudget, HedgePolicy, ProbePolicy, RetryPolicy, Timeouts,
+};
 use crate::routing::{Route, Traits};
 use crate::store::{MemoryStore, Store};
 use crate::telemetry::{Event, Observer};
 use crate::transport::{HttpRequest, ReqwestTransport, Transport, TransportOptions};
-use crate::types::Target;
+use crate::types::{Target, TimeLimits};
 
 /// Collects what a [`Client`] is made of. Nothing is checked, opened or read before [`build`](Self::build), except by
 /// [`discover_local`](Self::discover_local).
@@ -55,6 +58,9 @@ pub struct ClientBuilder {
     retry: RetryPolicy,
     timeouts: Timeouts,
     health: HealthPolicy,
+    time_limits: BTreeMap<String, TimeLimits>,
+    hedging: Option<HedgePolicy>,
+    probes: Option<ProbePolicy>,
     seed: Option<u64>,
     limits: Limits,
     store: Option<Arc<dyn Store>>,
@@ -85,6 +91,9 @@ impl ClientBuilder {
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
             health: HealthPolicy::default(),
+            time_limits: BTreeMap::new(),
+            hedging: None,
+            probes: None,
             seed: None,
             limits: Limits::new(),
             store: None,
@@ -294,6 +303,42 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets how long the parts of a call may take at one target, one provider or on one route, by its name: what is said of a
+    /// target goes before its provider, and that before the route. The total time is a matter of routes only.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use polyroute::types::TimeLimits;
+    /// use polyroute::{Client, Settings};
+    ///
+    /// # fn main() -> polyroute::Result<()> {
+    /// let slow = TimeLimits::new().first_token(Duration::from_secs(300));
+    /// let client = Client::builder()
+    ///     .vendor(Settings::compatible("lab", "http://localhost:8000/v1"))
+    ///     .time_limits("lab/huge", slow)
+    ///     .build()?;
+    /// # let _ = client;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn time_limits(mut self, name: impl Into<String>, limits: TimeLimits) -> Self {
+        self.time_limits.insert(name.into(), limits);
+        self
+    }
+
+    /// Probes targets of the routes that nobody has asked for a while, from the first call on until the client is shut down or
+    /// its last handle dropped. Off unless this is called.
+    pub fn probes(mut self, policy: ProbePolicy) -> Self {
+        self.probes = Some(policy);
+        self
+    }
+
+    /// Sends calls that are slow to begin to a second target as well. Off unless this is called.
+    pub fn hedging(mut self, policy: HedgePolicy) -> Self {
+        self.hedging = Some(policy);
+        self
+    }
+
     /// Sets how failures of targets, models and keys are remembered between calls.
     pub fn health(mut self, policy: HealthPolicy) -> Self {
         self.health = policy;
@@ -360,6 +405,20 @@ impl ClientBuilder {
         registry.traits = known_traits(&registry, self.traits)?;
         registry.routes = prepare_routes(&registry, &catalogue, &self.routes)?;
         let books = open_books(self.ledgers, self.ledger_queue, &self.observers)?;
+        let now = self.clock.now();
+        let hedges = self.hedging.map(|policy| HedgeBudget::new(policy, self.clock.now()));
+        for name in self.time_limits.keys() {
+            let known = registry.routes.contains_key(name)
+                || registry.providers.contains_key(name.split('/').next().unwrap_or(name));
+            if !known {
+                return Err(Error::new(
+                    ErrorKind::Configuration,
+                    format!(
+                        "time_limits({name:?}, ..) names no route, provider or target of a registered provider"
+                    ),
+                ));
+            }
+        }
         let endpoints = prepare_endpoints(&mut registry, self.health, self.clock.now());
         let mut retry = self.retry;
         retry.max_attempts = retry.max_attempts(retry.max_attempts).max_attempts;
@@ -378,7 +437,10 @@ impl ClientBuilder {
                 observers: self.observers,
                 retry,
                 timeouts: self.timeouts,
+                time_limits: self.time_limits,
                 endpoints,
+                hedges,
+                probes: self.probes.map(|policy| Probes::new(policy, now)),
                 books,
                 gate,
                 seed: AtomicU64::new(self.seed.unwrap_or_else(|| RandomState::new().hash_one(0))),

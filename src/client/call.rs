@@ -10,17 +10,19 @@ use super::booking::{self, Booking, Ended};
 use super::candidates::{self, Planned, PlannedTarget};
 use super::flights::Flight;
 use super::operation::{Answer, Meter};
+use super::probe;
 use super::spend::Spend;
 use super::walk::{Step, Walk};
 use crate::account;
+use crate::catalog::{Capability, Model, Support};
 use crate::error::{Bench, Billed, Error, ErrorKind, TimeoutPhase};
 use crate::provider::Cancelling;
-use crate::resilience::{Change, Deadline, Ended as Finished, Measured, Permit};
+use crate::resilience::{Change, Clocked, Deadline, Effects, Ended as Finished, Measured, Permit, Timeouts};
 use crate::routing::{self, Strength};
 use crate::telemetry::{self, CallFinished, Event};
 use crate::types::{
     Adaptation, AdaptationKind, Attempt, CallId, CallOptions, CallSummary, Completeness, Cost, Decision,
-    Outcome, StreamEvent, Target, Usage,
+    Hedging, Outcome, StreamEvent, Target, TimeLimits, Usage,
 };
 
 /// A running call. Whatever is still open when it is dropped was cancelled, and is settled as such.
@@ -32,6 +34,12 @@ pub(super) struct RunningCall {
     pub(super) attempts: Vec<Attempt>,
     /// What was tried so far; the one budget of attempts.
     pub(super) walk: Walk,
+    /// How long the parts of the attempt that began last may take.
+    limits: Timeouts,
+    /// What the caller says of that.
+    own_limits: TimeLimits,
+    hedging: Hedging,
+    thinking: Thinking,
     /// The service tier the caller asked for; it counts where the provider does not say which one served.
     asked_tier: Option<String>,
     /// What the prompt comes to, roughly; it counts where a provider did not get to say.
@@ -94,6 +102,14 @@ struct Received {
     finished: bool,
 }
 
+/// Does a model that can think before it answers do so?
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Thinking {
+    IfTheModelDoes,
+    /// Unless it cannot be told not to.
+    Off,
+}
+
 /// What an answer consumed and which tier served it.
 #[derive(Default)]
 pub(super) struct Consumed<'a> {
@@ -111,6 +127,7 @@ impl RunningCall {
     ) -> Box<Self> {
         let started = inner.clock.now();
         inner.endpoints.note_call(started);
+        probe::begin(inner);
         let span = telemetry::call_span(operation, model);
         if let Some(route) = &planned.decision.route {
             span.record("polyroute.route", route.as_str());
@@ -127,6 +144,10 @@ impl RunningCall {
             deadline: Deadline::after(started, total),
             attempts: Vec::new(),
             walk: Walk::default(),
+            limits: inner.timeouts,
+            own_limits: TimeLimits::default(),
+            hedging: Hedging::default(),
+            thinking: Thinking::IfTheModelDoes,
             asked_tier: None,
             prompt_tokens: None,
             flight: None,
@@ -148,8 +169,55 @@ impl RunningCall {
         self.asked_tier = tier.map(str::to_owned);
     }
 
-    /// Who pays, as the caller says.
+    /// The caller wants no thinking, so that nothing need be waited for.
+    pub(super) fn think(&mut self, thinking: Thinking) {
+        self.thinking = thinking;
+    }
+
+    /// How long the parts of the attempt that began last may take.
+    pub(super) fn limits(&self) -> &Timeouts {
+        &self.limits
+    }
+
+    /// What the client allows an attempt at `place`, what is said of its route, provider and target, and what the caller says.
+    fn limits_at(&self, place: usize) -> Timeouts {
+        let mut limits = self.inner.timeouts;
+        let Some(PlannedTarget { target, model, .. }) = self.planned.targets.get(place) else {
+            return limits;
+        };
+        let thinks = |model: &Arc<Model>| match self.thinking {
+            Thinking::IfTheModelDoes => model.supports(Capability::Reasoning) == Support::Yes,
+            Thinking::Off => model.supports(Capability::ReasoningAlwaysOn) == Support::Yes,
+        };
+        if model.as_ref().is_some_and(thinks) {
+            limits = limits.for_reasoning();
+        }
+        if !self.inner.time_limits.is_empty() {
+            let names =
+                [self.planned.decision.route.as_deref(), Some(target.provider()), Some(target.as_str())];
+            for said in names.into_iter().flatten().filter_map(|name| self.inner.time_limits.get(name)) {
+                limits = limits.but(said);
+            }
+        }
+        limits.but(&self.own_limits)
+    }
+
+    /// When an attempt at `place` has taken so long that a second one may be made beside it; `None` when none may.
+    pub(super) fn hedge_after(&self, place: usize, of: Clocked) -> Option<Duration> {
+        let hedges = self.inner.hedges.as_ref()?;
+        if self.hedging == Hedging::Never || !self.attempts.is_empty() || self.planned.targets.len() < 2 {
+            return None;
+        }
+        hedges.note_call();
+        self.open.iter().find(|open| open.place == place)?.permit.endpoint().p95(of)
+    }
+
+    /// Who pays, and how the call is to be made, as the caller says.
     pub(super) fn charge(&mut self, options: Option<&CallOptions>) {
+        if let Some(options) = options {
+            self.own_limits = options.time_limits;
+            self.hedging = options.hedging;
+        }
         if let (Some(booking), Some(options)) = (&mut self.booking, options) {
             booking.charge(options);
         }
@@ -168,7 +236,8 @@ impl RunningCall {
     /// Begins the attempt that `step` says, with leave for it. None is running at its place.
     pub(super) fn begin_attempt(&mut self, step: &Step, permit: Permit) -> Begun {
         let (place, reason) = (step.place, step.reason);
-        let (meter, key) = (Arc::new(Meter::default()), permit.key());
+        self.limits = self.limits_at(place);
+        let (meter, key) = (Arc::new(Meter::held_to(self.limits.pace)), permit.key());
         let Some(PlannedTarget { target, .. }) = self.planned.targets.get(place) else {
             return Begun { span: Span::none(), meter, key };
         };
@@ -237,6 +306,9 @@ impl RunningCall {
         let (status, request_id) = answer.response();
         open.attempt.status = status;
         open.attempt.request_id = request_id.map(Into::into);
+        if let Some(limits) = answer.rate_limits() {
+            open.permit.note_limits(limits, self.latest);
+        }
         if answer.adaptations().iter().any(|adaptation| {
             adaptation.kind == AdaptationKind::Dropped && adaptation.field == "service_tier"
         }) {
@@ -369,25 +441,9 @@ impl RunningCall {
             endpoint.provider().budget().deposit(toll + clean);
         }
         let effects = permit.finish(ended, measured(attempt), self.latest, self.inner.chance());
-        match effects.change {
-            Change::Nothing => {}
-            Change::Opened { until } => {
-                let retry_in = until.saturating_duration_since(self.latest);
-                self.tell(&Event::TargetOpened { target: &attempt.target, retry_in });
-            }
-            Change::Closed => self.tell(&Event::TargetClosed { target: &attempt.target }),
-        }
+        announce(&self.inner, &attempt.target, attempt.outcome, effects, self.latest);
         let (bench, wait) = effects.benched?;
-        if let Outcome::Failed(kind) = attempt.outcome {
-            self.tell(&Event::Benched { target: &attempt.target, what: bench, because: kind, wait });
-        }
         (bench == Bench::QuotaPool).then_some(wait)
-    }
-
-    fn tell(&self, event: &Event<'_>) {
-        for observer in &self.inner.observers {
-            observer.observe(event);
-        }
     }
 
     /// What an attempt consumed that did not come to its end: as far as the provider said, otherwise by the length of the
@@ -461,7 +517,7 @@ impl RunningCall {
     }
 
     /// The caller's total time ran out.
-    pub(super) fn deadline_exceeded(&self) -> Error {
+    pub(super) fn deadline_exceeded() -> Error {
         Error::new(ErrorKind::DeadlineExceeded, "the total time of the call ran out")
     }
 
@@ -520,6 +576,21 @@ impl Received {
 enum Gaps {
     Left,
     Estimated,
+}
+
+/// Tells the observers whom an attempt put out of use, or back into it.
+pub(super) fn announce(inner: &Inner, target: &Target, outcome: Outcome, effects: Effects, now: Instant) {
+    let tell = |event: &Event<'_>| inner.observers.iter().for_each(|observer| observer.observe(event));
+    match effects.change {
+        Change::Nothing => {}
+        Change::Opened { until } => {
+            tell(&Event::TargetOpened { target, retry_in: until.saturating_duration_since(now) });
+        }
+        Change::Closed => tell(&Event::TargetClosed { target }),
+    }
+    if let (Some((what, wait)), Outcome::Failed(because)) = (effects.benched, outcome) {
+        tell(&Event::Benched { target, what, because, wait });
+    }
 }
 
 /// What the end of an attempt came to.

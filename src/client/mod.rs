@@ -18,6 +18,7 @@ mod operation;
 mod overlap;
 mod pipeline;
 mod prices;
+mod probe;
 mod pulse;
 mod ratings;
 mod recovery;
@@ -32,6 +33,7 @@ mod tasks;
 mod tools;
 mod walk;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,16 +52,17 @@ use crate::catalog::{Capability, Catalogue, Support};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::quota::Gate;
-use crate::resilience::{Endpoints, RetryPolicy, TargetHealth, Timeouts};
+use crate::resilience::{Endpoints, HedgeBudget, RetryPolicy, TargetHealth, Timeouts};
 use crate::routing::{Candidates, RequestFacts};
 use crate::telemetry::Observer;
 use crate::types::{
     Answered, CallId, ChatRequest, ChatResponse, ChatStream, Cost, EmbedRequest, EmbedResponse, ImageReply,
     ImageRequest, ModerationReply, ModerationRequest, RerankRequest, RerankResponse, SpeechReply,
-    SpeechRequest, Target, TranscriptReply, TranscriptRequest, Usage,
+    SpeechRequest, Target, TimeLimits, TranscriptReply, TranscriptRequest, Usage,
 };
 use flights::Flights;
 use prices::Prices;
+use probe::Probes;
 use ratings::Ratings;
 use registry::Registry;
 use tasks::{Life, Tasks};
@@ -95,7 +98,11 @@ struct Inner {
     observers: Vec<Arc<dyn Observer>>,
     retry: RetryPolicy,
     timeouts: Timeouts,
+    /// By the name of a route, a provider or a target.
+    time_limits: BTreeMap<String, TimeLimits>,
     endpoints: Endpoints,
+    hedges: Option<HedgeBudget>,
+    probes: Option<Probes>,
     seed: AtomicU64,
     books: Option<Books>,
     gate: Option<Arc<Gate>>,
@@ -436,7 +443,8 @@ impl Inner {
     /// For jitter and policies that draw: follows from the seed, so that tests repeat. Not a secret.
     fn chance(&self) -> u64 {
         let step = self.seed.fetch_add(1, Ordering::Relaxed);
-        fastrand::Rng::with_seed(step).u64(..)
+        // Neighbouring seeds have neighbouring first draws; these are as far apart as the generator's own states.
+        fastrand::Rng::with_seed(step.wrapping_mul(GENERATOR_STEP)).u64(..)
     }
 
     /// The name of the next call.
@@ -444,6 +452,9 @@ impl Inner {
         CallId::new((u128::from(self.chance()) << 64) | u128::from(self.chance()))
     }
 }
+
+/// What fastrand's generator adds to its state for each draw.
+const GENERATOR_STEP: u64 = 0x2d35_8dcc_aa6c_78a5;
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::future::{Either, select};
 use futures::stream::StreamExt as _;
 
 use super::call::{Consumed, RunningCall};
@@ -15,9 +16,10 @@ use super::review;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
 use crate::provider::{Call, RerankCall};
-use crate::resilience::Timeouts;
+use crate::resilience::{Clocked, Timeouts};
 use crate::types::{
-    Adaptation, ChatRequest, EventStream, Reply, ReplyStream, RerankReply, RerankRequest, StreamEvent, Usage,
+    Adaptation, ChatRequest, EventStream, Pace, RateLimits, Reply, ReplyStream, RerankReply, RerankRequest,
+    StreamEvent, Usage,
 };
 
 /// A pending attempt.
@@ -49,6 +51,11 @@ pub(super) trait Operation: Sync {
         None
     }
 
+    /// By which of its times an attempt is judged slow enough to make a second one beside it; `None` for never.
+    fn hedged_by() -> Option<Clocked> {
+        None
+    }
+
     /// How long one attempt may take, and what that clock is called.
     fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase);
 }
@@ -77,15 +84,27 @@ pub(super) trait Answer: Send {
     fn adaptations(&self) -> &[Adaptation] {
         &[]
     }
+
+    /// What the provider said is left of its limits.
+    fn rate_limits(&self) -> Option<&RateLimits> {
+        None
+    }
 }
 
-/// What one running attempt is known to have consumed so far: it may end before it comes to an answer.
+/// What one running attempt is held to, and what it is known to have consumed so far: it may end before it comes to an
+/// answer.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
+    pace: Option<Pace>,
     usage: Mutex<Option<Box<Usage>>>,
 }
 
 impl Meter {
+    /// For a stream that must be this fast.
+    pub(super) fn held_to(pace: Option<Pace>) -> Self {
+        Self { pace, usage: Mutex::default() }
+    }
+
     /// The last usage read. Some vendors bill the prompt before the first content.
     pub(super) fn read(&self, usage: Box<Usage>) {
         *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = Some(usage);
@@ -115,6 +134,10 @@ impl Operation for Chat<'_> {
         review::judge(call, self.0, target, answer)
     }
 
+    fn hedged_by() -> Option<Clocked> {
+        Some(Clocked::Answer)
+    }
+
     fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
         (timeouts.answer, TimeoutPhase::Answer)
     }
@@ -131,6 +154,10 @@ impl Answer for Reply {
 
     fn adaptations(&self) -> &[Adaptation] {
         &self.adaptations
+    }
+
+    fn rate_limits(&self) -> Option<&RateLimits> {
+        self.rate_limits.as_deref()
     }
 }
 
@@ -180,6 +207,50 @@ pub(super) struct Opened {
     pub(super) first_at: Instant,
 }
 
+/// Reads on until the stream has shown to be fast enough, or its time is over.
+async fn hold_until_fast(
+    events: &mut EventStream,
+    held: &mut VecDeque<StreamEvent>,
+    meter: &Meter,
+    pace: Pace,
+    clock: &dyn Clock,
+) -> Result<()> {
+    let wanted = u128::from(pace.tokens_per_second) * BYTES_PER_TOKEN * pace.within.as_millis() / 1000;
+    let mut written: u128 = held.iter().map(written).sum();
+    let mut timer = clock.sleep(pace.within);
+    while written < wanted && held.len() < MOST_HELD {
+        match select(events.next(), timer).await {
+            Either::Left((Some(Ok(event)), unfinished)) => {
+                if let StreamEvent::Usage(usage) = &event {
+                    meter.read(usage.clone());
+                }
+                written += self::written(&event);
+                let finished = matches!(event, StreamEvent::Finish(_));
+                held.push_back(event);
+                if finished {
+                    return Ok(());
+                }
+                timer = unfinished;
+            }
+            Either::Left((Some(Err(error)), _)) => return Err(error),
+            // What a stream without an end means is said where it is read.
+            Either::Left((None, _)) => return Ok(()),
+            Either::Right(((), _)) => return Err(Error::timeout(TimeoutPhase::Pace, pace.within)),
+        }
+    }
+    Ok(())
+}
+
+/// How many bytes the model wrote.
+fn written(event: &StreamEvent) -> u128 {
+    let bytes = match event {
+        StreamEvent::Text(text) | StreamEvent::Refusal(text) | StreamEvent::Reasoning(text) => text.len(),
+        StreamEvent::ToolCallArguments { delta, .. } => delta.len(),
+        _ => 0,
+    };
+    bytes as u128
+}
+
 impl Answer for Opened {
     fn consumed(&self) -> Consumed<'_> {
         Consumed::default()
@@ -191,6 +262,10 @@ impl Answer for Opened {
 
     fn adaptations(&self) -> &[Adaptation] {
         &self.rest.adaptations
+    }
+
+    fn rate_limits(&self) -> Option<&RateLimits> {
+        self.rest.rate_limits.as_deref()
     }
 }
 
@@ -205,13 +280,23 @@ impl Operation for OpenStream<'_> {
     ) -> Attempting<'a, Opened> {
         Box::pin(async move {
             let mut rest = target.provider.chat_stream(call(self.request, target, key)).await?;
-            let held = hold_until_content(&mut rest.events, meter).await?;
-            Ok(Opened { held, rest, first_at: self.clock.now() })
+            let mut held = hold_until_content(&mut rest.events, meter).await?;
+            let first_at = self.clock.now();
+            if let Some(pace) = meter.pace {
+                hold_until_fast(&mut rest.events, &mut held, meter, pace, &*self.clock).await?;
+            }
+            Ok(Opened { held, rest, first_at })
         })
     }
 
+    fn hedged_by() -> Option<Clocked> {
+        Some(Clocked::FirstToken)
+    }
+
     fn limit(timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
-        (timeouts.first_token, TimeoutPhase::FirstToken)
+        // The limit is for the first content; what is held afterwards has a limit of its own.
+        let held = timeouts.pace.map_or(Duration::ZERO, |pace| pace.within);
+        (timeouts.first_token.saturating_add(held), TimeoutPhase::FirstToken)
     }
 }
 
@@ -264,6 +349,9 @@ pub(super) fn call<'a>(request: &'a ChatRequest, target: &'a PlannedTarget, key:
     call.key = key;
     call
 }
+
+/// Of English text.
+const BYTES_PER_TOKEN: u128 = 4;
 
 /// Azure, the longest known, sends a handful of preamble events.
 const MOST_HELD: usize = 256;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{Either, select};
 
@@ -10,7 +11,7 @@ use super::Inner;
 use super::ask::{Asking, Question};
 use super::attempt;
 use super::audit;
-use super::call::{Consumed, RunningCall};
+use super::call::{Consumed, RunningCall, Thinking};
 use super::candidates::{self, Planned};
 use super::embed::Embed;
 use super::flights;
@@ -22,8 +23,8 @@ use super::walk::Step;
 use crate::error::{Error, Result};
 use crate::routing::RequestFacts;
 use crate::types::{
-    Answered, ChatRequest, ChatResponse, ChatStream, EmbedRequest, EmbedResponse, Reply, RerankRequest,
-    RerankResponse,
+    Answered, CallOptions, ChatRequest, ChatResponse, ChatStream, Effort, EmbedRequest, EmbedResponse, Reply,
+    RerankRequest, RerankResponse,
 };
 
 pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatResponse> {
@@ -87,7 +88,7 @@ pub(super) async fn embed(inner: &Arc<Inner>, request: &EmbedRequest) -> Result<
     let facts = candidates::embed_facts(inner, request);
     let model = spend::model(inner, request.options.as_deref(), &request.model);
     let planned = candidates::plan(inner, model, &facts)?;
-    let total = request.timeout.unwrap_or(inner.timeouts.total);
+    let total = total(inner, &request.model, request.timeout, request.options.as_deref());
     let mut call = RunningCall::begin(inner, "embeddings", &request.model, planned, total);
     call.hold(flight);
     call.charge(request.options.as_deref());
@@ -109,7 +110,7 @@ pub(super) async fn ask<Q: Question>(inner: &Arc<Inner>, request: &Q) -> Result<
     let facts = candidates::text_facts(inner, &texts, request.options());
     let model = spend::model(inner, request.options(), request.model());
     let planned = candidates::plan(inner, model, &facts)?;
-    let total = request.timeout().unwrap_or(inner.timeouts.total);
+    let total = total(inner, request.model(), request.timeout(), request.options());
     let mut call = RunningCall::begin(inner, Q::NAME, request.model(), planned, total);
     call.hold(flight);
     call.charge(request.options());
@@ -130,7 +131,7 @@ pub(super) async fn rerank(inner: &Arc<Inner>, request: &RerankRequest) -> Resul
     let facts = candidates::rerank_facts(inner, request);
     let model = spend::model(inner, request.options.as_deref(), &request.model);
     let planned = candidates::plan(inner, model, &facts)?;
-    let total = request.timeout.unwrap_or(inner.timeouts.total);
+    let total = total(inner, &request.model, request.timeout, request.options.as_deref());
     let mut call = RunningCall::begin(inner, "rerank", &request.model, planned, total);
     call.hold(flight);
     call.charge(request.options.as_deref());
@@ -180,13 +181,23 @@ async fn begin_chat(
     let model = spend::model(inner, request.options.as_deref(), &request.model);
     let planned: Planned = candidates::plan(inner, model, &facts)?;
     let audit = audit::sampled(&planned, request, &facts);
-    let total = request.timeout.unwrap_or(inner.timeouts.total);
+    let total = total(inner, &request.model, request.timeout, request.options.as_deref());
     let mut call = RunningCall::begin(inner, "chat", &request.model, planned, total);
     call.hold(flight);
     call.charge(request.options.as_deref());
     call.ask_for_tier(request.service_tier.as_deref());
     call.estimate_prompt(facts.input_tokens);
+    if request.reasoning.is_some_and(|reasoning| reasoning.effort == Some(Effort::None)) {
+        call.think(Thinking::Off);
+    }
     Ok((reserve(call, || Asked::of_chat(request), &facts).await?, audit))
+}
+
+/// How long the whole call may take: what the request says, its options, its route, the client.
+fn total(inner: &Inner, model: &str, own: Option<Duration>, options: Option<&CallOptions>) -> Duration {
+    own.or_else(|| options?.time_limits.total)
+        .or_else(|| inner.time_limits.get(model)?.total)
+        .unwrap_or(inner.timeouts.total)
 }
 
 /// Reserves what the call can use by the application's own limits.

@@ -190,12 +190,12 @@ impl CallStream {
     /// One timer serves many events: it is set once, and only when it fires is the length of the silence looked at.
     fn too_late(&mut self, context: &mut Context<'_>) -> Option<Error> {
         let call = self.call.as_ref()?;
-        let idle = call.inner.timeouts.idle;
+        let idle = call.limits().idle;
         loop {
             let now = call.inner.clock.now();
             let remaining = call.deadline.remaining(now);
             if remaining.is_zero() {
-                return Some(call.deadline_exceeded());
+                return Some(RunningCall::deadline_exceeded());
             }
             let since = *self.waiting_since.get_or_insert(now);
             let left = idle.saturating_sub(now.saturating_duration_since(since)).min(remaining);

@@ -188,6 +188,43 @@ impl RunningCall {
         self.go_elsewhere(AttemptReason::Escalation)
     }
 
+    /// Where to make a second attempt beside the one at `beside`, if there is leave for one: at a target that is well, fails
+    /// together with something else, and is under no pressure.
+    pub(super) fn hedge(&mut self, beside: usize) -> Option<Step> {
+        let now = self.read_clock();
+        // The one that runs counts as well.
+        if self.walk.sent + 2 > self.inner.retry.max_attempts || self.remaining().is_zero() {
+            return None;
+        }
+        let domain = self.endpoint(beside)?;
+        let domain = domain.provider().domain();
+        let fits = |place: usize| {
+            place != beside
+                && self.is_untried(place)
+                && self.endpoint(place).is_some_and(|endpoint| {
+                    endpoint.provider().domain() != domain
+                        && endpoint.is_in_good_standing()
+                        && !endpoint.is_under_pressure()
+                })
+        };
+        let (place, permit) = self.choose(fits).ok()?;
+        let target = &self.planned.targets.get(place)?.target;
+        let ranked = self.planned.decision.ranked.iter().find(|ranked| ranked.target == *target);
+        let cost = ranked.and_then(|ranked| ranked.expected_cost);
+        let hedges = self.inner.hedges.as_ref()?;
+        if !hedges.take(cost, now) || !self.inner.endpoints.take_extra(now) {
+            return None;
+        }
+        Some(Step::now(place, AttemptReason::Hedge, permit))
+    }
+
+    /// The attempt at `place` was made, and another one was faster.
+    pub(super) fn note_lost(&mut self, place: usize) {
+        if let Some(state) = self.walk_on(1).places.get_mut(place) {
+            *state = Place::Done;
+        }
+    }
+
     /// To the best target that was not tried and is in use. One that is well is no more burdened by those who come from
     /// elsewhere than by those who come first; what goes to others is extra load, of which there is little.
     fn go_elsewhere(&self, reason: AttemptReason) -> Option<Step> {

@@ -136,6 +136,8 @@ pub enum TimeoutPhase {
     FirstToken,
     /// The pause between two events of a stream.
     Idle,
+    /// A stream that is fast enough.
+    Pace,
     /// The provider itself reported a timeout (408, 504, 524).
     Provider,
 }
@@ -147,6 +149,7 @@ impl fmt::Display for TimeoutPhase {
             Self::Connect => "connection",
             Self::FirstToken => "first token",
             Self::Idle => "further event",
+            Self::Pace => "stream that is fast enough",
             Self::Provider => "answer from the provider's backend",
         })
     }

@@ -31,8 +31,8 @@ use crate::protocol::{
 use crate::transport::{self, Body, HttpRequest, HttpResponse, Transport};
 use crate::types::{
     Adaptation, BatchState, ChatRequest, EmbedReply, ImageReply, ImageRequest, ModerationReply,
-    ModerationRequest, Reply, ReplyFacts, ReplyStream, RerankReply, Secret, SpeechReply, SpeechRequest,
-    StreamEvent, TranscriptReply, TranscriptRequest, Usage, Wire,
+    ModerationRequest, RateLimits, Reply, ReplyFacts, ReplyStream, RerankReply, Secret, SpeechReply,
+    SpeechRequest, StreamEvent, TranscriptReply, TranscriptRequest, Usage, Wire,
 };
 
 /// A vendor over HTTP: its constant, an address, a key and a transport.
@@ -46,12 +46,16 @@ pub struct HttpProvider {
     usual: Option<&'static Vendor>,
     name: String,
     base: Url,
+    /// Of the address, with its port.
+    host: String,
     /// The address of the path that never changes; most vendors have one.
     fixed: OnceLock<(&'static str, Url)>,
     /// Everything a request's head says, for each way of answering.
     headers: HeaderMap,
     stream_headers: HeaderMap,
-    /// What must not come back in an error: the key, and the values of the application's own headers.
+    /// Keys that take turns with the one among the headers.
+    further_keys: Vec<Credential>,
+    /// What must not come back in an error: the keys, and the values of the application's own headers.
     secrets: Arc<[Secret]>,
     /// Proves who asks, where that is no constant.
     signer: Option<Arc<dyn Signer>>,
@@ -116,12 +120,20 @@ impl HttpProvider {
                 )));
             }
         };
+        let further_keys = settings
+            .further_keys
+            .iter()
+            .map(|secret| Credential::new(secret.clone(), spoken.key))
+            .collect::<Result<Vec<_>>>()
+            .map_err(|error| configuration(format!("{name}: {}", error.message())))?;
         let headers = fixed_headers(vendor.name, spoken.headers, settings, credential.as_ref())?;
         let accepting = |media_type| {
             let mut headers = headers.clone();
             headers.insert(header::ACCEPT, HeaderValue::from_static(media_type));
             headers
         };
+        let base = parse_base_url(&base, settings.plain_http)
+            .map_err(|error| configuration(format!("{name}: {}", error.message())))?;
         let streamed = match spoken.chat.map(Protocol::framing) {
             Some(Framing::EventStream) => "application/vnd.amazon.eventstream",
             Some(Framing::JsonLines) => "application/x-ndjson",
@@ -137,10 +149,11 @@ impl HttpProvider {
             usual: spoken.base_url.is_none().then_some(vendor),
             headers: accepting("application/json"),
             stream_headers: accepting(streamed),
-            base: parse_base_url(&base, settings.plain_http)
-                .map_err(|error| configuration(format!("{name}: {}", error.message())))?,
+            host: base.authority().to_owned(),
+            base,
             fixed: OnceLock::new(),
-            secrets: secrets(settings, credential.as_ref()),
+            secrets: secrets(settings, credential.iter().chain(&further_keys)),
+            further_keys,
             signer: settings.signer.clone(),
             issued: Mutex::default(),
             limits: settings.limits,
@@ -255,11 +268,14 @@ impl HttpProvider {
         }
     }
 
-    async fn send(&self, encoded: Encoded, mode: Mode) -> Result<HttpResponse> {
+    async fn send(&self, encoded: Encoded, mode: Mode, key: usize) -> Result<HttpResponse> {
         let mut headers = match mode {
             Mode::Whole => self.headers.clone(),
             Mode::Stream => self.stream_headers.clone(),
         };
+        if let Some(credential) = key.checked_sub(1).and_then(|further| self.further_keys.get(further)) {
+            headers.insert(credential.header().clone(), credential.value().clone());
+        }
         for (name, value) in &encoded.headers {
             let value = HeaderValue::from_str(value).map_err(|_| {
                 Error::new(ErrorKind::InvalidRequest, "a header of the request cannot be sent")
@@ -365,10 +381,19 @@ impl HttpProvider {
             error = error.with_request_id(id);
         }
         error = scrub(&self.secrets(), error);
-        match transport::retry_after(headers, self.clock.wall()) {
+        let now = self.clock.wall();
+        let exhausted = || {
+            let said = error.retry_after().is_some() || error.kind() != ErrorKind::RateLimited;
+            if said { None } else { transport::rate_limits(headers, now)?.exhausted_until() }
+        };
+        match transport::retry_after(headers, now).or_else(exhausted) {
             Some(wait) => error.with_retry_after(wait),
             None => error,
         }
+    }
+
+    fn rate_limits(&self, headers: &HeaderMap) -> Option<Box<RateLimits>> {
+        transport::rate_limits(headers, self.clock.wall()).map(Box::new)
     }
 
     fn request_id(&self, headers: &HeaderMap) -> Option<Box<str>> {
@@ -405,7 +430,7 @@ impl HttpProvider {
         let procedure = procedure
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no {what} here", self.name)))?;
         let encoded = procedure.encode(ask.request, EncodeFor::new(&self.name, ask.model, Mode::Whole))?;
-        let response = self.send(encoded, Mode::Whole).await?;
+        let response = self.send(encoded, Mode::Whole, ask.key).await?;
         let response = self.check_status(response, |body| procedure.decode_failure(body)).await?;
         let (status, headers, body) = self.read_json(response).await?;
         let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -423,6 +448,7 @@ impl HttpProvider {
         let (status, headers, bytes) = self.read_json(response).await?;
         let mut reply = chat.decode_chat(&bytes).map_err(|error| self.annotate(error, status, &headers))?;
         reply.request_id = self.request_id(&headers);
+        reply.rate_limits = self.rate_limits(&headers);
         reply.status = Some(status);
         Ok(reply)
     }
@@ -474,9 +500,17 @@ impl Provider for HttpProvider {
         &self.name
     }
 
+    fn keys(&self) -> usize {
+        1 + self.further_keys.len()
+    }
+
+    fn failure_domain(&self) -> &str {
+        &self.host
+    }
+
     async fn chat(&self, call: Call<'_>) -> Result<Reply> {
         let Written { encoded, chat, adaptations, restore } = self.encode(call, Mode::Whole)?;
-        let response = self.send(encoded, Mode::Whole).await?;
+        let response = self.send(encoded, Mode::Whole, call.key).await?;
         let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
         let mut reply = self.read_reply(response, chat).await?;
         restore.reply(&mut reply);
@@ -486,7 +520,7 @@ impl Provider for HttpProvider {
 
     async fn chat_stream(&self, call: Call<'_>) -> Result<ReplyStream> {
         let Written { encoded, chat, adaptations, mut restore } = self.encode(call, Mode::Stream)?;
-        let response = self.send(encoded, Mode::Stream).await?;
+        let response = self.send(encoded, Mode::Stream, call.key).await?;
         let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
         let mut stream = match media_type(&response.headers) {
             // Some servers answer a request for a stream in one piece.
@@ -500,11 +534,13 @@ impl Provider for HttpProvider {
             }
             MediaType::EventStream | MediaType::Other => {
                 let request_id = self.request_id(&response.headers);
+                let rate_limits = self.rate_limits(&response.headers);
                 let head =
                     Head { status: response.status, request_id: request_id.clone(), secrets: self.secrets() };
                 let mut stream = ReplyStream::new(Events::new(chat, response.body, self.limits, head));
                 stream.status = Some(response.status);
                 stream.request_id = request_id;
+                stream.rate_limits = rate_limits;
                 stream
             }
         };
@@ -539,7 +575,7 @@ impl Provider for HttpProvider {
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no embeddings", self.name)))?;
         let target = EncodeFor::new(&self.name, call.model, Mode::Whole);
         let encoded = embed.encode_embed(call.request, target)?;
-        let response = self.send(encoded, Mode::Whole).await?;
+        let response = self.send(encoded, Mode::Whole, call.key).await?;
         let response = self.check_status(response, |body| embed.decode_failure(body)).await?;
         let (status, headers, bytes) = self.read_json(response).await?;
         let mut reply = embed
@@ -593,7 +629,7 @@ impl Provider for HttpProvider {
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no reranking", self.name)))?;
         let target = EncodeFor::new(&self.name, call.model, Mode::Whole);
         let encoded = rerank.encode_rerank(call.request, target)?;
-        let response = self.send(encoded, Mode::Whole).await?;
+        let response = self.send(encoded, Mode::Whole, call.key).await?;
         let response = self.check_status(response, |body| rerank.decode_failure(body)).await?;
         let (status, headers, bytes) = self.read_json(response).await?;
         let mut reply = rerank
@@ -736,12 +772,12 @@ fn fixed_headers(
     Ok(headers)
 }
 
-fn secrets(settings: &Settings, credential: Option<&Credential>) -> Arc<[Secret]> {
+fn secrets<'a>(settings: &Settings, keys: impl Iterator<Item = &'a Credential>) -> Arc<[Secret]> {
     let own =
         settings.headers.iter().map(|(_, value)| value.split_once(' ').map_or(&**value, |(_, key)| key));
     // Shorter values are words like a region's name, and would only make holes in sentences.
     let own = own.filter(|value| value.len() >= 8).map(Secret::from);
-    credential.map(|credential| credential.secret().clone()).into_iter().chain(own).collect()
+    keys.map(|credential| credential.secret().clone()).chain(own).collect()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,6 +24,8 @@ pub struct Settings {
     pub(crate) vendor: String,
     pub(crate) name: Option<String>,
     pub(crate) api_key: Option<Secret>,
+    /// Keys that take turns with `api_key`.
+    pub(crate) further_keys: Vec<Secret>,
     pub(crate) signer: Option<Arc<dyn Signer>>,
     pub(crate) base_url: Option<String>,
     pub(crate) resource: Option<String>,
@@ -48,6 +50,7 @@ impl Settings {
             vendor: vendor.into(),
             name: None,
             api_key: None,
+            further_keys: Vec::new(),
             signer: None,
             base_url: None,
             resource: None,
@@ -76,6 +79,21 @@ impl Settings {
     #[must_use]
     pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
         self.api_key = Some(key.into());
+        self
+    }
+
+    /// Sets several keys that take turns. One that is refused or whose account is used up is left alone for a while, and
+    /// one that asked for a pause until it is over; the others go on.
+    ///
+    /// ```
+    /// use polyroute::Settings;
+    /// let openai = Settings::vendor("openai").api_keys(["sk-one", "sk-two"]);
+    /// ```
+    #[must_use]
+    pub fn api_keys(mut self, keys: impl IntoIterator<Item = impl Into<Secret>>) -> Self {
+        let mut keys = keys.into_iter().map(Into::into);
+        self.api_key = keys.next();
+        self.further_keys = keys.collect();
         self
     }
 

@@ -271,6 +271,11 @@ impl Endpoint {
         self.in_flight.load(Ordering::Relaxed) == 0 && self.refusal(now).is_none()
     }
 
+    /// Attempts that are running.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
     /// When anything was measured here last; `None` when nothing was.
     pub(crate) fn last_measured(&self) -> Option<Instant> {
         match self.measured.load(Ordering::Relaxed) {

@@ -47,6 +47,17 @@ pub enum Event<'a> {
         /// Which.
         target: &'a Target,
     },
+    /// A probe of the client's own is over; it is no call and no attempt.
+    Probed {
+        /// Where it went.
+        target: &'a Target,
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it took.
+        elapsed: Duration,
+        /// What it was expected to cost; `None` when the price is unknown.
+        cost: Option<Usd>,
+    },
     /// A key, its quota pool or a model is left alone.
     Benched {
         /// The target that was asked.

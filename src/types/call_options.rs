@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Preferences, Recovery};
+use super::{Preferences, Recovery, TimeLimits};
 
 /// How one call is to be treated: routed, limited, accounted. Never sent to a vendor.
 ///
@@ -31,6 +31,10 @@ pub struct CallOptions {
     pub session: Option<String>,
     /// What to do when the answer breaks off after it began; streams only.
     pub recovery: Recovery,
+    /// How long the parts of the call may take, where that differs from what the client allows.
+    pub time_limits: TimeLimits,
+    /// May the call be sent to a second target as well when the first is slow to begin?
+    pub hedging: Hedging,
     /// Which of several waiting calls goes first.
     pub priority: Priority,
     /// What to do when a limit asks for patience; what the limits say otherwise.
@@ -41,6 +45,17 @@ pub struct CallOptions {
     pub stakes: Stakes,
     /// Does it hold data that may only be processed on the application's own machines?
     pub sensitivity: Sensitivity,
+}
+
+/// May a call be sent to a second target as well when the first is slow to begin?
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Hedging {
+    /// As the client says; by default it does not.
+    #[default]
+    AsConfigured,
+    /// Never, whatever the client says.
+    Never,
 }
 
 /// Which of several calls that wait for the same limit goes first.
@@ -120,6 +135,20 @@ impl CallOptions {
     #[must_use]
     pub fn attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets how long the parts of the call may take.
+    #[must_use]
+    pub fn time_limits(mut self, limits: TimeLimits) -> Self {
+        self.time_limits = limits;
+        self
+    }
+
+    /// Says whether the call may be sent to a second target as well when the first is slow to begin.
+    #[must_use]
+    pub fn hedging(mut self, hedging: Hedging) -> Self {
+        self.hedging = hedging;
         self
     }
 

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adaptation, Attempt, CallId, Citation, Cost, Decision, Extra, Json, Message, Opaque, Part, Reasoning,
-    Role, Target, ToolCall, Usage, Usd, Wire,
+    Adaptation, Attempt, CallId, Citation, Cost, Decision, Extra, Json, Message, Opaque, Part, RateLimits,
+    Reasoning, Role, Target, ToolCall, Usage, Usd, Wire,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -57,6 +57,8 @@ pub struct Reply {
     pub request_id: Option<Box<str>>,
     /// The HTTP status, where there was one.
     pub status: Option<u16>,
+    /// What the provider said is left of its limits.
+    pub rate_limits: Option<Box<RateLimits>>,
     /// Fields without a name here.
     pub extra: Extra,
 }
@@ -82,6 +84,7 @@ impl Reply {
             adaptations: Vec::new(),
             request_id: None,
             status: None,
+            rate_limits: None,
             extra: Extra::new(),
         }
     }

@@ -8,7 +8,7 @@ use futures::stream::{Stream, StreamExt as _};
 
 use super::{
     Adaptation, Alternative, CallSummary, ChatResponse, Extra, FinishReason, Json, Message, Opaque, Part,
-    Reasoning, Recovery, Refusal, Reply, Resumption, Role, Text, ToolCall, Usage,
+    RateLimits, Reasoning, Recovery, Refusal, Reply, Resumption, Role, Text, ToolCall, Usage,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -70,12 +70,20 @@ pub struct ReplyStream {
     pub status: Option<u16>,
     /// What was changed to fit the target.
     pub adaptations: Vec<Adaptation>,
+    /// What the provider said is left of its limits.
+    pub rate_limits: Option<Box<RateLimits>>,
 }
 
 impl ReplyStream {
     /// `events` without further facts.
     pub fn new(events: impl Stream<Item = Result<StreamEvent>> + Send + 'static) -> Self {
-        Self { events: Box::pin(events), request_id: None, status: None, adaptations: Vec::new() }
+        Self {
+            events: Box::pin(events),
+            request_id: None,
+            status: None,
+            adaptations: Vec::new(),
+            rate_limits: None,
+        }
     }
 }
 
@@ -84,8 +92,9 @@ impl From<Reply> for ReplyStream {
     fn from(mut reply: Reply) -> Self {
         let (request_id, status) = (reply.request_id.take(), reply.status);
         let adaptations = std::mem::take(&mut reply.adaptations);
+        let rate_limits = reply.rate_limits.take();
         let events = Box::pin(futures::stream::iter(reply.into_events().into_iter().map(Ok)));
-        Self { events, request_id, status, adaptations }
+        Self { events, request_id, status, adaptations, rate_limits }
     }
 }
 

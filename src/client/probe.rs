@@ -1,0 +1,119 @@
+//! Small requests of the client's own, beside its calls.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use futures::future::join_all;
+
+use super::Inner;
+use super::attempt::within;
+use super::call::announce;
+use super::candidates::{self, PlannedTarget};
+use super::operation::{Meter, OpenStream, Operation as _};
+use crate::catalog::{Capability, Mode, Support};
+use crate::error::{Error, TimeoutPhase};
+use crate::resilience::{Ended, Endpoint, Measured, ProbePlan, ProbePolicy};
+use crate::routing::Reading;
+use crate::telemetry::Event;
+use crate::types::{ChatRequest, Outcome};
+
+/// The probes of one client: nothing runs before its first call.
+#[derive(Debug)]
+pub(super) struct Probes {
+    policy: ProbePolicy,
+    plan: Mutex<ProbePlan>,
+    begun: AtomicBool,
+}
+
+impl Probes {
+    pub(super) fn new(policy: ProbePolicy, now: Instant) -> Self {
+        let policy = policy.every(policy.every);
+        Self { policy, plan: Mutex::new(ProbePlan::new(policy, now)), begun: AtomicBool::new(false) }
+    }
+}
+
+/// Begins to probe, if the client is to and has not begun. Without a runtime the next call tries again.
+pub(super) fn begin(inner: &Arc<Inner>) {
+    let Some(probes) = &inner.probes else { return };
+    if probes.begun.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    if inner.tasks.spawn_service(watch(Arc::clone(inner))).is_err() {
+        probes.begun.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Ends with the client: see [`Tasks`](super::tasks::Tasks).
+async fn watch(inner: Arc<Inner>) {
+    let Some(probes) = &inner.probes else { return };
+    loop {
+        inner.clock.sleep(probes.policy.every).await;
+        let now = inner.clock.now();
+        let due: Vec<Arc<Endpoint>> = {
+            let plan = probes.plan.lock().unwrap_or_else(PoisonError::into_inner);
+            let routed = inner.registry.routes.values().flat_map(|route| route.candidates.as_slice());
+            let mut due: Vec<Arc<Endpoint>> = routed
+                .map(|candidate| inner.endpoints.of(&candidate.target, now))
+                .filter(|endpoint| plan.is_due(endpoint, now))
+                .collect();
+            // A target may be in several routes.
+            due.sort_by(|one, other| one.target().cmp(other.target()));
+            due.dedup_by(|one, other| one.target() == other.target());
+            due
+        };
+        join_all(due.iter().map(|endpoint| probe(&inner, probes, endpoint))).await;
+    }
+}
+
+async fn probe(inner: &Arc<Inner>, probes: &Probes, endpoint: &Arc<Endpoint>) {
+    let target = endpoint.target().clone();
+    let Some((_, registered)) = inner.registry.provider(target.provider()) else { return };
+    let model = candidates::describe(inner, &target);
+    if model.as_ref().is_some_and(|model| model.mode != Mode::Chat) {
+        return;
+    }
+    let thinks = model.as_ref().is_some_and(|model| model.supports(Capability::Reasoning) == Support::Yes);
+    // Vendors refuse a model that thinks the room for not even one thought.
+    let room = if thinks { 16 } else { 1 };
+    let price = model.as_ref().and_then(|model| model.price.as_ref());
+    let cost = price.and_then(|price| price.estimate(INPUT_TOKENS, room, inner.clock.wall()));
+    let began = inner.clock.now();
+    let granted = |plan: &Mutex<ProbePlan>| {
+        plan.lock().unwrap_or_else(PoisonError::into_inner).take(&target, cost, began)
+    };
+    let Ok(permit) = endpoint.admit(began, inner.chance()) else { return };
+    // Without the money the permit is dropped, and the next call makes the probe.
+    if !granted(&probes.plan) {
+        return;
+    }
+    let request = ChatRequest::new(target.as_str()).user("ping").max_output_tokens(room);
+    let planned = PlannedTarget {
+        target: target.clone(),
+        provider: Arc::clone(&registered.provider),
+        model,
+        reading: Reading::Unread,
+    };
+    let (open, meter) = (OpenStream::new(&request, Arc::clone(&inner.clock)), Meter::default());
+    let limit = inner.timeouts.first_token;
+    let opened = within(&*inner.clock, limit, open.start(&planned, permit.key(), &meter)).await;
+    let outcome = opened.unwrap_or_else(|| Err(Error::timeout(TimeoutPhase::FirstToken, limit)));
+    let now = inner.clock.now();
+    let elapsed = now.saturating_duration_since(began);
+    let (ended, measured) = match &outcome {
+        Ok(_) => (Ended::Answered, Measured { first_token: Some(elapsed), ..Measured::default() }),
+        Err(error) => (Ended::Failed(error), Measured::default()),
+    };
+    let effects = permit.finish(&ended, measured, now, inner.chance());
+    let outcome = match &outcome {
+        Ok(_) => Outcome::Answered,
+        Err(error) => Outcome::Failed(error.kind()),
+    };
+    announce(inner, &target, outcome, effects, now);
+    for observer in &inner.observers {
+        observer.observe(&Event::Probed { target: &target, outcome, elapsed, cost });
+    }
+}
+
+/// What vendors wrap around one word.
+const INPUT_TOKENS: u64 = 10;

@@ -1,0 +1,253 @@
+//! Calls that are slow to begin, and limits for some of them. In virtual time.
+
+#![expect(clippy::unwrap_used, reason = "a test target may panic")]
+
+mod support;
+
+use std::time::Duration;
+
+use polyroute::error::TimeoutPhase;
+use polyroute::resilience::{HedgePolicy, Timeouts};
+use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
+use polyroute::types::{CallOptions, Hedging, Pace, Reply, StreamEvent, TimeLimits};
+use polyroute::{ChatRequest, Client, ClientBuilder, ErrorKind, Route, Usage};
+use support::{builder, run, trace, virtual_clock};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MILLI: Duration = Duration::from_millis(1);
+
+struct House {
+    clock: VirtualClock,
+    a: ScriptedProvider,
+    b: ScriptedProvider,
+    client: Client,
+}
+
+fn house(change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> House {
+    let clock = virtual_clock();
+    let (a, b) = (
+        ScriptedProvider::new("a").on_clock(clock.clone()),
+        ScriptedProvider::new("b").on_clock(clock.clone()),
+    );
+    let client = change(
+        builder(&clock)
+            .provider(a.clone())
+            .provider(b.clone())
+            .prices_json(
+                r#"{"models":[{"provider":"a","id":"m","input":"1","output":"1"},
+                {"provider":"b","id":"m","input":"1","output":"1"}]}"#,
+            )
+            .route("pair", Route::ordered(["a/m", "b/m"])),
+    )
+    .build()
+    .unwrap();
+    House { clock, a, b, client }
+}
+
+fn after(pause: Duration, text: &str) -> ScriptedStep {
+    ScriptedStep::new().pause(pause).reply(Reply::text(text).with_usage(Usage::of(10, 5)))
+}
+
+/// Streams the whole answer; who answered, by whom and how long the first content took.
+fn stream(house: &House, request: impl Into<ChatRequest>) -> polyroute::Result<(Vec<String>, Duration)> {
+    let before = house.clock.elapsed();
+    run(async {
+        let mut stream = house.client.chat_stream(request).await?;
+        let waited = house.clock.elapsed() - before;
+        while let Some(event) = stream.next().await {
+            if let StreamEvent::Done(summary) = event? {
+                return Ok((trace(&summary.attempts), waited));
+            }
+        }
+        panic!("the stream has no end");
+    })
+}
+
+fn warm(house: &House) {
+    house.a.always(|| after(100 * MILLI, "from a"));
+    house.b.always(|| after(100 * MILLI, "from b"));
+    for _ in 0..40 {
+        assert_eq!(stream(house, ("pair", "hi")).unwrap().0.len(), 1);
+    }
+}
+
+#[test]
+fn a_call_that_is_slower_than_most_goes_to_a_second_target_and_both_are_paid_for() {
+    let house = house(|builder| builder.hedging(HedgePolicy::default()));
+    warm(&house);
+    house.a.then(after(20 * SECOND, "from a, late"));
+
+    let (attempts, waited) = stream(&house, ("pair", "hi")).unwrap();
+
+    assert_eq!(attempts, ["a/m first cancelled", "b/m hedge answered"]);
+    assert!(waited >= 200 * MILLI && waited < 220 * MILLI, "p95 of a, then b: {waited:?}");
+    assert_eq!((house.a.cancelled(), house.a.in_flight()), (1, 0));
+}
+
+#[test]
+fn the_slower_of_two_is_cancelled_whichever_it_is_and_its_failure_is_not_the_calls() {
+    for (b, expected) in [
+        (after(60 * SECOND, "late"), ["b/m hedge cancelled", "a/m first answered"]),
+        (ErrorKind::Server.into(), ["b/m hedge server", "a/m first answered"]),
+    ] {
+        let house = house(|builder| builder.hedging(HedgePolicy::default()));
+        warm(&house);
+        house.a.then(after(SECOND, "from a"));
+        house.b.then(b);
+
+        let (attempts, waited) = stream(&house, ("pair", "hi")).unwrap();
+
+        assert_eq!(attempts, expected);
+        assert_eq!(waited, SECOND);
+    }
+}
+
+#[test]
+fn when_both_fail_the_call_fails_with_both_and_within_its_attempts() {
+    let house = house(|builder| builder.hedging(HedgePolicy::default()));
+    warm(&house);
+    house.a.then(ScriptedStep::new().pause(SECOND).fail(ErrorKind::Authentication));
+    house.b.then(ScriptedStep::new().pause(2 * SECOND).fail(ErrorKind::Authentication));
+
+    let error = stream(&house, ("pair", "hi")).unwrap_err();
+
+    assert_eq!(trace(error.attempts()), ["a/m first authentication", "b/m hedge authentication"]);
+}
+
+#[test]
+fn nothing_is_hedged_unasked_or_while_nobody_knows_what_is_slow_or_beyond_the_share() {
+    let unasked = house(|builder| builder);
+    warm(&unasked);
+    unasked.a.then(after(20 * SECOND, "late"));
+    assert_eq!(stream(&unasked, ("pair", "hi")).unwrap().0, ["a/m first answered"]);
+
+    let new = house(|builder| builder.hedging(HedgePolicy::default()));
+    new.a.then(after(20 * SECOND, "late"));
+    assert_eq!(stream(&new, ("pair", "hi")).unwrap().0, ["a/m first answered"]);
+
+    let never = house(|builder| builder.hedging(HedgePolicy::default()));
+    warm(&never);
+    never.a.then(after(20 * SECOND, "late"));
+    let options = CallOptions::new().hedging(Hedging::Never);
+    let request = ChatRequest::from(("pair", "hi")).options(options);
+    assert_eq!(stream(&never, request).unwrap().0, ["a/m first answered"]);
+
+    // Every call is slow: of five hundred a twentieth is hedged.
+    let slow = house(|builder| builder.hedging(HedgePolicy::default()));
+    warm(&slow);
+    let before = slow.b.calls().len();
+    for _ in 0..500 {
+        slow.a.then(after(SECOND, "slow"));
+        stream(&slow, ("pair", "hi")).unwrap();
+    }
+    assert!(slow.b.calls().len() - before <= 27, "{}", slow.b.calls().len() - before);
+}
+
+#[test]
+fn hedges_stay_inside_their_money_and_stop_under_pressure() {
+    let poor =
+        house(|builder| builder.hedging(HedgePolicy::default().hourly_budget("0.0000001".parse().unwrap())));
+    warm(&poor);
+    poor.a.then(after(20 * SECOND, "late"));
+    assert_eq!(stream(&poor, ("pair", "hi")).unwrap().0, ["a/m first answered"]);
+
+    let pressed = house(|builder| builder.hedging(HedgePolicy::default()));
+    warm(&pressed);
+    pressed.b.then(ErrorKind::RateLimited);
+    assert!(stream(&pressed, ("b/m", "hi")).is_ok());
+    pressed.b.then(ErrorKind::RateLimited).then(ErrorKind::RateLimited).then(ErrorKind::RateLimited);
+    assert!(stream(&pressed, ("b/m", "hi")).is_err());
+    pressed.a.then(after(20 * SECOND, "late"));
+    assert_eq!(stream(&pressed, ("pair", "hi")).unwrap().0, ["a/m first answered"]);
+}
+
+#[test]
+fn dropping_a_hedged_call_cancels_both_attempts() {
+    let house = house(|builder| builder.hedging(HedgePolicy::default()));
+    warm(&house);
+    house.a.then(ScriptedStep::new().hang());
+    house.b.then(ScriptedStep::new().hang());
+
+    let request = ChatRequest::from(("pair", "hi")).timeout(10 * SECOND);
+    let error = stream(&house, request).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
+    assert_eq!((house.a.cancelled(), house.b.cancelled()), (1, 1));
+    assert_eq!(error.attempts().len(), 2);
+}
+
+#[test]
+fn limits_of_a_call_go_before_its_target_and_that_before_its_provider_and_route() {
+    let seconds = |number: u32| TimeLimits::new().first_token(SECOND * number);
+    let house = house(|builder| {
+        builder
+            .time_limits("pair", seconds(9))
+            .time_limits("a", seconds(7))
+            .time_limits("a/n", seconds(5))
+            .timeouts(Timeouts::default().first_token(11 * SECOND))
+            .retry(polyroute::resilience::RetryPolicy::default().max_attempts(1))
+    });
+    let waited = |model: &str, own: Option<TimeLimits>| {
+        house.a.then(ScriptedStep::new().hang());
+        house.b.then(ScriptedStep::new().hang());
+        let options = CallOptions::new().time_limits(own.unwrap_or_default());
+        let before = house.clock.elapsed();
+        let error = stream(&house, ChatRequest::from((model, "hi")).options(options)).unwrap_err();
+        assert_eq!(error.timeout_phase(), Some(TimeoutPhase::FirstToken));
+        house.a.calls();
+        (house.clock.elapsed() - before).as_secs()
+    };
+
+    assert_eq!(waited("pair", None), 7);
+    assert_eq!(waited("a/n", None), 5);
+    assert_eq!(waited("a/n", Some(seconds(2))), 2);
+    assert_eq!(waited("b/m", None), 11);
+}
+
+#[test]
+fn a_model_that_thinks_is_waited_for_unless_it_is_told_not_to_think() {
+    let house = house(|builder| {
+        builder
+            .prices_json(r#"{"models":[{"provider":"a","id":"deep","capabilities":{"reasoning":true}}]}"#)
+            .retry(polyroute::resilience::RetryPolicy::default().max_attempts(1))
+    });
+    let waited = |request: ChatRequest| {
+        house.a.then(ScriptedStep::new().hang());
+        let before = house.clock.elapsed();
+        stream(&house, request).unwrap_err();
+        (house.clock.elapsed() - before).as_secs()
+    };
+
+    assert_eq!(waited(ChatRequest::from(("a/deep", "hi"))), 120);
+    assert_eq!(waited(ChatRequest::from(("a/deep", "hi")).reasoning(polyroute::Effort::None)), 30);
+    assert_eq!(waited(ChatRequest::from(("a/m", "hi"))), 30);
+}
+
+#[test]
+fn a_stream_that_begins_and_crawls_is_given_up_before_anybody_has_seen_it() {
+    let pace = TimeLimits::new().pace(Pace::new(20, 2 * SECOND));
+    let ask = |house: &House| {
+        let options = CallOptions::new().time_limits(pace);
+        stream(house, ChatRequest::from(("pair", "hi")).options(options)).unwrap()
+    };
+    let text = |text: &str| StreamEvent::Text(text.into());
+    let crawling = house(|builder| builder);
+    crawling.a.then((0..60).fold(ScriptedStep::new(), |step, _| step.event(text("a")).pause(SECOND)));
+    crawling.b.then(after(MILLI, "A short answer is not a slow one."));
+
+    let (attempts, waited) = ask(&crawling);
+
+    assert_eq!(attempts, ["a/m first timeout", "b/m failover answered"]);
+    assert_eq!(waited, 2 * SECOND + MILLI);
+
+    let quick = house(|builder| builder);
+    let words = "four bytes for each of ten tokens.......";
+    quick.a.then(
+        (0..40)
+            .fold(ScriptedStep::new(), |step, _| step.event(text(words)).pause(100 * MILLI))
+            .event(StreamEvent::finish(None, None)),
+    );
+    let (attempts, waited) = ask(&quick);
+    assert_eq!(attempts, ["a/m first answered"]);
+    assert_eq!(waited, 300 * MILLI, "given as soon as it has shown to be fast enough");
+}

@@ -1,0 +1,159 @@
+//! Several keys of one provider, over HTTP: they take turns, and only the one that is refused is left alone.
+
+#![expect(clippy::unwrap_used, reason = "a test target may panic")]
+
+mod support;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use polyroute::async_trait;
+use polyroute::clock::Clock as _;
+use polyroute::resilience::Standing;
+use polyroute::testing::VirtualClock;
+use polyroute::transport::{Body, HttpRequest, HttpResponse, Transport};
+use polyroute::{Client, ErrorKind, Settings};
+use support::{builder, run, trace, virtual_clock};
+
+/// Answers by key: a status for each, 200 for others.
+#[derive(Clone, Debug, Default)]
+struct Vendor {
+    refuses: Arc<Mutex<HashMap<String, (u16, Option<&'static str>)>>>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Vendor {
+    fn refuse(&self, key: &str, status: u16, retry_after: Option<&'static str>) {
+        self.refuses.lock().unwrap().insert(key.to_owned(), (status, retry_after));
+    }
+
+    fn accept(&self, key: &str) {
+        self.refuses.lock().unwrap().remove(key);
+    }
+
+    /// The keys that were used since the last look.
+    fn seen(&self) -> Vec<String> {
+        std::mem::take(&mut *self.seen.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl Transport for Vendor {
+    async fn send(&self, request: HttpRequest) -> polyroute::Result<HttpResponse> {
+        let header = request.headers["authorization"].to_str().unwrap();
+        let key = header.strip_prefix("Bearer ").unwrap().to_owned();
+        self.seen.lock().unwrap().push(key.clone());
+        let refusal = self.refuses.lock().unwrap().get(&key).copied();
+        let mut headers = http::HeaderMap::new();
+        headers.insert("content-type", "application/json".parse().unwrap());
+        let Some((status, retry_after)) = refusal else {
+            let body = r#"{"id":"1","object":"chat.completion","model":"m","choices":[{"index":0,"message":
+                {"role":"assistant","content":"Hi."},"finish_reason":"stop"}]}"#;
+            return Ok(HttpResponse::new(200, headers, Body::full(body)));
+        };
+        if let Some(wait) = retry_after {
+            headers.insert("retry-after", wait.parse().unwrap());
+        }
+        Ok(HttpResponse::new(status, headers, Body::full(format!(r#"{{"error":{{"message":"{key} no"}}}}"#))))
+    }
+}
+
+fn client(clock: &VirtualClock, vendor: &Vendor) -> Client {
+    let settings = Settings::vendor("openai").api_keys(["key-one", "key-two", "key-three"]);
+    builder(clock).vendor(settings).transport(vendor.clone()).build().unwrap()
+}
+
+fn ask(client: &Client) -> Vec<String> {
+    trace(run(client.chat(("openai/gpt-4.1", "Hi"))).unwrap().attempts())
+}
+
+#[test]
+fn keys_take_turns() {
+    let (clock, vendor) = (virtual_clock(), Vendor::default());
+    let client = client(&clock, &vendor);
+
+    for _ in 0..6 {
+        ask(&client);
+    }
+
+    assert_eq!(vendor.seen(), ["key-one", "key-two", "key-three", "key-one", "key-two", "key-three"]);
+}
+
+#[test]
+fn a_key_that_is_refused_is_left_alone_and_the_next_one_answers_at_once() {
+    for (status, outcome) in [(401, "authentication"), (403, "permission"), (402, "quota_exhausted")] {
+        let (clock, vendor) = (virtual_clock(), Vendor::default());
+        let client = client(&clock, &vendor);
+        vendor.refuse("key-one", status, None);
+
+        let attempts = ask(&client);
+
+        assert_eq!(
+            attempts,
+            [format!("openai/gpt-4.1 first {outcome}"), "openai/gpt-4.1 retry answered".to_owned()]
+        );
+        assert_eq!(clock.elapsed(), Duration::ZERO);
+        vendor.seen();
+        for _ in 0..10 {
+            assert_eq!(ask(&client).len(), 1, "{status}");
+        }
+        assert!(!vendor.seen().contains(&"key-one".to_owned()), "{status}");
+        let health = client.health();
+        assert_eq!((health[0].standing, health[0].consecutive_failures), (Standing::Healthy, 0));
+        assert_eq!(health[0].keys[0].standing, Standing::NoKey);
+        assert!(!format!("{health:?}").contains("key-one"));
+
+        // Five minutes later somebody has mended it.
+        vendor.accept("key-one");
+        run(clock.sleep(Duration::from_secs(301)));
+        for _ in 0..3 {
+            ask(&client);
+        }
+        assert!(vendor.seen().contains(&"key-one".to_owned()), "{status}");
+    }
+}
+
+#[test]
+fn a_key_that_is_used_too_fast_rests_as_long_as_the_provider_asked() {
+    let (clock, vendor) = (virtual_clock(), Vendor::default());
+    let client = client(&clock, &vendor);
+    vendor.refuse("key-one", 429, Some("30"));
+
+    assert_eq!(ask(&client), ["openai/gpt-4.1 first rate_limited", "openai/gpt-4.1 retry answered"]);
+    vendor.accept("key-one");
+    vendor.seen();
+    run(clock.sleep(Duration::from_secs(29)));
+    for _ in 0..6 {
+        ask(&client);
+    }
+    assert!(!vendor.seen().contains(&"key-one".to_owned()));
+    run(clock.sleep(Duration::from_secs(2)));
+    for _ in 0..3 {
+        ask(&client);
+    }
+    assert!(vendor.seen().contains(&"key-one".to_owned()));
+}
+
+#[test]
+fn when_every_key_is_refused_the_error_says_so_and_no_key_is_in_it() {
+    let (clock, vendor) = (virtual_clock(), Vendor::default());
+    let client = client(&clock, &vendor);
+    for key in ["key-one", "key-two", "key-three"] {
+        vendor.refuse(key, 401, None);
+    }
+
+    let error = run(client.chat(("openai/gpt-4.1", "Hi"))).unwrap_err();
+
+    assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::Authentication, 3));
+    let said = format!("{error} {error:?} {:?}", error.provider_message());
+    for key in ["key-one", "key-two", "key-three"] {
+        assert!(!said.contains(key), "{said}");
+    }
+    assert_eq!(client.health()[0].standing, Standing::NoKey);
+    assert_eq!(client.health()[0].because, Some(ErrorKind::Authentication));
+    // Once more, because no call fails without having been tried; but once only.
+    vendor.seen();
+    let again = run(client.chat(("openai/gpt-4.1", "Hi"))).unwrap_err();
+    assert_eq!((again.attempts().len(), vendor.seen().len()), (1, 1));
+}
