@@ -42,7 +42,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "testing",
-        &["error", "types", "clock", "store", "transport", "catalog", "protocol", "provider", "client"],
+        &[
+            "error",
+            "types",
+            "clock",
+            "store",
+            "transport",
+            "catalog",
+            "protocol",
+            "provider",
+            "resilience",
+            "client",
+        ],
     ),
 ];
 
