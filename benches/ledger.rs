@@ -1,6 +1,6 @@
 //! Recording an entry, and writing entries to disk.
 
-#![expect(clippy::unwrap_used, missing_docs, reason = "a bench may")]
+#![expect(clippy::unwrap_used, reason = "a bench may panic")]
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -1,7 +1,8 @@
 //! One API for every LLM provider, inside your program: translation, routes, failover and exact cost.
 //!
 //! A [`Client`] holds providers, routes between their models, and prices. It sends each request to the vendor itself,
-//! with your key: there is no gateway, no background task, no global state, and nothing is read or sent before you ask.
+//! with your key: there is no gateway and no global state, nothing is read or sent before you ask, and nothing runs in the
+//! background but what you ask for, such as the thread that writes a ledger.
 //!
 //! # First call
 //!
@@ -348,7 +349,7 @@
 //! | [`routing`] | routes, policies, hard constraints |
 //! | [`resilience`] | retry decisions, pauses, deadlines, timeouts |
 //! | [`catalog`] | models, abilities, prices |
-//! | [`account`] | usage × price |
+//! | [`account`] | usage × price, and the ledger |
 //! | [`telemetry`] | observers and tracing spans |
 //! | [`transport`] | HTTP and server-sent events |
 //! | [`quota`] | budgets and rate limits of the application's own |

@@ -64,11 +64,10 @@ impl OpenAiBatches {
         };
         let counts = batch.request_counts.unwrap_or_default();
         let error = batch.errors.and_then(|errors| errors.data.into_iter().next());
-        let refusal = error.map(|error| {
-            let mut failure = WireFailure::default();
-            failure.code = error.code;
-            failure.message = error.message;
-            failure
+        let refusal = error.map(|error| WireFailure {
+            code: error.code,
+            message: error.message,
+            ..WireFailure::default()
         });
         Ok(Described {
             id: batch.id,
