@@ -1,6 +1,6 @@
 //! What a client records, and that the ledger neither loses nor invents anything.
 
-#![expect(clippy::unwrap_used, reason = "a test target may panic")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test target may panic")]
 
 use std::fs;
 use std::path::PathBuf;

@@ -19,7 +19,7 @@ fn entry(number: u64) -> Entry {
         Entry::new(EntryId::new(u64::MAX, number), EntryKind::Attempt, CallId::new(number.into()), at);
     entry.target = Some("one/m-2026-01-02".parse().unwrap());
     entry.family = "m".into();
-    entry.scopes.insert("team".into(), if number % 2 == 0 { "even" } else { "odd" }.into());
+    entry.scopes.insert("team".into(), if number.is_multiple_of(2) { "even" } else { "odd" }.into());
     entry.usage = Some(Box::new(Usage::of(number, 1)));
     entry.cost = Some("170141183460469231.731687303715".parse().unwrap());
     entry.completeness = Completeness::Exact;

@@ -3,6 +3,8 @@
 //! A few thousand calls here; `POLYROUTE_LEDGER_CALLS=1000000` makes it a million.
 
 #![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     clippy::disallowed_methods,
     clippy::print_stdout,

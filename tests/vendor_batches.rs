@@ -1,6 +1,6 @@
 //! Batches that the vendor answers later, in OpenAI's and Anthropic's own formats over loopback.
 
-#![expect(clippy::unwrap_used, reason = "a test target may panic")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test target may panic")]
 
 use polyroute::account::{MemoryLedger, Query};
 use polyroute::client::{BatchItem, BatchOutcome};

@@ -27,6 +27,9 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
+        for file in self.files() {
+            let _ = fs::remove_file(file);
+        }
         let _ = fs::remove_dir_all(&self.0);
     }
 }
