@@ -1,6 +1,6 @@
 //! Many requests as one piece of work.
 
-#![expect(clippy::unwrap_used, reason = "a test target may panic")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test target may panic")]
 
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
