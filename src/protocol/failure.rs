@@ -320,8 +320,8 @@ const BAD_KEY: &[Sign] = &[
     Sign::Opening("invalid api key"),
 ];
 
-/// AWS's names for a signature whose time is too far from its own; its general name has one of two sentences:
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html> (read 2026-11-25).
+/// AWS's names for a signature whose time is too far from its own; its general name has one of two sentences.
+/// The first was seen in users' reports (<https://github.com/boto/botocore/issues/149>), the rest is from general knowledge.
 const CLOCK_OFF: &[Sign] = &[
     Sign::Code("requestexpired"),
     Sign::Code("requesttimetooskewed"),

@@ -101,7 +101,7 @@ impl TranscriptRequest {
     }
 }
 
-/// By the ending: <https://www.iana.org/assignments/media-types/media-types.xhtml#audio> (read 2026-11-25).
+/// By the ending, as such files are usually named (from general knowledge).
 fn media_type(file_name: &str) -> &'static str {
     match file_name.rsplit('.').next().map(str::to_ascii_lowercase).as_deref() {
         Some("mp3" | "mpeg" | "mpga") => "audio/mpeg",

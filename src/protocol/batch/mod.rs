@@ -17,7 +17,7 @@ pub enum BatchWire {
     /// Anthropic's message batches: <https://platform.claude.com/docs/en/api/messages/batches/create>
     /// (read 2026-11-26). One request with everything in it.
     MessageBatches,
-    /// OpenAI's batches: <https://developers.openai.com/api/docs/guides/batch> (read 2026-11-26). A file is uploaded,
+    /// OpenAI's batches: <https://developers.openai.com/api/docs/guides/batch> (seen in a copy). A file is uploaded,
     /// a batch of it is made, and the answers are files again.
     OpenAiFiles,
 }

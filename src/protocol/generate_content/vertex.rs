@@ -11,7 +11,7 @@ impl Protocol for VertexGenerateContent {
     }
 
     /// The body is the same; the path names who made the model:
-    /// <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference> (read 2026-11-25).
+    /// <https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations> (read 2026-11-26).
     fn encode_chat(&self, request: &ChatRequest, target: EncodeFor<'_>) -> Result<Encoded> {
         let mut encoded = GenerateContent.encode_chat(request, target)?;
         if let Path::Model { prefix, .. } = &mut encoded.path {

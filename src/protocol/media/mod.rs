@@ -7,23 +7,23 @@ mod multipart;
 mod speech;
 mod transcriptions;
 
-/// OpenAI's pictures: <https://platform.openai.com/docs/api-reference/images/create> (read 2026-11-25).
+/// OpenAI's pictures: <https://platform.openai.com/docs/api-reference/images/create> (not checked).
 #[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAiImages;
 
-/// OpenAI's speech: <https://platform.openai.com/docs/api-reference/audio/createSpeech> (read 2026-11-25).
+/// OpenAI's speech: <https://platform.openai.com/docs/api-reference/audio/createSpeech> (not checked).
 #[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAiSpeech;
 
-/// OpenAI's transcripts: <https://platform.openai.com/docs/api-reference/audio/createTranscription> (read 2026-11-25).
+/// OpenAI's transcripts: <https://platform.openai.com/docs/api-reference/audio/createTranscription> (seen in copies).
 #[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAiTranscriptions;
 
-/// OpenAI's judgements: <https://platform.openai.com/docs/api-reference/moderations> (read 2026-11-25). Mistral's have no
-/// verdict, only categories: <https://docs.mistral.ai/capabilities/guardrailing> (read 2026-11-25).
+/// OpenAI's judgements: <https://platform.openai.com/docs/api-reference/moderations> (seen in copies). Mistral's have no
+/// verdict, only categories: <https://docs.mistral.ai/studio/safety-moderation> and LangChain4j's reading of it.
 #[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAiModerations;
@@ -31,7 +31,7 @@ pub struct OpenAiModerations;
 /// Google's pictures and speech: Gemini's by `generateContent`, Imagen's by `predict`.
 ///
 /// <https://ai.google.dev/gemini-api/docs/image-generation>, <https://ai.google.dev/gemini-api/docs/imagen>,
-/// <https://ai.google.dev/gemini-api/docs/speech-generation> (read 2026-11-25)
+/// <https://ai.google.dev/gemini-api/docs/speech-generation> (seen in copies, in other clients)
 #[derive(Clone, Copy, Debug)]
 pub struct GoogleMedia {
     /// What stands before the model in the path.

@@ -1,4 +1,4 @@
-//! Temporary keys of a role: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html> (read 2026-11-25).
+//! Temporary keys of a role: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html> (seen in a copy).
 
 use std::fmt;
 use std::time::{Duration, SystemTime};

@@ -71,5 +71,5 @@ fn signed_byte(value: f32) -> u8 {
 const KNOWN: &[&str] = &["model", "input", "dimensions", "output_dimension", "encoding_format", "user"];
 const MOST_DIMENSIONS: u64 = 4_096;
 
-/// <https://platform.openai.com/docs/api-reference/embeddings/create> (read 2026-11-25)
+/// <https://developers.openai.com/api/reference/resources/embeddings> (read 2026-11-26)
 const MOST_INPUTS: usize = 2_048;
