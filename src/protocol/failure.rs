@@ -321,7 +321,8 @@ const BAD_KEY: &[Sign] = &[
 ];
 
 /// AWS's names for a signature whose time is too far from its own; its general name has one of two sentences.
-/// The first was seen in users' reports (<https://github.com/boto/botocore/issues/149>), the rest is from general knowledge.
+/// The sentences were seen in other clients and users' reports (<https://github.com/boto/botocore/issues/149>); the names
+/// are from general knowledge.
 const CLOCK_OFF: &[Sign] = &[
     Sign::Code("requestexpired"),
     Sign::Code("requesttimetooskewed"),

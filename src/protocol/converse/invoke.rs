@@ -2,8 +2,8 @@
 //!
 //! Amazon Titan: <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html>; Amazon Nova:
 //! <https://docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html>; Cohere:
-//! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed-v3.html>. The header with the
-//! count of tokens is from general knowledge.
+//! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed-v3.html> (read 2026-11-26).
+//! The header with the count of tokens was seen in other clients.
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;

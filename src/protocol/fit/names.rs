@@ -104,5 +104,5 @@ fn spelled(name: &str, rule: ToolNames) -> String {
 /// OpenAI: <https://developers.openai.com/api/docs/api-reference/chat/create> (collected 2026-11-22); Bedrock:
 /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolSpecification.html>; Google, whose pages say
 /// 64 and 128: <https://pub.dev/documentation/googleapis/latest/aiplatform_v1/GoogleCloudAiplatformV1FunctionDeclaration/name.html>
-/// (read 2026-11-25).
+/// (Bedrock's read 2026-11-26, Google's numbers seen in copies of its reference).
 const LONGEST: usize = 64;

@@ -97,8 +97,9 @@ fn tools<'a>(request: &'a ChatRequest, provider: &'a str) -> Result<Vec<ToolSpec
     specs.collect()
 }
 
-/// Most models can think or not; gpt-oss thinks always, at one of three levels. <https://docs.ollama.com/capabilities/thinking>
-/// (read 2026-11-26). A word that a model does not know is silently its default (seen in a translation).
+/// Most models can think or not; gpt-oss thinks always, at one of three levels:
+/// <https://docs.ollama.com/capabilities/thinking> (read 2026-11-26). A word that a model does not know is silently its
+/// default (seen in a copy).
 fn think(request: &ChatRequest, model: &str, notes: &mut Notes) -> Result<Option<Think>> {
     let Some(options) = request.reasoning.as_ref() else { return Ok(None) };
     let effort = match (options.effort, options.budget_tokens) {

@@ -208,7 +208,8 @@ mod tests {
     }
 
     /// The examples of AWS's test suite for signature version 4:
-    /// <https://docs.aws.amazon.com/general/latest/gr/signature-v4-test-suite.html> (read 2026-11-25).
+    /// <https://docs.aws.amazon.com/general/latest/gr/signature-v4-test-suite.html> (the page was not
+    /// opened; `get-vanilla` is the same in other clients' tests).
     #[test]
     fn published_examples_are_signed_as_published() {
         let form = [("content-type", "application/x-www-form-urlencoded")];
