@@ -7,12 +7,12 @@ mod multipart;
 mod speech;
 mod transcriptions;
 
-/// OpenAI's pictures: <https://platform.openai.com/docs/api-reference/images/create> (not checked).
+/// OpenAI's pictures: <https://platform.openai.com/docs/api-reference/images/create> (seen in copies).
 #[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAiImages;
 
-/// OpenAI's speech: <https://platform.openai.com/docs/api-reference/audio/createSpeech> (not checked).
+/// OpenAI's speech: <https://platform.openai.com/docs/api-reference/audio/createSpeech> (seen in copies).
 #[expect(clippy::exhaustive_structs, reason = "written as a value in the vendors' constants")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenAiSpeech;
