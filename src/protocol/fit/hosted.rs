@@ -38,7 +38,8 @@ pub(super) fn fit(work: &mut Work<'_, '_>) -> Result<()> {
 
 /// <https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool>,
 /// <https://developers.openai.com/api/docs/guides/tools-web-search>, <https://ai.google.dev/gemini-api/docs/google-search>
-/// (Anthropic's read 2026-11-26; OpenAI's `filters` seen in a copy; OpenAI's code execution in other clients; Google's not checked).
+/// (Anthropic's read 2026-11-26; OpenAI's `filters` seen in a copy, its code execution in other clients; Google's not
+/// checked).
 fn written(style: HostedStyle, hosted: &Hosted) -> Option<Json> {
     let value = match (style, hosted) {
         (HostedStyle::Anthropic, Hosted::WebSearch(WebSearch { max_uses, allowed_domains })) => {

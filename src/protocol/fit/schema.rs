@@ -283,7 +283,7 @@ const UNKNOWN_TO_OPENAI: [&str; 9] = [
 
 /// `For 'integer' type, property 'minimum' is not supported`: <https://github.com/agentjido/req_llm/issues/302>; the
 /// list: <https://platform.claude.com/docs/en/build-with-claude/structured-outputs> (seen in a copy, which speaks of
-/// limits of numbers, strings and arrays; those of objects are from general knowledge). Bedrock's is the
+/// limits of numbers, strings and arrays; those of objects and `contains` are from general knowledge). Bedrock's is the
 /// same: <https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html> (read 2026-11-23).
 const REFUSED_BY_ANTHROPIC: [&str; 12] = [
     "minimum",

@@ -165,7 +165,7 @@ impl TokenSource for ServiceAccount {
 }
 
 /// Google's sentences for `invalid_grant`: <https://developers.google.com/identity/protocols/oauth2/service-account#error-codes>
-/// (the first two seen in users' reports and other clients, the rest from general knowledge).
+/// (the one about time seen in users' reports, the others from general knowledge).
 fn advice(sentence: &str) -> &'static str {
     let sentence = sentence.to_ascii_lowercase();
     if sentence.contains("reasonable timeframe") {
