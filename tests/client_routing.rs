@@ -10,11 +10,12 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt as _};
 use polyroute::catalog::Price;
 use polyroute::clock::Clock as _;
+use polyroute::provider::Environment;
 use polyroute::routing::policy::{Composed, Fastest, Score};
 use polyroute::routing::{RouteTarget, SensitiveData, Traits};
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
 use polyroute::types::{CallOptions, Preferences, Reply, Stakes};
-use polyroute::{ChatRequest, Client, ErrorKind, Route, Usage};
+use polyroute::{ChatRequest, Client, ErrorKind, Route, Settings, Usage};
 use support::{builder, run, virtual_clock};
 
 /// More than are ever running.
@@ -176,6 +177,25 @@ fn sensitive_data_stays_at_home_whether_said_tagged_or_found() {
     let mut direct = said;
     direct.model = "away/m".into();
     assert_eq!(run(client.chat(direct)).unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn a_local_server_that_the_environment_or_the_settings_move_away_gets_nothing_sensitive() {
+    let clock = virtual_clock();
+    let refused = |settings: Settings, environment: Environment| {
+        let client = builder(&clock).vendor(settings).environment(environment).build().unwrap();
+        let request = ChatRequest::new("ollama/m").user("hello").options(CallOptions::new().sensitive());
+        client.check(request).err().map(|error| error.kind()) == Some(ErrorKind::Unsupported)
+    };
+    let ollama = || Settings::vendor("ollama");
+    let nothing = || Environment::of(Vec::<(String, String)>::new());
+    let at = |url: &'static str| Environment::of([("OLLAMA_BASE_URL", url)]);
+
+    assert!(!refused(ollama(), nothing()));
+    assert!(!refused(ollama(), at("http://127.0.0.1:11434/v1")));
+    assert!(!refused(ollama().base_url("https://10.0.0.7/v1"), at("https://ollama.com/v1")));
+    assert!(refused(ollama(), at("https://ollama.com/v1")));
+    assert!(refused(ollama().base_url("https://gpu.example.com/v1"), nothing()));
 }
 
 #[test]

@@ -391,8 +391,9 @@ impl ClientBuilder {
             let name = provider.name().to_owned();
             let priced_as = if vendor.models.is_empty() { name.clone() } else { vendor.name.to_owned() };
             let model_aliases = known_models(&catalogue, &priced_as, settings)?;
+            let hosted = hosting::traits_of(vendor, provider.address());
+            let traits = Traits { vendor: Some(vendor.name.into()), ..hosted };
             let provider = Arc::new(provider);
-            let traits = Traits { vendor: Some(vendor.name.into()), ..hosting::traits_of(vendor, settings) };
             add(&mut registry, &name, Registered { provider, priced_as, model_aliases, traits })?;
             if name == vendor.name {
                 let aliases = vendor.aliases.iter().map(|alias| ((*alias).to_owned(), name.clone()));

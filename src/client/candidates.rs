@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use super::Inner;
+use super::hosting;
 use super::memory::RouteMemory;
 use super::prices::InForce;
 use super::pulse::Pulse;
@@ -229,8 +230,11 @@ fn candidate(registry: &Registry, catalogue: &Catalogue, target: Target) -> Cand
 /// of its provider, before what its vendor's name says.
 fn traits(registry: &Registry, target: &Target, said: Traits) -> Traits {
     let named = [target.as_str(), target.provider()].map(|name| registry.traits.get(name));
-    let registered = registry.provider(target.provider()).map(|(_, registered)| &registered.traits);
-    named.into_iter().chain([registered]).flatten().fold(said, Traits::or)
+    let said = named.into_iter().flatten().fold(said, Traits::or);
+    match registry.provider(target.provider()) {
+        Some((_, registered)) => said.or(&hosting::of_target(&registered.traits, target)),
+        None => said,
+    }
 }
 
 /// # Errors

@@ -1,31 +1,108 @@
-//! Who runs a vendor's machines, as far as its name says.
+//! Who runs a vendor's machines, as far as its name and address say.
+
+use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use crate::provider::{KeyStyle, Settings, Vendor};
-use crate::routing::Traits;
+use crate::provider::{KeyStyle, Vendor};
+use crate::routing::{Hosting, Traits};
+use crate::types::Target;
 
-/// What follows from the vendor: aggregators pass requests on to others, and a local server on this machine is the
+/// What follows from the vendor and the `address` that requests really go to, whether code, the environment or the vendor
+/// gave it: aggregators pass requests on to others, and a local server on this machine or in its own network is the
 /// application's own.
-pub(super) fn traits_of(vendor: &Vendor, settings: &Settings) -> Traits {
+pub(super) fn traits_of(vendor: &Vendor, address: &Url) -> Traits {
     let traits = Traits::new();
     if AGGREGATORS.contains(&vendor.name) {
         return traits.aggregator();
     }
-    let address = settings.base_url.as_deref().unwrap_or(vendor.base_url);
     let is_local = vendor.key == KeyStyle::OptionalBearer && vendor.base_url.starts_with("http://localhost");
-    if is_local && is_loopback(address) { traits.self_hosted() } else { traits }
+    if is_local && is_own_network(address) { traits.self_hosted() } else { traits }
 }
 
-/// An address that the environment gives is not looked at: it may lead anywhere, and then the application has to say so.
-fn is_loopback(address: &str) -> bool {
-    match Url::parse(address).ok().as_ref().and_then(Url::host) {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+/// What is known of a provider's targets, as far as it is true of `target` too. Ollama's server passes the models whose tag
+/// ends in `cloud` on to its vendor: <https://docs.ollama.com/cloud> (read 2026-11-26).
+pub(super) fn of_target(provider: &Traits, target: &Target) -> Traits {
+    let mut traits = provider.clone();
+    let model = target.model().to_ascii_lowercase();
+    if provider.vendor.as_deref() == Some("ollama") && model.ends_with("cloud") {
+        traits.hosting = Hosting::default();
+    }
+    traits
+}
+
+/// Names are not looked up: one that leads to a private address now may lead elsewhere when it is used.
+fn is_own_network(address: &Url) -> bool {
+    match address.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(ip)) => is_own_address(ip.into()),
+        Some(Host::Ipv6(ip)) => is_own_address(ip.into()),
         None => false,
+    }
+}
+
+fn is_own_address(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
     }
 }
 
 const AGGREGATORS: [&str; 6] =
     ["huggingface", "litellm_proxy", "openrouter", "portkey", "tokenmix", "vercel_ai_gateway"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::vendor;
+
+    fn hosting(vendor: &str, address: &str) -> Hosting {
+        traits_of(vendor::find(vendor).unwrap(), &Url::parse(address).unwrap()).hosting
+    }
+
+    #[test]
+    fn a_local_server_is_ones_own_where_its_address_is() {
+        for own in [
+            "http://localhost:11434/v1",
+            "http://gpu.localhost/v1",
+            "http://127.0.0.1/v1",
+            "http://10.1.2.3/v1",
+            "http://172.31.0.1/v1",
+            "https://192.168.0.9/v1",
+            "http://[::1]/v1",
+            "http://[fd00::1]/v1",
+            "http://[::ffff:10.0.0.1]/v1",
+        ] {
+            assert_eq!(hosting("ollama", own), Hosting::SelfHosted, "{own}");
+            assert_eq!(hosting("vllm", own), Hosting::SelfHosted, "{own}");
+            assert_ne!(hosting("openai", own), Hosting::SelfHosted, "a mirror may lead anywhere");
+        }
+        for elsewhere in [
+            "https://ollama.com/v1",
+            "https://localhost.example.com/v1",
+            "https://notlocalhost/v1",
+            "https://8.8.8.8/v1",
+            "https://172.32.0.1/v1",
+            "http://169.254.169.254/v1",
+            "http://[2606:4700::1111]/v1",
+            "http://[::ffff:8.8.8.8]/v1",
+        ] {
+            assert_ne!(hosting("ollama", elsewhere), Hosting::SelfHosted, "{elsewhere}");
+            assert_ne!(hosting("lmstudio", elsewhere), Hosting::SelfHosted, "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn models_that_a_local_server_passes_on_are_not_ones_own() {
+        let mut own = Traits::new().self_hosted();
+        own.vendor = Some("ollama".into());
+        let hosting = |model: &str| of_target(&own, &Target::new("ollama", model).unwrap()).hosting;
+
+        assert_eq!(hosting("gpt-oss:120b"), Hosting::SelfHosted);
+        assert_ne!(hosting("gpt-oss:120b-cloud"), Hosting::SelfHosted);
+        assert_ne!(hosting("glm-4.6:cloud"), Hosting::SelfHosted);
+    }
+}

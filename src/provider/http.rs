@@ -166,6 +166,11 @@ impl HttpProvider {
         })
     }
 
+    /// The address it really uses, whoever gave it.
+    pub(crate) fn address(&self) -> &Url {
+        &self.base
+    }
+
     pub(super) fn provider_name(&self) -> &str {
         &self.name
     }
