@@ -13,10 +13,14 @@ mod support;
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use polyroute::{ChatRequest, Client, Route, Settings, StreamEvent};
+use polyroute::provider::Call;
+use polyroute::resilience::{HedgePolicy, ProbePolicy};
+use polyroute::types::{Reply, TimeLimits};
+use polyroute::{ChatRequest, Client, Provider, Route, Settings, StreamEvent, Usage, async_trait};
 use serde_json::{Value, json};
 use support::{Server, completion, median, prompt, stream, thread_cpu_ns};
 use tokio::runtime::Runtime;
@@ -170,11 +174,69 @@ fn build_cost() {
     println!("building a client: {ours:.2} ms CPU; reqwest with the system's TLS roots: {roots:.2} ms CPU");
 }
 
+/// Answers at once, in process: what is left is the pipeline itself.
+#[derive(Debug)]
+struct AtOnce(&'static str);
+
+#[async_trait]
+impl Provider for AtOnce {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn keys(&self) -> usize {
+        3
+    }
+
+    async fn chat(&self, _: Call<'_>) -> polyroute::Result<Reply> {
+        Ok(Reply::text("Yes.").with_usage(Usage::of(10, 5)))
+    }
+}
+
+/// The whole pipeline over providers that do nothing: planning, health, permits, budgets, records and cost. Everything that
+/// resilience adds to a call is part of it, so it is an upper bound of that.
+fn resilience_cost(runtime: &Runtime) {
+    let base = || {
+        Client::builder()
+            .provider(AtOnce("a"))
+            .provider(AtOnce("b"))
+            .provider(AtOnce("c"))
+            .route("smart", Route::ordered(["a/m", "b/m", "c/m"]))
+    };
+    let plain = base().build().expect("a client");
+    let second = Duration::from_secs(1);
+    let full = base()
+        .hedging(HedgePolicy::default())
+        .probes(ProbePolicy::default())
+        .time_limits("smart", TimeLimits::new().first_token(20 * second))
+        .time_limits("a/m", TimeLimits::new().answer(60 * second))
+        .build()
+        .expect("a client");
+    let request = ChatRequest::from(("smart", "Is this quick?"));
+    let ask = |client: &Client| {
+        let (client, request) = (client.clone(), request.clone());
+        async move {
+            black_box(client.chat(request).await.expect("an answer"));
+        }
+    };
+    let rounds: Vec<(f64, f64)> = (0..25)
+        .map(|_| (cpu(runtime, 5000, || ask(&full)), cpu(runtime, 5000, || ask(&plain))))
+        .skip(5)
+        .collect();
+    let whole = median(rounds.iter().map(|(full, _)| *full).collect()) / 1000.0;
+    let added = median(rounds.iter().map(|(full, plain)| full - plain).collect()) / 1000.0;
+    println!(
+        "resilience, in process: the whole pipeline with everything on {whole:.2} us CPU per call, of which hedging, probes \
+         and time limits {added:.2} us (limit of what resilience adds: 3.00 us)"
+    );
+}
+
 fn overhead(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let prompt = prompt();
 
     build_cost();
+    resilience_cost(&runtime);
     let whole = Server::start(vec![completion().into_bytes()]);
     let (url, client, plain) = (whole.url(), client(&whole.url()), plain());
     compare(

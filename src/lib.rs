@@ -71,6 +71,11 @@
 //! # }
 //! ```
 //!
+//! A target that fails five times in a row, or more than one time in five, is left alone; one call at a time finds out
+//! whether it has recovered, and it comes back bit by bit. A key that is refused, and one that asked for a pause, is left alone
+//! by itself while others go on. [`Client::health`] says who is out of use and why, [`ClientBuilder::health`] how that is
+//! decided; [`ClientBuilder::hedging`] and [`ClientBuilder::probes`] are off unless asked for.
+//!
 //! # Streaming
 //!
 //! [`Client::chat_stream`] resolves with the first piece of content. Until then a failure moves to the next model unseen;
@@ -347,7 +352,7 @@
 //! | [`provider`] | the trait, the vendors, keys and addresses |
 //! | [`protocol`] | wire formats, without I/O |
 //! | [`routing`] | routes, policies, hard constraints |
-//! | [`resilience`] | retry decisions, pauses, deadlines, timeouts |
+//! | [`resilience`] | retries and their budgets, health of targets and keys, hedging, probes, timeouts |
 //! | [`catalog`] | models, abilities, prices |
 //! | [`account`] | usage × price, and the ledger |
 //! | [`telemetry`] | observers and tracing spans |
