@@ -388,9 +388,10 @@ impl RunningCall {
         let Some(position) = self.open.iter().position(|open| open.place == place) else {
             return Closed::default();
         };
-        let OpenAttempt { place, mut attempt, started, span, meter, received, permit, toll, tier } =
+        let OpenAttempt { place, mut attempt, started, span, meter, mut received, permit, toll, tier } =
             self.open.remove(position);
-        let noted = received.usage.or_else(|| if consumed.usage.is_none() { meter.take() } else { None });
+        let noted =
+            received.usage.take().or_else(|| if consumed.usage.is_none() { meter.take() } else { None });
         let reported = consumed.usage.or(noted.as_deref());
         let usage = match gaps {
             Gaps::Estimated if !received.finished => self.with_gaps_filled(reported, received.bytes),
@@ -409,7 +410,7 @@ impl RunningCall {
         attempt.elapsed = self.latest.saturating_duration_since(started);
         attempt.usage = usage;
         attempt.cost = cost.as_ref().map(|cost| cost.total);
-        attempt.completeness = completeness(&attempt, received.finished);
+        attempt.completeness = completeness(&attempt, &received);
         telemetry::record_attempt(&span, &attempt);
         for observer in &self.inner.observers {
             observer.observe(&Event::AttemptFinished(&attempt));
@@ -614,15 +615,15 @@ fn measured(attempt: &Attempt) -> Measured {
     measured
 }
 
-/// How well the cost of an attempt is known whose answer came to its end, or did not.
-fn completeness(attempt: &Attempt, finished: bool) -> Completeness {
+/// How well the cost of an attempt is known of which so much was received.
+fn completeness(attempt: &Attempt, received: &Received) -> Completeness {
     let unbilled = match attempt.outcome {
         Outcome::Answered | Outcome::Cancelled => false,
         Outcome::Failed(kind) => Error::new(kind, "").advice().billed == Billed::No,
     };
     match (attempt.outcome, attempt.cost) {
         (Outcome::Answered, Some(_)) => Completeness::Exact,
-        (Outcome::Cancelled, Some(_)) if finished => Completeness::Exact,
+        (Outcome::Cancelled, Some(_)) if received.finished => Completeness::Exact,
         (_, Some(_)) => Completeness::Estimated,
         (_, None) if unbilled => Completeness::Exact,
         (_, None) => Completeness::Unknown,

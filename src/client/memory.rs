@@ -88,10 +88,10 @@ impl Homes {
     fn settle(&mut self, conversation: u64, home: Home, now: Instant) {
         if !self.known.contains_key(&conversation) {
             self.order.push_back(conversation);
-            if self.order.len() > MOST_CONVERSATIONS {
-                if let Some(oldest) = self.order.pop_front() {
-                    self.known.remove(&oldest);
-                }
+            if self.order.len() > MOST_CONVERSATIONS
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.known.remove(&oldest);
             }
         }
         let known = self.known.entry(conversation).or_default();

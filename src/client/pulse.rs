@@ -19,8 +19,7 @@ impl LiveFacts for Pulse<'_> {
     fn live(&self, position: usize) -> Live {
         let Some(endpoint) = self.endpoints.get(position) else { return Live::default() };
         let signals = endpoint.signals(self.now);
-        let mut live = Live::default();
-        live.health = health(endpoint.standing(self.now));
+        let mut live = Live { health: health(endpoint.standing(self.now)), ..Live::default() };
         // Without streams the whole answer is what callers wait for.
         let waited = signals.first_token.or(signals.answer);
         live.first_token = waited.map(|waited| faded(waited, signals.measured_ago.unwrap_or_default()));

@@ -40,10 +40,10 @@ impl fmt::Debug for Answered {
 impl Ratings {
     pub(super) fn remember(&self, id: CallId, answered: Answered) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if recent.order.len() >= MOST {
-            if let Some(oldest) = recent.order.pop_front() {
-                recent.calls.remove(&oldest);
-            }
+        if recent.order.len() >= MOST
+            && let Some(oldest) = recent.order.pop_front()
+        {
+            recent.calls.remove(&oldest);
         }
         recent.order.push_back(id);
         recent.calls.insert(id, answered);

@@ -19,10 +19,6 @@ impl DecayingMean {
         self.value
     }
 
-    pub(crate) fn at(&self) -> Instant {
-        self.at
-    }
-
     /// Adds a sample. Samples of the same moment share its weight as if they came `LEAST_STEP` after one another.
     pub(crate) fn add(&mut self, sample: f64, now: Instant) {
         let step = now.saturating_duration_since(self.at).max(LEAST_STEP);

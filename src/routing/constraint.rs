@@ -148,10 +148,10 @@ impl<'a> Constraints<'a> {
         {
             return Some(Violation::new("allow_fallbacks", "only the targets in `order` may be tried"));
         }
-        if wish.require_parameters == Strictness::Strict {
-            if let Some(violation) = self.unproven(candidate) {
-                return Some(violation);
-            }
+        if wish.require_parameters == Strictness::Strict
+            && let Some(violation) = self.unproven(candidate)
+        {
+            return Some(violation);
         }
         if wish.data_collection == DataCollection::Deny {
             match traits.data {

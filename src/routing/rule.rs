@@ -39,8 +39,8 @@ pub struct Rule {
 
 #[derive(Clone, Debug)]
 enum Condition {
-    All(Vec<Condition>),
-    Any(Vec<Condition>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
     Field(Field, Test),
 }
 

@@ -85,7 +85,7 @@ fn is_card(digits: &[u8]) -> bool {
             if doubled > 9 { doubled - 9 } else { doubled }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Two letters, two check digits and up to thirty letters and digits whose number leaves 1 when divided by 97 (ISO 13616).

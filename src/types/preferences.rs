@@ -399,21 +399,21 @@ fn bad(message: &'static str) -> Error {
 }
 
 fn fallbacks<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Fallbacks, D::Error> {
-    Ok(if flag(deserializer, true)? { Fallbacks::Allowed } else { Fallbacks::Forbidden })
+    Ok(if flag(deserializer)?.unwrap_or(true) { Fallbacks::Allowed } else { Fallbacks::Forbidden })
 }
 
 fn strictness<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Strictness, D::Error> {
-    Ok(if flag(deserializer, false)? { Strictness::Strict } else { Strictness::Lenient })
+    Ok(if flag(deserializer)?.unwrap_or(false) { Strictness::Strict } else { Strictness::Lenient })
 }
 
 fn zero_retention<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> std::result::Result<ZeroRetention, D::Error> {
-    Ok(if flag(deserializer, false)? { ZeroRetention::Required } else { ZeroRetention::Optional })
+    Ok(if flag(deserializer)?.unwrap_or(false) { ZeroRetention::Required } else { ZeroRetention::Optional })
 }
 
-/// `true`, `false`, or `null` for the default; or the word this crate writes.
-fn flag<'de, D: Deserializer<'de>>(deserializer: D, default: bool) -> std::result::Result<bool, D::Error> {
+/// `true`, `false` or the word this crate writes; `None` for `null`.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<bool>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Flag {
@@ -422,11 +422,11 @@ fn flag<'de, D: Deserializer<'de>>(deserializer: D, default: bool) -> std::resul
         Null(()),
     }
     match Flag::deserialize(deserializer)? {
-        Flag::Said(said) => Ok(said),
-        Flag::Null(()) => Ok(default),
+        Flag::Said(said) => Ok(Some(said)),
+        Flag::Null(()) => Ok(None),
         Flag::Word(word) => match word.as_str() {
-            "allowed" | "strict" | "required" => Ok(true),
-            "forbidden" | "lenient" | "optional" => Ok(false),
+            "allowed" | "strict" | "required" => Ok(Some(true)),
+            "forbidden" | "lenient" | "optional" => Ok(Some(false)),
             other => Err(D::Error::invalid_value(Unexpected::Str(other), &"true or false")),
         },
     }

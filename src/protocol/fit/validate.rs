@@ -85,9 +85,8 @@ impl Validator<'_> {
             let properties = fields.get("properties").and_then(Value::as_object);
             for (name, value) in object {
                 let known = properties.and_then(|properties| properties.get(name));
-                match known.or(fields.get("additionalProperties")) {
-                    Some(schema) => self.check(schema, value, &format!("{place}/{name}"), depth + 1)?,
-                    None => {}
+                if let Some(schema) = known.or(fields.get("additionalProperties")) {
+                    self.check(schema, value, &format!("{place}/{name}"), depth + 1)?;
                 }
             }
         }

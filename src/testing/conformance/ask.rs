@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 use crate::types::{ChatRequest, ChatResponse, Reply};
 
 /// Why a case failed.
-pub(super) type Checked<T = ()> = std::result::Result<T, String>;
+pub(super) type Checked<T = ()> = Result<T, String>;
 
 /// How the answer is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

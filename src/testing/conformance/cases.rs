@@ -179,9 +179,8 @@ async fn errors(subject: &dyn Subject) -> Checked<Verdict> {
     ] {
         for way in BOTH {
             let client = client(subject, vec![Play::Status(status)])?;
-            let error = match ask(&client, &request(subject, "Well?"), way).await {
-                Ok(_) => return Err(format!("status {status} is taken for an answer")),
-                Err(error) => error,
+            let Err(error) = ask(&client, &request(subject, "Well?"), way).await else {
+                return Err(format!("status {status} is taken for an answer"));
             };
             if !kinds.contains(&error.kind()) {
                 return Err(format!("status {status} is taken for {:?}: {error}", error.kind()));
