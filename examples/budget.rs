@@ -23,10 +23,8 @@ impl Observer for Announce {
             Event::LimitReached(reached) => {
                 println!("  ! {}: {} % of {:?}", reached.limit, reached.percent, reached.value)
             }
-            Event::LimitDiverted { route, .. } => {
-                if !self.diverted.swap(true, Ordering::Relaxed) {
-                    println!("  ! from here on by the route {route:?}");
-                }
+            Event::LimitDiverted { route, .. } if !self.diverted.swap(true, Ordering::Relaxed) => {
+                println!("  ! from here on by the route {route:?}");
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! A cascade end to end: who is asked, what is read, what is billed, what is learned.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test target may panic")]
+#![expect(clippy::unwrap_used, reason = "a test target may panic")]
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Several keys of one provider, over HTTP: they take turns, and only the one that is refused is left alone.
 
-#![expect(clippy::unwrap_used, reason = "a test target may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test target may panic")]
 
 mod support;
 
@@ -16,10 +16,13 @@ use polyroute::transport::{Body, HttpRequest, HttpResponse, Transport};
 use polyroute::{Client, ErrorKind, Settings};
 use support::{builder, run, trace, virtual_clock};
 
+/// By key: a status and how long to stay away.
+type Refusals = HashMap<String, (u16, Option<&'static str>)>;
+
 /// Answers by key: a status for each, 200 for others.
 #[derive(Clone, Debug, Default)]
 struct Vendor {
-    refuses: Arc<Mutex<HashMap<String, (u16, Option<&'static str>)>>>,
+    refuses: Arc<Mutex<Refusals>>,
     seen: Arc<Mutex<Vec<String>>>,
 }
 

@@ -27,7 +27,7 @@ fn client(settings: Settings) -> Client {
 }
 
 fn url(vendor: &SandboxVendor) -> Url {
-    Url::parse(&vendor.url()).expect("the sandbox has an address")
+    Url::parse(vendor.url()).expect("the sandbox has an address")
 }
 
 /// Stands for a library of Entra ID.

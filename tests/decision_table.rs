@@ -1,7 +1,5 @@
 //! What is done about each failure, as each format words it: one row for each case that vendors document.
 
-#![expect(clippy::unwrap_used, reason = "a test target may panic")]
-
 use std::time::Duration;
 
 use polyroute::error::{Bench, Billed, Failover, Health, Phase, Retry, TimeoutPhase};

@@ -1,6 +1,11 @@
 //! What each policy promises, with chance and state made up.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test target may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::float_arithmetic,
+    reason = "a test target may panic"
+)]
 
 #[path = "support/routing.rs"]
 #[expect(dead_code, reason = "shared with the laws")]

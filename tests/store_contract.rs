@@ -1,10 +1,15 @@
 //! What every store must do, asked of each: in memory, in a file, and in the Redis server that `POLYROUTE_REDIS_SERVER`
 //! starts, where it is set.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test target may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test target may panic"
+)]
 
 #[path = "support/folder.rs"]
-#[expect(dead_code, reason = "each target uses its part")]
 mod folder;
 #[path = "support/redis.rs"]
 #[expect(dead_code, reason = "each target uses its part")]

@@ -6,7 +6,6 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::unreachable,
-    clippy::panic,
     reason = "a test target may panic"
 )]
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// One thing that happened, in the order it happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Happened {
+pub(crate) enum Happened {
     /// The application asked.
     Asked {
         call: u32,
@@ -51,7 +51,7 @@ pub enum Happened {
 
 /// The record of one schedule.
 #[derive(Clone, Debug, Default)]
-pub struct Trace {
+pub(crate) struct Trace {
     pub events: Vec<(Duration, Happened)>,
     /// How many providers there are.
     pub providers: u8,
@@ -67,7 +67,7 @@ pub struct Trace {
 
 /// A rule that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation(pub String);
+pub(crate) struct Violation(pub String);
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,7 +86,7 @@ struct Call {
 }
 
 /// Holds the record against the rules.
-pub fn check(trace: &Trace) -> Result<(), Violation> {
+pub(crate) fn check(trace: &Trace) -> Result<(), Violation> {
     let broken = |rule: String| Err(Violation(rule));
     let mut calls: BTreeMap<u32, Call> = BTreeMap::new();
     let mut open = vec![false; usize::from(trace.providers)];

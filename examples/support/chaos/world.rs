@@ -22,7 +22,7 @@ use polyroute::{
 
 use super::invariants::{Happened, Trace};
 
-pub const PROVIDERS: u8 = 3;
+pub(crate) const PROVIDERS: u8 = 3;
 const NAMES: [&str; PROVIDERS as usize] = ["a", "b", "c"];
 
 /// How a provider behaves for a while.
@@ -64,7 +64,7 @@ struct Fated {
 
 /// What happened, shared by everybody who sees something.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub(crate) struct Record {
     shared: Arc<Mutex<Written>>,
     clock: VirtualClock,
 }
@@ -263,7 +263,7 @@ impl Provider for Fated {
 
 /// What came of one schedule.
 #[derive(Debug, Default)]
-pub struct Outcomes {
+pub(crate) struct Outcomes {
     pub trace: Trace,
     pub calls: u64,
     pub answered: u64,
@@ -284,7 +284,7 @@ pub struct Outcomes {
 }
 
 /// Runs the schedule that `seed` names.
-pub fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
+pub(crate) fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
     let mut chance = fastrand::Rng::with_seed(seed);
     let clock = VirtualClock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000));
     let record = Record { shared: Arc::default(), clock: clock.clone() };
@@ -377,12 +377,12 @@ pub fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
 
 /// `calls` calls, a hundred a second, while two of three providers are never well: how many were made, answered, and sent
 /// upstream.
-pub fn endure(seed: u64, calls: u64) -> (u64, u64, u64) {
+pub(crate) fn endure(seed: u64, calls: u64) -> (u64, u64, u64) {
     long_run(seed, calls, |place| place == 2)
 }
 
 /// The same while no provider is ever well.
-pub fn outage(seed: u64, calls: u64) -> (u64, u64, u64) {
+pub(crate) fn outage(seed: u64, calls: u64) -> (u64, u64, u64) {
     long_run(seed, calls, |_| false)
 }
 
@@ -566,10 +566,11 @@ impl Caller {
         }
     }
 
+    #[expect(clippy::future_not_send, reason = "a schedule runs on one thread")]
     async fn run(&self, client: &Client, clock: &VirtualClock, record: &Record) -> End {
         clock.sleep(self.arrives).await;
         record.note(Happened::Asked { call: self.call });
-        let spent = (self.call % 4 == 0).then_some(Duration::ZERO);
+        let spent = self.call.is_multiple_of(4).then_some(Duration::ZERO);
         let mut asking = Timed { work: Box::pin(self.ask(client, record)), spent };
         let how = match self.patience {
             None => (&mut asking).await,
@@ -650,7 +651,7 @@ impl Future for Timed<'_> {
 
 /// Polls `work` on this thread and lets time jump to the next timer whenever nothing else can go on. `None` when nothing
 /// will ever go on.
-pub fn drive<F: Future>(
+pub(crate) fn drive<F: Future>(
     work: F,
     clock: &VirtualClock,
     runtime: Option<&tokio::runtime::Runtime>,
