@@ -79,12 +79,15 @@ fn questions(part: u32) -> impl Iterator<Item = Question> {
         let (prompt, weak) = match number % 3 {
             0 => (
                 format!("What is {} times {}, digit by digit?", n * 37 + 11, n * 53 + 7),
-                u32::from(n % 11 == 0),
+                u32::from(n.is_multiple_of(11)),
             ),
-            1 => (format!("Sort these names and count them: Ann{n}, Bob{n}, Cy{n}."), u32::from(n % 4 != 0)),
+            1 => (
+                format!("Sort these names and count them: Ann{n}, Bob{n}, Cy{n}."),
+                u32::from(!n.is_multiple_of(4)),
+            ),
             _ => (format!("Write a friendly greeting for visitor {n}."), 1),
         };
-        Question { prompt, strong: f64::from(u32::from(n % 29 != 0)), weak: f64::from(weak) }
+        Question { prompt, strong: f64::from(u32::from(!n.is_multiple_of(29))), weak: f64::from(weak) }
     })
 }
 

@@ -1,7 +1,6 @@
 //! What a request would become is what it becomes.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(clippy::indexing_slicing, reason = "a test may panic")]
 
 use polyroute::catalog::{Capability, Support};
 use polyroute::testing::Sandbox;

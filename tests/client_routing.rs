@@ -1,6 +1,11 @@
 //! Routes as applications write them: shares in virtual time, tiers, sensitive data, splits, and what is refused.
 
-#![expect(clippy::unwrap_used, reason = "a test target may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::float_arithmetic,
+    clippy::async_yields_async,
+    reason = "a test target may panic"
+)]
 
 mod support;
 

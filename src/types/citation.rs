@@ -109,10 +109,10 @@ mod tests {
         assert_eq!(of("citations", pages), [[None, some("Report"), some("words")]]);
         let responses =
             json!([{"type": "url_citation", "url": "https://a.example/", "title": "A", "start_index": 0}]);
-        assert_eq!(of("annotations", responses), [page.clone()]);
+        assert_eq!(of("annotations", responses), std::slice::from_ref(&page));
         let chat =
             json!([{"type": "url_citation", "url_citation": {"url": "https://a.example/", "title": "A"}}]);
-        assert_eq!(of("annotations", chat), [page.clone()]);
+        assert_eq!(of("annotations", chat), std::slice::from_ref(&page));
         let gemini = json!({"groundingChunks": [{"web": {"uri": "https://a.example/", "title": "A"}}]});
         assert_eq!(of("groundingMetadata", gemini), [page]);
         let cohere = json!([{"start": 0, "text": "words", "sources": [{"type": "document", "document": {"title": "Report"}}]}]);

@@ -80,7 +80,7 @@ mod tests {
     #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
     struct Tree {
         leaf: Option<u8>,
-        branches: Vec<Tree>,
+        branches: Vec<Self>,
     }
 
     #[derive(Debug, PartialEq, Deserialize, JsonSchema)]

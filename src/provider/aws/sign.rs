@@ -211,6 +211,7 @@ mod tests {
     /// <https://docs.aws.amazon.com/general/latest/gr/signature-v4-test-suite.html> (the page was not
     /// opened; `get-vanilla` is the same in other clients' tests).
     #[test]
+    #[expect(clippy::type_complexity, reason = "a table of examples")]
     fn published_examples_are_signed_as_published() {
         let form = [("content-type", "application/x-www-form-urlencoded")];
         let cases: [(&str, Method, &str, &[(&'static str, &str)], &'static str, &str, &str); 6] = [
