@@ -104,6 +104,14 @@ fn dropping_a_stream_after_its_first_words_closes_its_connection() {
             assert!(stream.next().await.unwrap().is_ok());
             assert_eq!(vendor.disconnects(), 0);
             drop(stream);
+            // Where closing saves nothing the bill is read in the background, while there is a client.
+            let client = if format == Format::Google {
+                assert_eq!(vendor.disconnects(), 0);
+                drop(client);
+                two_targets(format, &sandbox).build().unwrap()
+            } else {
+                client
+            };
 
             eventually("the stream is let go", || vendor.disconnects() == 1).await;
             eventually("the connection is closed", || sandbox.open_connections() == 0).await;

@@ -28,7 +28,7 @@ fn a_client_that_cannot_work_is_not_built_and_the_error_says_what_to_change() {
         (nowhere().vendors_from_env(), "OPENAI_API_KEY"),
         (nowhere().vendor(Settings::vendor("openai")), "set OPENAI_API_KEY or pass it with .api_key(..)"),
         (nowhere().vendor(Settings::vendor("opnai")), "did you mean \"openai\"?; the vendors are "),
-        (nowhere().vendor(Settings::vendor("vertex")), "Settings::compatible"),
+        (nowhere().vendor(Settings::vendor("vertex")), "GOOGLE_CLOUD_PROJECT"),
         (nowhere().vendor(Settings::vendor("bedrock").api_key("k")), "AWS_REGION or AWS_DEFAULT_REGION"),
         (nowhere().vendor(Settings::vendor("compatible")), ".base_url(..)"),
         (nowhere().vendor(Settings::compatible("lab", "localhost:8000")), "http://"),
@@ -59,7 +59,7 @@ async fn a_model_nobody_has_is_refused_with_what_was_meant_or_what_is_missing() 
         ("anthropic/claude-sonnet-5-5", "set ANTHROPIC_API_KEY"),
         ("ollama/llama", ".vendor(Settings::vendor(\"ollama\")), which needs no key"),
         ("compatible/x", ".vendor(Settings::compatible("),
-        ("vertex/x", ".vendor(Settings::compatible(\"vertex\""),
+        ("vertex/x", "set GOOGLE_CLOUD_PROJECT or add"),
     ] {
         let error = client.chat((model, "hello")).await.unwrap_err();
 

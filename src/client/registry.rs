@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::memory::RouteMemory;
 use crate::error::{Error, ErrorKind, Result};
-use crate::provider::{KeyStyle, Provider, vendor};
+use crate::provider::{KeyStyle, Provider, Vendor, vendor};
 use crate::resilience::Endpoint;
 use crate::routing::{Candidates, RoutingPolicy, SensitiveData, Traits};
 use crate::types::{Preferences, Target};
@@ -119,10 +119,9 @@ impl Registry {
             Some(vendor) => self.unknown(
                 model,
                 &format!(
-                    "; {} is not registered, set {}{} or add .vendor(Settings::vendor({:?}){}.api_key(..))",
+                    "; {} is not registered, set {} or add .vendor(Settings::vendor({:?}){}.api_key(..))",
                     vendor.title,
-                    vendor.key_env.join(" or "),
-                    vendor.resource_env.first().map(|name| format!(" and {name}")).unwrap_or_default(),
+                    variables(vendor),
                     vendor.name,
                     if vendor.resource_env.is_empty() { "" } else { ".resource(..)" },
                 ),
@@ -186,6 +185,13 @@ impl Registry {
         scored.dedup_by(|left, right| left.1 == right.1);
         scored.into_iter().take(3).map(|(_, name)| name).collect()
     }
+}
+
+/// What to set in the environment for `vendor`.
+fn variables(vendor: &Vendor) -> String {
+    let key = vendor.key_env.join(" or ");
+    let resource = vendor.resource_env.first().copied().unwrap_or_default();
+    [key.as_str(), resource].into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" and ")
 }
 
 /// The string as it may be printed.

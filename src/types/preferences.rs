@@ -263,6 +263,10 @@ impl Preferences {
     /// [`ErrorKind::Configuration`] when it is malformed, holds a key that is not known (the message lists the known
     /// ones), or a number that is negative or not finite.
     pub fn from_json(json: &str) -> Result<Self> {
+        // An empty list would do as an object whose fields are all missing.
+        if !json.trim_start().starts_with('{') {
+            return Err(bad("they are an object"));
+        }
         let preferences: Self = serde_json::from_str(json).map_err(|error| {
             Error::new(ErrorKind::Configuration, format!("provider preferences: {error}"))
         })?;
