@@ -234,6 +234,44 @@ fn a_dropped_call_is_booked_by_its_prompt_whenever_it_is_dropped() {
 }
 
 #[test]
+fn where_all_of_an_answer_is_billed_a_dropped_call_is_booked_with_what_answers_come_to() {
+    for (limit, output) in [(None, 500), (Some(20), 20)] {
+        for streamed in [false, true] {
+            let house = house(Cancelling::BilledToTheEnd);
+            house.a.always(|| ScriptedStep::new().hang());
+            let mut request = ChatRequest::from(("a/m", PROMPT));
+            request.max_output_tokens = limit;
+
+            run(async {
+                let work = async {
+                    if streamed {
+                        let _ = house.client.chat_stream(request).await;
+                    } else {
+                        let _ = house.client.chat(request).await;
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    () = work => {}
+                    () = house.clock_passes(SECOND) => {}
+                }
+            });
+
+            assert_eq!(
+                house.books.only(),
+                (
+                    Outcome::Cancelled,
+                    Some(prompt_tokens()),
+                    Some(output),
+                    price(output),
+                    Completeness::Estimated
+                )
+            );
+        }
+    }
+}
+
+#[test]
 fn a_broken_stream_carries_its_text_and_what_it_came_to() {
     let house = house(Cancelling::Unknown);
     house.a.then(

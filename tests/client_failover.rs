@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use polyroute::catalog::Price;
+use polyroute::clock::Clock as _;
 use polyroute::error::TimeoutPhase;
 use polyroute::resilience::{RetryPolicy, Timeouts};
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
@@ -147,6 +148,31 @@ fn when_every_target_failed_the_best_one_that_may_recover_is_retried() {
             "c/m failover quota_exhausted",
             "b/m retry answered"
         ]
+    );
+}
+
+#[test]
+fn when_a_target_goes_out_of_use_while_a_call_waits_for_it_another_one_is_asked() {
+    let patient = RetryPolicy::default().max_attempts(3).pauses(10 * SECOND, 20 * SECOND);
+    let house = house_with(|builder| builder.retry(patient).route("pair", Route::ordered(["a/m", "b/m"])));
+    house.a.then(ErrorKind::Server);
+    let rest = Error::new(ErrorKind::RateLimited, "slow down").with_retry_after(60 * SECOND);
+    house.a.then(rest);
+    house.b.then(ErrorKind::Server).then(answer("from b"));
+
+    let (answered, other) = run(async {
+        // Somebody else is told to leave `a` alone during the pause.
+        let other = async {
+            house.clock.sleep(Duration::from_millis(1)).await;
+            house.client.chat(("a/m", "hi")).await
+        };
+        futures::future::join(house.client.chat(("pair", "hi")), other).await
+    });
+
+    assert_eq!(other.unwrap_err().kind(), ErrorKind::RateLimited);
+    assert_eq!(
+        trace(answered.unwrap().attempts()),
+        ["a/m first server", "b/m failover server", "b/m retry answered"]
     );
 }
 

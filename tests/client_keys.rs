@@ -11,9 +11,10 @@ use std::time::Duration;
 use polyroute::async_trait;
 use polyroute::clock::Clock as _;
 use polyroute::resilience::Standing;
-use polyroute::testing::VirtualClock;
+use polyroute::testing::{ScriptedProvider, VirtualClock};
 use polyroute::transport::{Body, HttpRequest, HttpResponse, Transport};
-use polyroute::{Client, ErrorKind, Settings};
+use polyroute::types::Reply;
+use polyroute::{Client, Error, ErrorKind, Route, Settings};
 use support::{builder, run, trace, virtual_clock};
 
 /// By key: a status and how long to stay away.
@@ -159,4 +160,81 @@ fn when_every_key_is_refused_the_error_says_so_and_no_key_is_in_it() {
     vendor.seen();
     let again = run(client.chat(("openai/gpt-4.1", "Hi"))).unwrap_err();
     assert_eq!((again.attempts().len(), vendor.seen().len()), (1, 1));
+}
+
+#[test]
+fn a_pause_that_one_model_is_asked_for_is_one_for_all_that_share_its_quota_and_for_no_other() {
+    let models = ["gpt-4.1", "gpt-4.1-mini", "gpt-4o"];
+    let pooled = ["openai/gpt-4.1", "openai/gpt-4.1-mini"];
+    let whole = ["openai"];
+    for (pool, resting) in [(None, 1), (Some(&pooled[..]), 2), (Some(&whole[..]), 3)] {
+        let (clock, vendor) = (virtual_clock(), Vendor::default());
+        let settings = Settings::vendor("openai").api_keys(["key-one", "key-two"]);
+        let mut builder = builder(&clock).vendor(settings).transport(vendor.clone());
+        if let Some(pool) = pool {
+            builder = builder.quota_pool(pool.iter().copied());
+        }
+        let client = builder.build().unwrap();
+        for model in models {
+            run(client.chat((format!("openai/{model}"), "Hi"))).unwrap();
+        }
+        vendor.refuse("key-one", 429, Some("30"));
+        vendor.refuse("key-two", 429, Some("30"));
+        assert!(run(client.chat(("openai/gpt-4.1", "Hi"))).is_err());
+
+        let standings: Vec<_> = client.health().iter().map(|target| target.standing).collect();
+        assert_eq!(standings.iter().filter(|standing| **standing == Standing::Throttled).count(), resting);
+        // The other key of the pool is another allowance.
+        vendor.accept("key-two");
+        run(clock.sleep(Duration::from_secs(31)));
+        run(client.chat(("openai/gpt-4.1", "Hi"))).unwrap();
+        vendor.seen();
+        for _ in 0..4 {
+            run(client.chat(("openai/gpt-4.1-mini", "Hi"))).unwrap();
+        }
+        let asked = vendor.seen().iter().filter(|key| *key == "key-one").count();
+        assert!(asked <= 1, "{asked}: each target finds out once, and a pool once for all");
+    }
+}
+
+#[test]
+fn a_call_goes_past_every_target_of_a_pool_that_rests() {
+    let clock = virtual_clock();
+    let (a, b) = (ScriptedProvider::new("a"), ScriptedProvider::new("b"));
+    b.always(|| Reply::text("hi"));
+    a.then(Error::new(ErrorKind::RateLimited, "slow down").with_retry_after(Duration::from_secs(60)));
+    let client = builder(&clock)
+        .provider(a.clone())
+        .provider(b)
+        .quota_pool(["a/one", "a/two"])
+        .route("all", Route::ordered(["a/one", "a/two", "b/m"]))
+        .build()
+        .unwrap();
+
+    let attempts = run(client.chat(("all", "Hi"))).unwrap();
+
+    assert_eq!(trace(attempts.attempts()), ["a/one first rate_limited", "b/m failover answered"]);
+    assert_eq!(a.calls().len(), 1);
+}
+
+#[test]
+fn a_pool_of_strangers_is_refused_by_name() {
+    let clock = virtual_clock();
+    for (pools, why) in [
+        (vec![vec!["nobody/m"]], "no such provider"),
+        (vec![vec!["openai/gpt-4.1"], vec!["openai/gpt-4.1"]], "already"),
+        (vec![vec!["openai/gpt-4.1", "a/m"]], "number of keys"),
+        (vec![vec!["openai/"]], "openai/"),
+    ] {
+        let settings = Settings::vendor("openai").api_keys(["key-one", "key-two"]);
+        let mut builder = builder(&clock).vendor(settings).provider(ScriptedProvider::new("a"));
+        for pool in pools {
+            builder = builder.quota_pool(pool);
+        }
+
+        let error = builder.build().unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.message().contains(why), "{error}");
+    }
 }

@@ -6,11 +6,12 @@ mod support;
 
 use std::time::{Duration, SystemTime};
 
+use polyroute::account::{EntryKind, MemoryLedger, Query};
 use polyroute::clock::Clock as _;
 use polyroute::resilience::{HealthPolicy, ProbePolicy, Standing, WhenNoneHealthy};
-use polyroute::testing::{ScriptedProvider, ScriptedQuestion, VirtualClock};
-use polyroute::types::Reply;
-use polyroute::{Client, ClientBuilder, Error, ErrorKind, Route};
+use polyroute::testing::{ScriptedProvider, ScriptedQuestion, ScriptedStep, VirtualClock};
+use polyroute::types::{CallOptions, Reply};
+use polyroute::{ChatRequest, Client, ClientBuilder, Error, ErrorKind, Route};
 use support::{Notes, builder, run, trace, virtual_clock};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -89,7 +90,7 @@ fn a_thousand_callers_at_once_make_one_probe() {
     let house = house(virtual_clock(), |builder| builder);
     put_out_of_use(&house, ErrorKind::Server);
     run(house.clock.sleep(6 * SECOND));
-    let slow = || polyroute::testing::ScriptedStep::new().pause(SECOND).fail(ErrorKind::Server);
+    let slow = || ScriptedStep::new().pause(SECOND).fail(ErrorKind::Server);
     house.a.always(slow);
     let before = house.a.calls().len();
 
@@ -105,7 +106,7 @@ fn a_probe_that_is_dropped_frees_its_place() {
     let house = house(virtual_clock(), |builder| builder);
     put_out_of_use(&house, ErrorKind::Server);
     run(house.clock.sleep(6 * SECOND));
-    house.a.then(polyroute::testing::ScriptedStep::new().hang());
+    house.a.then(ScriptedStep::new().hang());
     {
         use futures::FutureExt as _;
         assert!(house.client.chat(("pair", "hi")).now_or_never().is_none());
@@ -271,4 +272,56 @@ fn a_probe_brings_a_target_back_before_a_call_depends_on_it_and_costs_no_more_th
             assert_eq!(client.health()[0].standing, expected);
         });
     }
+}
+
+#[test]
+fn what_probes_cost_is_in_the_ledger_as_theirs_and_nobody_elses_even_when_they_are_cut_short() {
+    let clock = VirtualClock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000));
+    let prices = r#"{"models":[{"provider":"a","id":"m","input":"1000000","output":"1000000"},
+        {"provider":"b","id":"m","input":"1000000","output":"1000000"}]}"#;
+    let House { a, b, client, .. } = house(clock.clone(), |builder| {
+        builder
+            .probes(ProbePolicy::default().every(10 * SECOND).idle_for(5 * SECOND))
+            .ledger(MemoryLedger::new(100))
+            .prices_json(prices)
+    });
+    run(async {
+        let options = CallOptions::new().scope("team", "blue");
+        client.chat(ChatRequest::from(("a/m", "hi")).options(options)).await.unwrap();
+        settle().await;
+        b.then(ScriptedStep::new().hang());
+
+        clock.advance(10 * SECOND);
+        settle().await;
+        assert_eq!((a.calls().len(), b.in_flight()), (2, 1), "a was probed, and b is being probed");
+        let (shutdown, ()) = futures::future::join(client.shutdown(SECOND), async {
+            settle().await;
+            clock.advance(SECOND);
+        })
+        .await;
+        shutdown.unwrap();
+
+        let entries = client.books().unwrap().entries(&Query::all()).await.unwrap();
+        let probes: Vec<_> = entries.iter().filter(|entry| entry.operation == "probe").collect();
+        let mut attempts: Vec<_> = probes
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Attempt)
+            .map(|entry| {
+                let target = entry.target.as_ref().unwrap().to_string();
+                // Ten tokens in and one out, at a dollar each.
+                (target, entry.reason.to_string(), entry.outcome.to_string(), entry.cost.unwrap().to_string())
+            })
+            .collect();
+        attempts.sort();
+        let row = |target: &str, outcome: &str| (target.into(), "probe".into(), outcome.into(), "$11".into());
+        assert_eq!(attempts, [row("a/m", "answered"), row("b/m", "cancelled")]);
+        assert_eq!(probes.len(), 4, "each is a call of its own");
+        assert!(probes.iter().all(|entry| entry.scopes.is_empty() && entry.tags.is_empty()));
+        let team = Query::all().scope("team", "blue");
+        assert_eq!(
+            client.books().unwrap().entries(&team).await.unwrap().len(),
+            2,
+            "the call and its attempt"
+        );
+    });
 }

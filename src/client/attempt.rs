@@ -52,14 +52,21 @@ async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) ->
         }
         let place = step.place;
         let Some(permit) = call.admit(&mut step) else {
-            // The target was put out of use while this call waited for it.
-            return match (kept, failure) {
-                (Some(earlier), _) => Ok(earlier),
-                (None, Some(error)) => Err(error),
-                (None, None) => {
-                    Err(Error::new(ErrorKind::Internal, "there was no leave for the first attempt"))
+            // The target was put out of use while this call waited for it; others may serve.
+            match (failure.as_ref().and_then(|error| call.instead(&step, error)), kept.take(), failure.take())
+            {
+                (Some(next), earlier, error) => {
+                    step = next;
+                    kept = earlier;
+                    failure = error;
+                    continue;
                 }
-            };
+                (None, Some(earlier), _) => return Ok(earlier),
+                (None, None, Some(error)) => return Err(error),
+                (None, None, None) => {
+                    return Err(Error::new(ErrorKind::Internal, "there was no leave for the first attempt"));
+                }
+            }
         };
         let (place, outcome) = match call.enter(place).await {
             Ok(()) => {

@@ -20,6 +20,7 @@ use super::candidates;
 use super::hosting;
 use super::prices::Prices;
 use super::probe::Probes;
+use super::quota_pools;
 use super::ratings::Ratings;
 use super::registry::{PreparedRoute, Registered, Registry};
 use super::spend::Hall;
@@ -61,6 +62,7 @@ pub struct ClientBuilder {
     time_limits: BTreeMap<String, TimeLimits>,
     hedging: Option<HedgePolicy>,
     probes: Option<ProbePolicy>,
+    quota_pools: Vec<Vec<String>>,
     seed: Option<u64>,
     limits: Limits,
     store: Option<Arc<dyn Store>>,
@@ -94,6 +96,7 @@ impl ClientBuilder {
             time_limits: BTreeMap::new(),
             hedging: None,
             probes: None,
+            quota_pools: Vec::new(),
             seed: None,
             limits: Limits::new(),
             store: None,
@@ -326,6 +329,31 @@ impl ClientBuilder {
         self
     }
 
+    /// Says that these targets draw on one allowance at their vendor, so that a pause one of them is asked for is a pause for
+    /// all of them. A name without a slash is a provider's and stands for all its models that are in no other pool.
+    ///
+    /// Without this each model has an allowance of its own for each key, which is what most vendors document. Those that
+    /// count families together list them: Anthropic for its Opus 4.x and its Sonnet 4.x
+    /// (<https://platform.claude.com/docs/en/api/rate-limits>), OpenAI in each organisation's table of limits
+    /// (<https://developers.openai.com/api/docs/guides/rate-limits>; both read 2026-11-26). Keys take part by their place:
+    /// the pool is one for each key.
+    ///
+    /// ```
+    /// # fn main() -> polyroute::Result<()> {
+    /// use polyroute::{Client, Settings};
+    /// let client = Client::builder()
+    ///     .vendor(Settings::vendor("anthropic").api_key("sk-..."))
+    ///     .quota_pool(["anthropic/claude-sonnet-4-6", "anthropic/claude-sonnet-4-5"])
+    ///     .build()?;
+    /// # let _ = client;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn quota_pool(mut self, targets: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.quota_pools.push(targets.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Probes targets of the routes that nobody has asked for a while, from the first call on until the client is shut down or
     /// its last handle dropped. Off unless this is called.
     pub fn probes(mut self, policy: ProbePolicy) -> Self {
@@ -420,7 +448,8 @@ impl ClientBuilder {
                 ));
             }
         }
-        let endpoints = prepare_endpoints(&mut registry, self.health, self.clock.now());
+        let pools = quota_pools::check(&registry, self.quota_pools)?;
+        let endpoints = prepare_endpoints(&mut registry, self.health, &pools, now);
         let mut retry = self.retry;
         retry.max_attempts = retry.max_attempts(retry.max_attempts).max_attempts;
         let tasks = Arc::new(Tasks::default());
@@ -540,11 +569,19 @@ fn prepare_routes(
 }
 
 /// The records of every target that is in a route; others are made when they are asked for.
-fn prepare_endpoints(registry: &mut Registry, policy: HealthPolicy, now: Instant) -> Endpoints {
+fn prepare_endpoints(
+    registry: &mut Registry,
+    policy: HealthPolicy,
+    pools: &[Vec<String>],
+    now: Instant,
+) -> Endpoints {
     let providers = registry.providers.iter().map(|(name, registered)| {
         (name.as_str(), registered.provider.keys(), registered.provider.failure_domain())
     });
-    let endpoints = Endpoints::new(policy, now, providers);
+    let mut endpoints = Endpoints::new(policy, now, providers);
+    for pool in pools {
+        endpoints.share_quota(pool);
+    }
     for route in registry.routes.values_mut() {
         let rows = route.candidates.as_slice().iter();
         route.endpoints = rows.map(|candidate| endpoints.of(&candidate.target, now)).collect();

@@ -44,6 +44,8 @@ pub(super) struct RunningCall {
     asked_tier: Option<String>,
     /// What the prompt comes to, roughly; it counts where a provider did not get to say.
     prompt_tokens: Option<u64>,
+    /// What the answer is expected to come to, roughly; it counts where a vendor bills an answer that nobody waits for.
+    answer_tokens: u64,
     id: CallId,
     operation: &'static str,
     span: Span,
@@ -150,6 +152,7 @@ impl RunningCall {
             thinking: Thinking::IfTheModelDoes,
             asked_tier: None,
             prompt_tokens: None,
+            answer_tokens: 0,
             flight: None,
             id,
             operation,
@@ -228,9 +231,10 @@ impl RunningCall {
         self.flight = Some(flight);
     }
 
-    /// The prompt comes to about this many tokens.
-    pub(super) fn estimate_prompt(&mut self, tokens: u64) {
-        self.prompt_tokens = Some(tokens);
+    /// The prompt and the answer come to about so many tokens.
+    pub(super) fn estimate(&mut self, prompt: u64, answer: u64) {
+        self.prompt_tokens = Some(prompt);
+        self.answer_tokens = answer;
     }
 
     /// Begins the attempt that `step` says, with leave for it. None is running at its place.
@@ -394,7 +398,9 @@ impl RunningCall {
             received.usage.take().or_else(|| if consumed.usage.is_none() { meter.take() } else { None });
         let reported = consumed.usage.or(noted.as_deref());
         let usage = match gaps {
-            Gaps::Estimated if !received.finished => self.with_gaps_filled(reported, received.bytes),
+            Gaps::Estimated if !received.finished => {
+                self.with_gaps_filled(reported, received.bytes, self.expected_at(place))
+            }
             Gaps::Estimated | Gaps::Left => reported.cloned(),
         };
         let asked = if tier == AskedTier::Sent { self.asked_tier.as_deref() } else { None };
@@ -449,12 +455,23 @@ impl RunningCall {
 
     /// What an attempt consumed that did not come to its end: as far as the provider said, otherwise by the length of the
     /// prompt and of what arrived. A vendor that counts as it goes may be behind; one that counts what it hides is not.
-    fn with_gaps_filled(&self, reported: Option<&Usage>, received: usize) -> Option<Usage> {
+    /// `expected` is what is billed at least.
+    fn with_gaps_filled(&self, reported: Option<&Usage>, received: usize, expected: u64) -> Option<Usage> {
         let mut usage = reported.cloned().unwrap_or_default();
         usage.input_tokens = Some(usage.input_tokens.or(self.prompt_tokens)?);
-        let written = u64::try_from(received.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u64::MAX);
+        let written = u64::try_from(received.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u64::MAX).max(expected);
         usage.output_tokens = Some(usage.output_tokens.map_or(written, |said| said.max(written)));
         Some(usage)
+    }
+
+    /// What is billed at least of an answer that nobody waits for any more: where the vendor finishes it all the same and
+    /// nobody reads how much it was, what answers usually come to.
+    fn expected_at(&self, place: usize) -> u64 {
+        let target = self.planned.targets.get(place);
+        match target.map(|target| target.provider.habits().cancelling) {
+            Some(Cancelling::BilledToTheEnd) => self.answer_tokens,
+            _ => 0,
+        }
     }
 
     fn price(&self, target: &PlannedTarget, consumed: &Consumed<'_>) -> Option<Cost> {

@@ -20,6 +20,7 @@ mod pipeline;
 mod prices;
 mod probe;
 mod pulse;
+mod quota_pools;
 mod ratings;
 mod recovery;
 mod registry;

@@ -2,21 +2,22 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
 use super::Inner;
 use super::attempt::within;
+use super::booking::{self, Booking};
 use super::call::announce;
 use super::candidates::{self, PlannedTarget};
 use super::operation::{Meter, OpenStream, Operation as _};
 use crate::catalog::{Capability, Mode, Support};
-use crate::error::{Error, TimeoutPhase};
+use crate::error::{Billed, Error, TimeoutPhase};
 use crate::resilience::{Ended, Endpoint, Measured, ProbePlan, ProbePolicy};
 use crate::routing::Reading;
 use crate::telemetry::Event;
-use crate::types::{ChatRequest, Outcome};
+use crate::types::{Attempt, AttemptReason, ChatRequest, Completeness, Outcome, Usage};
 
 /// The probes of one client: nothing runs before its first call.
 #[derive(Debug)]
@@ -94,6 +95,7 @@ async fn probe(inner: &Arc<Inner>, probes: &Probes, endpoint: &Arc<Endpoint>) {
         model,
         reading: Reading::Unread,
     };
+    let mut account = Account::open(inner, &planned, Usage::of(INPUT_TOKENS, room), began);
     let (open, meter) = (OpenStream::new(&request, Arc::clone(&inner.clock)), Meter::default());
     let limit = inner.timeouts.first_token;
     let opened = within(&*inner.clock, limit, open.start(&planned, permit.key(), &meter)).await;
@@ -109,9 +111,68 @@ async fn probe(inner: &Arc<Inner>, probes: &Probes, endpoint: &Arc<Endpoint>) {
         Ok(_) => Outcome::Answered,
         Err(error) => Outcome::Failed(error.kind()),
     };
+    account.close(outcome, meter.take().as_deref(), elapsed);
     announce(inner, &target, outcome, effects, now);
     for observer in &inner.observers {
         observer.observe(&Event::Probed { target: &target, outcome, elapsed, cost });
+    }
+}
+
+/// What goes into the ledger about one probe: a call of its own, of nobody's scopes. One that is dropped was cancelled.
+struct Account<'a> {
+    inner: &'a Inner,
+    planned: &'a PlannedTarget,
+    /// Taken when it is closed.
+    booking: Option<Booking>,
+    /// What it comes to where the vendor does not say.
+    expected: Usage,
+    began: Instant,
+}
+
+impl<'a> Account<'a> {
+    fn open(inner: &'a Inner, planned: &'a PlannedTarget, expected: Usage, began: Instant) -> Self {
+        let booking = inner.books.as_ref().map(|books| {
+            let prices = inner.prices.get();
+            Booking::new(books, inner.call_id(), "probe", None, prices.catalogue.version())
+        });
+        Self { inner, planned, booking, expected, began }
+    }
+
+    fn close(&mut self, outcome: Outcome, said: Option<&Usage>, elapsed: Duration) {
+        let Some(booking) = self.booking.take() else { return };
+        let at = self.inner.clock.wall();
+        let mut attempt = Attempt::new(self.planned.target.clone(), AttemptReason::Probe, Duration::ZERO);
+        attempt.outcome = outcome;
+        attempt.elapsed = elapsed;
+        let mut cost = None;
+        if let Outcome::Failed(kind) = outcome
+            && Error::new(kind, "").advice().billed == Billed::No
+        {
+            attempt.completeness = Completeness::Exact;
+        } else {
+            // It is cut off before a vendor says what it comes to at its end.
+            let mut usage = said.cloned().unwrap_or_default();
+            usage.input_tokens = usage.input_tokens.or(self.expected.input_tokens);
+            usage.output_tokens = usage.output_tokens.max(self.expected.output_tokens);
+            let model = self.planned.model.as_ref();
+            cost = model.and_then(|model| candidates::price(model, &usage, at, None));
+            attempt.completeness =
+                if cost.is_some() { Completeness::Estimated } else { Completeness::Unknown };
+            attempt.usage = Some(usage);
+        }
+        if outcome == Outcome::Answered {
+            attempt.time_to_first_token = Some(elapsed);
+        }
+        attempt.cost = cost.as_ref().map(|cost| cost.total);
+        booking.attempt(&attempt, Some(self.planned), booking::source(cost.as_ref()), at);
+        booking.call(&booking::Ended { attempts: &[attempt], outcome, elapsed, at });
+    }
+}
+
+impl Drop for Account<'_> {
+    fn drop(&mut self) {
+        let elapsed = self.inner.clock.now().saturating_duration_since(self.began);
+        self.close(Outcome::Cancelled, None, elapsed);
     }
 }
 

@@ -158,8 +158,9 @@ async fn reserve_for_plan(
         let dearest = others.iter().fold(*demand, |most, (_, other)| most.max(*other));
         let lines = gate.lines(subject, &dearest).map_err(Refused::Everywhere)?;
         let lines = lines.and(gate.lines_at(subject, &target, demand).map_err(Refused::Everywhere)?);
-        // With another target at hand nobody waits for this one.
-        let at_target = if others.is_empty() { AtTarget::Wait } else { AtTarget::Move };
+        // With another target at hand nobody waits for this one, unless that one is out of use and this one is not.
+        let alone = !others.iter().any(|(place, _)| call.is_in_use(*place)) && call.is_in_use(*place);
+        let at_target = if others.is_empty() || alone { AtTarget::Wait } else { AtTarget::Move };
         match gate.take(lease(call), lines, patience(gate, call, asked.options), at_target).await {
             Ok(held) => break held,
             Err(Refused::AtTarget(error)) => left_out.push((*place, error.with_target(target))),
@@ -180,7 +181,11 @@ impl RunningCall {
     /// # Errors
     /// What a limit says, or the store.
     pub(super) async fn enter(&mut self, place: usize) -> Result<()> {
-        let lease = lease(self);
+        let (lease, alone) = (lease(self), self.spend.is_some() && !self.has_untried_beside(place));
+        let most = match self.spend.as_deref() {
+            Some(spend) if alone => patience(&spend.gate, self, spend.options.as_deref()),
+            _ => Patience::new(Duration::ZERO, Default::default()),
+        };
         let (Some(spend), Some(target)) = (&mut self.spend, self.planned.targets.get(place)) else {
             return Ok(());
         };
@@ -193,10 +198,15 @@ impl RunningCall {
         if lines.is_empty() {
             return Ok(());
         }
-        let patience = Patience::new(Duration::ZERO, Default::default());
-        let taken = spend.gate.take(lease, lines, patience, AtTarget::Move).await;
+        // Nobody else is left to be asked: its turn is waited for, where that is wanted.
+        let at_target = if alone { AtTarget::Wait } else { AtTarget::Move };
+        let taken = spend.gate.take(lease, lines, most, at_target).await;
         let held = taken.map_err(|refused| refused.into_error().with_target(target.target.clone()))?;
         spend.further.push((place, held));
+        if alone {
+            // It may have waited for its turn.
+            self.look_at_the_clock();
+        }
         Ok(())
     }
 

@@ -167,6 +167,18 @@ impl RunningCall {
         }
     }
 
+    /// The target of `step` went out of use before the attempt could be made: where to go instead, after the `error` that
+    /// the attempt was to follow; `None` to give up.
+    pub(super) fn instead(&mut self, step: &Step, error: &Error) -> Option<Step> {
+        if let Some(endpoint) = self.endpoint(step.place) {
+            endpoint.provider().budget().deposit(step.toll);
+        }
+        if let Some(state) = self.walk_on(0).places.get_mut(step.place) {
+            *state = Place::Done;
+        }
+        self.next_step(error)
+    }
+
     /// Targets that are `unfit` are not tried any more.
     pub(super) fn rule_out(&mut self, unfit: impl Fn(&PlannedTarget) -> bool) {
         let targets = Arc::clone(&self.planned.targets);
@@ -306,10 +318,19 @@ impl RunningCall {
         matches!(state, Place::Untried | Place::OtherKey) && self.fits(place)
     }
 
+    /// Might another target than the one at `place` be asked at once?
+    pub(super) fn has_untried_beside(&self, place: usize) -> bool {
+        let mut others = (0..self.planned.targets.len()).filter(|other| *other != place);
+        others.any(|other| self.is_untried(other) && self.is_in_use(other))
+    }
+
+    /// May the target at `place` be asked?
+    pub(super) fn is_in_use(&self, place: usize) -> bool {
+        self.endpoint(place).is_some_and(|endpoint| endpoint.check(self.latest()).is_ok())
+    }
+
     fn first_untried(&self) -> Option<usize> {
-        let now = self.latest();
-        let in_use = |place: usize| self.endpoint(place).is_some_and(|endpoint| endpoint.check(now).is_ok());
-        (0..self.planned.targets.len()).find(|place| self.is_untried(*place) && in_use(*place))
+        (0..self.planned.targets.len()).find(|place| self.is_untried(*place) && self.is_in_use(*place))
     }
 
     /// The target that may be tried again soonest; of several the best of the plan.

@@ -52,7 +52,7 @@ pub enum Bench {
     Nothing,
     /// The key; other keys of the same provider go on.
     Credential,
-    /// The key for this model, as long as the provider asked; nobody is at fault.
+    /// The key for this model and those that share its quota, as long as the provider asked; nobody is at fault.
     QuotaPool,
     /// The model at this provider; its other models go on.
     Model,
@@ -66,6 +66,9 @@ pub enum Bench {
 pub enum Phase {
     /// The request has not left this machine.
     NotSent,
+    /// It left, and the provider said that it did not look at it: a stream of HTTP/2 that was refused, or that came after
+    /// the last one a closing connection took.
+    Unprocessed,
     /// It may have arrived; nothing of the answer has reached the caller.
     BeforeContent,
     /// The caller has part of the answer.
@@ -92,7 +95,7 @@ pub struct Advice {
 pub(super) const fn advice(kind: ErrorKind, phase: Phase) -> Advice {
     let advice = before_content(kind);
     match phase {
-        Phase::NotSent => Advice { billed: Billed::No, ..advice },
+        Phase::NotSent | Phase::Unprocessed => Advice { billed: Billed::No, ..advice },
         Phase::BeforeContent => advice,
         // Half an answer has been shown, and the provider has worked for it.
         Phase::AfterContent => {

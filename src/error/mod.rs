@@ -75,6 +75,14 @@ impl Error {
         self
     }
 
+    /// Says that the provider did not look at the request, so that it is sent again at once without that being an attempt of
+    /// its own; for transports.
+    #[must_use]
+    pub fn unprocessed(mut self) -> Self {
+        self.0.phase = Phase::Unprocessed;
+        self
+    }
+
     /// Says that part of the answer has reached the caller, so that nothing may be tried again unasked.
     #[must_use]
     pub fn after_content(mut self) -> Self {
@@ -358,6 +366,7 @@ mod tests {
         for (error, billed) in [
             (Error::new(ErrorKind::Connection, "x"), true),
             (Error::new(ErrorKind::Connection, "x").not_sent(), false),
+            (Error::new(ErrorKind::Connection, "x").unprocessed(), false),
             (Error::timeout(TimeoutPhase::Connect, limit), false),
             (Error::timeout(TimeoutPhase::Answer, limit), true),
         ] {

@@ -1,5 +1,6 @@
 //! Any protocol over any transport.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -22,7 +23,7 @@ use super::{
     Ask, BatchCall, BatchResult, Call, Credential, EmbedCall, Habits, Prefill, Provider, RerankCall,
 };
 use crate::clock::Clock;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::protocol::fit::{Restore, fit};
 use crate::protocol::{
     BatchWire, EmbedLimit, EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Procedure, Protocol,
@@ -274,6 +275,30 @@ impl HttpProvider {
     }
 
     async fn send(&self, encoded: Encoded, mode: Mode, key: usize) -> Result<HttpResponse> {
+        let Encoded { path, body, headers, .. } = encoded;
+        let body = Bytes::from(body);
+        let sent = match self.send_once(self.url(&path)?, &headers, body.clone(), mode, key).await {
+            // Nobody looked at it, so it costs nothing to ask again; what is refused twice is a failure.
+            Err(error) if error.phase() == Phase::Unprocessed => {
+                tracing::debug!("sending again what the server did not look at");
+                self.send_once(self.url(&path)?, &headers, body, mode, key).await
+            }
+            sent => sent,
+        };
+        sent.map_err(|error| match self.placed.filter(|_| error.kind() == ErrorKind::Connection) {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        })
+    }
+
+    async fn send_once(
+        &self,
+        url: Url,
+        own_headers: &[(&'static str, Cow<'static, str>)],
+        body: Bytes,
+        mode: Mode,
+        key: usize,
+    ) -> Result<HttpResponse> {
         let mut headers = match mode {
             Mode::Whole => self.headers.clone(),
             Mode::Stream => self.stream_headers.clone(),
@@ -281,7 +306,7 @@ impl HttpProvider {
         if let Some(credential) = key.checked_sub(1).and_then(|further| self.further_keys.get(further)) {
             headers.insert(credential.header().clone(), credential.value().clone());
         }
-        for (name, value) in &encoded.headers {
+        for (name, value) in own_headers {
             let value = HeaderValue::from_str(value).map_err(|_| {
                 Error::new(ErrorKind::InvalidRequest, "a header of the request cannot be sent")
             })?;
@@ -291,17 +316,12 @@ impl HttpProvider {
                 headers.append(HeaderName::from_static(name), value);
             }
         }
-        let url = self.url(&encoded.path)?;
-        let mut request = HttpRequest::new(Method::POST, url, headers, Bytes::from(encoded.body));
+        let mut request = HttpRequest::new(Method::POST, url, headers, body);
         if let Some(signer) = &self.signer {
             let issued = signer.sign(&mut request, Exchange::new(&*self.transport, &*self.clock)).await?;
             self.remember(issued);
         }
-        let sent = self.transport.send(request).await;
-        sent.map_err(|error| match self.placed.filter(|_| error.kind() == ErrorKind::Connection) {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        })
+        self.transport.send(request).await
     }
 
     fn remember(&self, issued: Vec<Secret>) {

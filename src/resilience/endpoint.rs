@@ -19,7 +19,8 @@ pub(crate) struct Endpoint {
     policy: HealthPolicy,
     epoch: Instant,
     vitals: Mutex<Vitals>,
-    pools: Box<[Pool]>,
+    /// One for each key; shared with the other models of its quota pool.
+    pools: Arc<[Pool]>,
     /// The breaker is closed and all calls are let through; what it says otherwise is known under the lock only.
     in_use: AtomicU32,
     generation: AtomicU32,
@@ -94,6 +95,7 @@ impl Endpoint {
     pub(super) fn new(
         target: Target,
         provider: Arc<ProviderState>,
+        pools: Arc<[Pool]>,
         policy: HealthPolicy,
         epoch: Instant,
         now: Instant,
@@ -109,7 +111,7 @@ impl Endpoint {
         };
         Self {
             target,
-            pools: provider.pools(),
+            pools,
             provider,
             policy,
             epoch,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::budget::ExtraLoad;
 use super::endpoint::Endpoint;
-use super::keys::ProviderState;
+use super::keys::{Pool, ProviderState};
 use super::standing::{HealthPolicy, TargetHealth};
 use crate::types::Target;
 
@@ -16,6 +16,8 @@ pub(crate) struct Endpoints {
     policy: HealthPolicy,
     epoch: Instant,
     providers: HashMap<String, Arc<ProviderState>>,
+    /// By the names of targets, or of providers for all their models.
+    shared: HashMap<String, Arc<[Pool]>>,
     known: RwLock<HashMap<Target, Arc<Endpoint>>>,
     load: ExtraLoad,
 }
@@ -34,9 +36,18 @@ impl Endpoints {
             policy,
             epoch,
             providers: providers.into_iter().map(state).collect(),
+            shared: HashMap::new(),
             known: RwLock::default(),
             load: ExtraLoad::default(),
         }
+    }
+
+    /// The targets that `names` stand for share what their keys are allowed. A name without a slash is a provider's and
+    /// stands for all its models that are not named elsewhere.
+    pub(crate) fn share_quota(&mut self, names: &[String]) {
+        let provider = |name: &String| self.providers.get(name.split('/').next().unwrap_or(name));
+        let Some(pools) = names.iter().find_map(provider).map(|provider| provider.pools()) else { return };
+        self.shared.extend(names.iter().map(|name| (name.clone(), Arc::clone(&pools))));
     }
 
     pub(crate) fn policy(&self) -> &HealthPolicy {
@@ -56,7 +67,10 @@ impl Endpoints {
         let fresh = || {
             let provider = self.providers.get(target.provider()).map(Arc::clone);
             let provider = provider.unwrap_or_else(|| Arc::new(ProviderState::new(1, target.provider())));
-            Arc::new(Endpoint::new(target.clone(), provider, self.policy, self.epoch, now))
+            let shared =
+                [target.as_str(), target.provider()].map(|name| self.shared.get(name).map(Arc::clone));
+            let pools = shared.into_iter().flatten().next().unwrap_or_else(|| provider.pools());
+            Arc::new(Endpoint::new(target.clone(), provider, pools, self.policy, self.epoch, now))
         };
         if known.len() >= MOST_KNOWN {
             return fresh();

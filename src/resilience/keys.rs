@@ -1,7 +1,7 @@
 //! The keys of one provider: which may be used, and what they have left.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::budget::RetryBudget;
@@ -25,7 +25,7 @@ struct Key {
     because: Mutex<Option<ErrorKind>>,
 }
 
-/// One key's allowance at one model.
+/// One key's allowance at one model, or at several that share it.
 #[derive(Debug)]
 pub(super) struct Pool {
     cooling_until: AtomicU64,
@@ -74,7 +74,7 @@ impl ProviderState {
         &self.domain
     }
 
-    pub(super) fn pools(&self) -> Box<[Pool]> {
+    pub(super) fn pools(&self) -> Arc<[Pool]> {
         self.keys.iter().map(|_| Pool::default()).collect()
     }
 

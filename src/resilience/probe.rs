@@ -12,6 +12,7 @@ use crate::types::{Target, Usd};
 /// their speed are known before a call depends on them. Off unless it is set.
 ///
 /// They are made with the keys the provider was registered with, and count towards nobody's limits or budget but this one.
+/// A client with a ledger books each as a call of its own, of the operation `probe` and without scopes.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProbePolicy {

@@ -102,8 +102,13 @@ impl ReqwestTransport {
             (_, true) => "the provider cannot be reached",
             (_, false) => "the connection broke before the answer began",
         };
+        let unprocessed = causes(&error).any(|cause| cause.downcast_ref().is_some_and(is_unprocessed));
         let explained = Error::new(kind, message).with_source(error);
-        if connecting { explained.not_sent() } else { explained }
+        match (connecting, unprocessed) {
+            (true, _) => explained.not_sent(),
+            (false, true) => explained.unprocessed(),
+            (false, false) => explained,
+        }
     }
 }
 
@@ -192,6 +197,15 @@ fn causes<'e>(
     error: &'e (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
     std::iter::successors(error.source(), |cause| cause.source())
+}
+
+/// Did the server say that it did not look at the request? It closes the connection in good order after the last stream it
+/// took, or refuses one: <https://www.rfc-editor.org/rfc/rfc9113.html#section-8.7>. After any other end it may have begun.
+fn is_unprocessed(error: &h2::Error) -> bool {
+    let reason = error.reason();
+    error.is_remote()
+        && (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR)
+            || error.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM))
 }
 
 /// tokio-rustls reports every TLS failure as `InvalidData`.

@@ -85,6 +85,8 @@ pub enum AttemptReason {
     Escalation,
     /// To go on after an answer that broke off.
     Recovery,
+    /// A small request of the client's own, to see how a target does; nobody's call.
+    Probe,
 }
 
 impl AttemptReason {
@@ -97,6 +99,7 @@ impl AttemptReason {
             Self::Hedge => "hedge",
             Self::Escalation => "escalation",
             Self::Recovery => "recovery",
+            Self::Probe => "probe",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The client's own parts: limits, prices, ledgers, and clients that are replaced.
 
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -7,13 +9,18 @@ use std::time::SystemTime;
 use futures::future::join_all;
 use polyroute::account::{Entry, Ledger};
 use polyroute::catalog::Charge;
+use polyroute::client::PriceFeed;
 use polyroute::clock::Clock as _;
 use polyroute::quota::{Limit, Limits, Window};
-use polyroute::testing::{ScriptedProvider, ScriptedStep};
+use polyroute::store::{OnFailure, RedisOptions, RedisStore};
+use polyroute::telemetry::{Event, Observer};
+use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
 use polyroute::types::Reply;
 use polyroute::{ChatRequest, Client, ErrorKind, Price, Result, Route, Usage};
 
-use crate::town::{MS, SECOND, Town};
+use crate::folder::Folder;
+use crate::town::{Call, MS, SECOND, Town};
+use crate::world;
 
 fn limited(limits: Limits) -> Town {
     let dollar = || Price::per_million("0", "0").unwrap().with(Charge::PerRequest, "1").unwrap();
@@ -51,38 +58,98 @@ fn s24_of_a_thousand_calls_in_one_tick_a_rate_of_ten_lets_ten_pass_and_tells_the
 }
 
 #[test]
-fn s26_a_client_is_replaced_under_a_thousand_calls_and_none_fails() {
-    let town = Town::new();
-    town.a.always(|| ScriptedStep::new().pause(SECOND).reply(Reply::text("old")));
-    let newer = ScriptedProvider::new("c").on_clock(town.clock.clone()).always(|| Reply::text("new"));
-    let current = Mutex::new(town.client.clone());
-    let Town { clock, a, b, told, client } = town;
-    drop(client);
-    let town = Town { clock, a, b, told, client: Client::builder().provider(newer.clone()).build().unwrap() };
+fn s25_a_store_that_hangs_costs_fifty_milliseconds_and_is_then_left_alone() {
+    // Takes connections and never says a word.
+    let hung = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://127.0.0.1:{}", hung.local_addr().unwrap().port());
+    let town = Town::with_clock(|builder, clock| {
+        let options = RedisOptions::new().on_failure(OnFailure::Local);
+        let store = RedisStore::open(&url, options, Arc::new(clock.clone())).unwrap();
+        builder.limits(Limits::new().limit(Limit::parallel(10_000))).store(store)
+    });
 
-    let answers = town.run(async {
-        let calls = (0..2_000_u32).map(|place| {
-            let (current, clock) = (&current, &town.clock);
+    let calls = town.load("a/m", 5_000, MS);
+
+    assert!(calls.iter().all(|call| call.by.as_deref() == Some("a")), "without the store calls go on");
+    let waited: Vec<&Call> = calls.iter().filter(|call| call.took > 100 * MS).collect();
+    assert!(
+        waited.iter().all(|call| call.took <= 150 * MS),
+        "{:?}",
+        waited.iter().map(|call| call.took).max()
+    );
+    // Those that came before the first fifty milliseconds were over, and afterwards one a second, which goes to see.
+    let later: Vec<_> = waited.iter().filter(|call| call.asked >= 50 * MS).map(|call| call.asked).collect();
+    assert!(waited.len() - later.len() <= 50 && later.len() <= 6, "{} {later:?}", waited.len());
+}
+
+/// What an answer says, and at which price.
+type Told = (String, Option<String>);
+
+#[test]
+fn s26_prices_and_routes_are_replaced_under_a_thousand_calls_and_none_fails() {
+    let clock = VirtualClock::manual(SystemTime::UNIX_EPOCH + SECOND * 1_795_000_000);
+    let provider = |name: &'static str| {
+        ScriptedProvider::new(name).on_clock(clock.clone()).always(move || {
+            let reply = Reply::text(name).with_usage(Usage::of(1_000_000, 0));
+            ScriptedStep::new().pause(SECOND).reply(reply)
+        })
+    };
+    let (a, b) = (provider("a"), provider("b"));
+    let client = |target: &str| {
+        let builder = Client::builder().clock(clock.clone()).seed(7);
+        builder.provider(a.clone()).provider(b.clone()).route("r", Route::ordered([target])).build().unwrap()
+    };
+    let folder = Folder::new("hot-swap");
+    let prices = folder.path("prices.json");
+    let set_prices = async |client: &Client, day: &str, price: &str| {
+        let row = |name: &str| format!(r#"{{"provider":"{name}","id":"m","input":"{price}","output":"1"}}"#);
+        let json = format!(r#"{{"as_of":"{day}","models":[{},{}]}}"#, row("a"), row("b"));
+        std::fs::write(&prices, json).unwrap();
+        client.update_prices(&PriceFeed::file(&prices)).await.unwrap();
+    };
+    let current = Mutex::new(client("a/m"));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+
+    let work = async {
+        set_prices(&current.lock().unwrap().clone(), "2026-11-15", "1").await;
+        let calls = (0..3_000_u32).map(|place| {
+            let (current, clock) = (&current, &clock);
             async move {
-                clock.sleep(MS * place).await;
+                clock.sleep(MS * place + MS / 2).await;
                 let client = current.lock().unwrap().clone();
-                let model = if client.providers().contains(&"c") { "c/m" } else { "a/m" };
-                client.chat((model, "hi")).await.map(|answer| answer.text())
+                let answer = client.chat(("r", "hi")).await?;
+                Ok((answer.text(), answer.cost().map(|cost| cost.total.to_string())))
             }
         });
         let replace = async {
-            town.clock.sleep(MS * 1_000).await;
-            assert!(town.a.in_flight() >= 999, "{} are in flight", town.a.in_flight());
-            let route = Route::ordered(["c/m"]);
-            let new = Client::builder().clock(town.clock.clone()).provider(newer.clone()).route("r", route);
-            *current.lock().unwrap() = new.build().unwrap();
+            // New prices in the running client.
+            clock.sleep(MS * 1_000).await;
+            assert_eq!(a.in_flight(), 1_000);
+            let old = current.lock().unwrap().clone();
+            set_prices(&old, "2026-11-16", "2").await;
+            // A new client with another route and other prices, in the place of the old one, whose last handle is dropped.
+            clock.sleep(MS * 1_000).await;
+            assert_eq!(a.in_flight(), 1_000);
+            let new = client("b/m");
+            set_prices(&new, "2026-11-17", "3").await;
+            *current.lock().unwrap() = new;
+            drop(old);
         };
         futures::future::join(join_all(calls), replace).await.0
-    });
+    };
+    let answers: Vec<Result<Told>> = world::drive(work, &clock, Some(&runtime)).unwrap();
 
-    let texts: Vec<String> = answers.into_iter().map(Result::unwrap).collect();
-    assert!(texts[..1_000].iter().all(|text| text == "old"));
-    assert!(texts[1_001..].iter().all(|text| text == "new"));
+    let answers: Vec<Told> = answers.into_iter().map(Result::unwrap).collect();
+    for (began, (by, price)) in [("a", "$1"), ("a", "$2"), ("b", "$3")].into_iter().enumerate() {
+        let expected = (by.to_owned(), Some(price.to_owned()));
+        let block = &answers[began * 1_000..(began + 1) * 1_000];
+        assert!(
+            block.iter().all(|told| *told == expected),
+            "{began}: {:?}",
+            block.iter().find(|told| **told != expected)
+        );
+    }
+    assert_eq!((a.in_flight(), b.in_flight(), a.cancelled()), (0, 0, 0));
 }
 
 #[test]
@@ -120,19 +187,36 @@ impl Ledger for Stuck {
     }
 }
 
+/// Counts how often it is told that a ledger's queue overflowed.
+#[derive(Clone, Debug, Default)]
+struct Overflows(Arc<AtomicUsize>);
+
+impl Observer for Overflows {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::LedgerOverflowed = event {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
 #[test]
 fn s28_a_sink_that_stands_still_holds_no_call_up_and_what_it_loses_is_counted() {
     let (release, stuck): (Sender<()>, _) = channel();
     let release = Arc::new(Mutex::new(Some(release)));
-    let town = Town::with(|builder| builder.ledger(Stuck(Mutex::new(stuck))).ledger_queue(64));
+    let told = Overflows::default();
+    let town = Town::with(|builder| {
+        builder.ledger(Stuck(Mutex::new(stuck))).ledger_queue(64).observer(told.clone())
+    });
 
     let calls = town.load("a/m", 1_000, MS);
 
-    assert_eq!(calls.iter().filter(|call| call.took == 100 * MS).count(), 1_000);
+    assert!(calls.iter().all(|call| call.took == 100 * MS), "no call waited for the sink");
     let status = town.client.books().unwrap().status();
-    assert_eq!(status[0].recorded, 2_000);
-    assert!(status[0].lost >= 2_000 - 2 * 64 - 64, "{status:?}");
-    assert!(town.clock.wall() > SystemTime::UNIX_EPOCH);
+    assert_eq!((status[0].recorded, status[0].written), (2_000, 0));
+    // Some are on their way into the sink, at most as many as fit the queue wait, and every other one is counted as lost.
+    let held = status[0].recorded - status[0].lost;
+    assert!((64..=2 * 64).contains(&held), "{status:?}");
+    assert_eq!(told.0.load(Ordering::SeqCst), 1, "an observer is told once");
     // The ledger's thread ends with the client.
     drop(release.lock().unwrap().take());
 }

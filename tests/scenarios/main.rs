@@ -12,6 +12,10 @@
 mod cancelling;
 mod chaos;
 mod client_parts;
+#[path = "../support/folder.rs"]
+mod folder;
+mod hedging;
+mod http2;
 #[path = "../../examples/support/chaos/invariants.rs"]
 mod invariants;
 mod outages;

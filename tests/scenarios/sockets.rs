@@ -16,7 +16,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-fn run<F: Future>(work: F) -> F::Output {
+pub(crate) fn run<F: Future>(work: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
@@ -51,7 +51,7 @@ fn s05_a_reset_after_the_head_moves_on_and_the_caller_sees_one_clean_stream() {
     assert_eq!((sandbox.vendor("a").requests(), sandbox.vendor("b").requests()), (1, 1));
 }
 
-const GOOD: &str = r#"{"id":"1","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"fine"},"finish_reason":"stop"}]}"#;
+pub(crate) const GOOD: &str = r#"{"id":"1","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"fine"},"finish_reason":"stop"}]}"#;
 
 fn good() -> String {
     format!(
@@ -60,13 +60,13 @@ fn good() -> String {
     )
 }
 
-/// A server over TLS that answers every request well; returns its port.
-fn serve_tls(
+/// Speaks TLS as `name`, with a certificate of `issuer` that is good until `last_year`, and offers these protocols.
+pub(crate) fn acceptor(
     issuer: &CertifiedIssuer<'_, KeyPair>,
     name: &str,
     last_year: i32,
-    plain: Arc<AtomicUsize>,
-) -> u16 {
+    protocols: &[&str],
+) -> TlsAcceptor {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new([name.to_owned()]).unwrap();
     params.not_before = date_time_ymd(2020, 1, 1);
@@ -75,13 +75,61 @@ fn serve_tls(
     let chain = vec![CertificateDer::from_pem_slice(certificate.pem().as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
     let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// Who issues certificates that are trusted in this process, which was started with the roots in `folder`.
+pub(crate) fn issuer(folder: &Path) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    std::fs::write(folder.join("roots.pem"), issuer.pem()).unwrap();
+    issuer
+}
+
+/// The roots a process trusts are read once, from where its environment says; so `test` starts itself again, and `body` runs
+/// there with the folder of its roots.
+pub(crate) fn with_own_roots(test: &str, body: impl FnOnce(&Path)) {
+    if let Some(roots) = std::env::var_os(CHILD) {
+        return body(Path::new(&roots));
+    }
+    let number = CHILDREN.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("polyroute-roots-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", test])
+        .env(CHILD, &folder)
+        .env("SSL_CERT_FILE", folder.join("roots.pem"))
+        .env_remove("SSL_CERT_DIR")
+        .output()
+        .unwrap();
+    let _ = std::fs::remove_dir_all(&folder);
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&child.stderr)
+    );
+}
+
+const CHILD: &str = "POLYROUTE_TEST_ROOTS";
+static CHILDREN: AtomicUsize = AtomicUsize::new(0);
+
+/// A server over TLS that answers every request well; returns its port.
+fn serve_tls(
+    issuer: &CertifiedIssuer<'_, KeyPair>,
+    name: &str,
+    last_year: i32,
+    plain: Arc<AtomicUsize>,
+) -> u16 {
+    let acceptor = acceptor(issuer, name, last_year, &[]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     listener.set_nonblocking(true).unwrap();
@@ -106,37 +154,17 @@ fn serve_tls(
     port
 }
 
-/// The roots a process trusts are read once, from where its environment says; so this test starts itself again.
 #[test]
 fn s20_names_and_certificates_that_are_wrong_move_on_as_what_they_are_and_nothing_goes_in_the_clear() {
-    if let Some(roots) = std::env::var_os(CHILD) {
-        return with_roots(Path::new(&roots));
-    }
-    let folder = std::env::temp_dir().join(format!("polyroute-roots-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--nocapture", concat!("sockets::", "s20_names_and_certificates_that_are_wrong_move_on_as_what_they_are_and_nothing_goes_in_the_clear")])
-        .env(CHILD, &folder)
-        .env("SSL_CERT_FILE", folder.join("roots.pem"))
-        .env_remove("SSL_CERT_DIR")
-        .output()
-        .unwrap();
-    let _ = std::fs::remove_dir_all(&folder);
-    let said = String::from_utf8_lossy(&child.stdout);
-    assert!(
-        child.status.success() && said.contains("1 passed"),
-        "{said}{}",
-        String::from_utf8_lossy(&child.stderr)
+    let test = concat!(
+        "sockets::",
+        "s20_names_and_certificates_that_are_wrong_move_on_as_what_they_are_and_nothing_goes_in_the_clear"
     );
+    with_own_roots(test, with_roots);
 }
 
-const CHILD: &str = "POLYROUTE_TEST_ROOTS";
-
 fn with_roots(folder: &Path) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    std::fs::write(folder.join("roots.pem"), issuer.pem()).unwrap();
+    let issuer = issuer(folder);
     let plain = Arc::new(AtomicUsize::new(0));
     let right = serve_tls(&issuer, "localhost", 2100, Arc::clone(&plain));
     let expired = serve_tls(&issuer, "localhost", 2021, Arc::clone(&plain));

@@ -63,6 +63,11 @@ impl Town {
     }
 
     pub(crate) fn with(configure: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
+        Self::with_clock(|builder, _| configure(builder))
+    }
+
+    /// For parts of the client that need the clock themselves.
+    pub(crate) fn with_clock(configure: impl FnOnce(ClientBuilder, &VirtualClock) -> ClientBuilder) -> Self {
         let clock = VirtualClock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000));
         let provider = |name| ScriptedProvider::new(name).on_clock(clock.clone()).always(|| well(100 * MS));
         let (a, b, told) = (provider("a"), provider("b"), Told::default());
@@ -77,13 +82,13 @@ impl Town {
             .observer(told.clone())
             .prices_json(prices)
             .route("both", Route::ordered(["a/m", "b/m"]));
-        let client = configure(builder).build().unwrap();
+        let client = configure(builder, &clock).build().unwrap();
         Self { clock, a, b, told, client }
     }
 
     /// Runs `work`, with time that jumps to the next timer.
     pub(crate) fn run<F: Future>(&self, work: F) -> F::Output {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         world::drive(work, &self.clock, Some(&runtime)).expect("nothing hangs for ever")
     }
 
