@@ -159,6 +159,8 @@ fn request_length(buffer: &[u8]) -> Option<usize> {
 
 /// CPU time of the calling thread in nanoseconds, from Linux's scheduler statistics.
 pub(crate) fn thread_cpu_ns() -> u64 {
+    // The statistics are brought up to date when the thread is scheduled, otherwise only a few hundred times a second.
+    thread::yield_now();
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("these benches run on Linux");
     text.split(' ').next().and_then(|first| first.parse().ok()).expect("a number")
 }
