@@ -39,8 +39,14 @@ impl LiveFacts for Pulse<'_> {
         observed.first_token.p75 = within(75);
         observed.first_token.p90 = within(90);
         observed.first_token.p99 = within(99);
-        let pause = endpoint.signals(self.now).per_token.filter(|pause| !pause.is_zero());
-        observed.tokens_per_second.p50 = pause.map(|pause| 1.0 / pause.as_secs_f64());
+        let speed = |pause: Duration| (!pause.is_zero()).then(|| 1.0 / pause.as_secs_f64());
+        let at_least = |percent| endpoint.per_token_percentile(percent).and_then(speed);
+        // The average is half of it until there are enough to count.
+        let average = || endpoint.signals(self.now).per_token.and_then(speed);
+        observed.tokens_per_second.p50 = at_least(50).or_else(average);
+        observed.tokens_per_second.p75 = at_least(75);
+        observed.tokens_per_second.p90 = at_least(90);
+        observed.tokens_per_second.p99 = at_least(99);
         observed
     }
 }

@@ -41,6 +41,8 @@ struct Vitals {
     per_token: Option<DecayingMean>,
     first_tokens: Histogram,
     answers: Histogram,
+    /// Of the time that a thousand tokens took once the answer had begun: single ones are too short to tell apart.
+    thousands: Histogram,
 }
 
 /// Why a target may not be used.
@@ -108,6 +110,7 @@ impl Endpoint {
             per_token: None,
             first_tokens: Histogram::new(),
             answers: Histogram::new(),
+            thousands: Histogram::new(),
         };
         Self {
             target,
@@ -173,6 +176,11 @@ impl Endpoint {
         }
     }
 
+    /// The key that is least out of use, without leave to use it: for those whose attempts are not to count.
+    pub(crate) fn key(&self, now: Instant) -> usize {
+        self.provider.least_bad(&self.pools, self.at(now)).0
+    }
+
     /// Leave to make one attempt although the target is out of use.
     pub(crate) fn force(self: &Arc<Self>, now: Instant) -> Permit {
         let key = self.provider.least_bad(&self.pools, self.at(now)).0;
@@ -202,6 +210,12 @@ impl Endpoint {
     /// The time that `percent` of 100 first tokens took at most; `None` while too few were seen.
     pub(crate) fn first_token_percentile(&self, percent: u32) -> Option<Duration> {
         self.vitals().first_tokens.percentile(percent)
+    }
+
+    /// The time between two tokens that `percent` of 100 streams took at most; `None` while too few were seen.
+    pub(crate) fn per_token_percentile(&self, percent: u32) -> Option<Duration> {
+        let thousand = self.vitals().thousands.percentile(percent)?;
+        Some(thousand / 1_000)
     }
 
     pub(crate) fn signals(&self, now: Instant) -> Signals {
@@ -409,6 +423,7 @@ impl Endpoint {
                 none => *none = Some(DecayingMean::of(each, now)),
             }
             store(&self.per_token, vitals.per_token);
+            vitals.thousands.add(Duration::try_from_secs_f64(each * 1_000.0).unwrap_or(Duration::MAX));
             any = true;
         }
         if any {
