@@ -11,14 +11,20 @@
 #[expect(dead_code, reason = "shared with the laws")]
 mod support;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use polyroute::RoutingPolicy;
 use polyroute::routing::policy::{
-    Bandit, Cheapest, Fastest, InverseSquare, LeastBusy, Ordered, Sticky, Tiered, UsageAware, Weighted,
+    Bandit, Cascade, Cheapest, Composed, Conditional, Fastest, InverseSquare, LeastBusy, Ordered, Score,
+    Sticky, Tiered, UsageAware, Weighted,
 };
-use polyroute::routing::{Candidate, Candidates, Health, Live, RequestFacts, Shortlist, Tier, Traits, Warm};
-use polyroute::types::Stakes;
+use polyroute::routing::{
+    Candidate, Candidates, Escalation, Health, Live, Plan, QualityFloor, RequestFacts, Shortlist, Tier,
+    Traits, Warm,
+};
+use polyroute::types::{Attempt, AttemptReason, Stakes};
+use polyroute::{RoutingPolicy, Target};
 use support::{candidate, facts};
 
 fn list(rows: impl IntoIterator<Item = Candidate>) -> Candidates {
@@ -148,7 +154,7 @@ fn cheapest_counts_what_a_warm_cache_saves_as_likely_as_it_is_warm() {
         let mut model = polyroute::catalog::Model::new("m");
         let price = polyroute::catalog::Price::per_million(rate, "1").unwrap();
         model.price = Some(price.cached_input("0.1").unwrap());
-        candidate.model = Some(std::sync::Arc::new(model));
+        candidate.model = Some(Arc::new(model));
         candidate
     };
     let candidates = list([priced("warm", "2"), priced("cold", "1.5")]);
@@ -223,4 +229,129 @@ fn stakes_choose_the_tier_to_begin_with() {
     assert_eq!(order(Stakes::High), [1, 2, 0]);
     assert_eq!(order(Stakes::Normal), [1, 2, 0]);
     assert_eq!(order(Stakes::Low), [2, 0, 1]);
+}
+
+#[test]
+fn high_stakes_go_no_lower_than_the_route_says_and_are_refused_before() {
+    let tier = |name: &str, tier: Tier| candidate(name, None).with_traits(Traits::new().tier(tier));
+    let all = [tier("light", Tier::Light), tier("best", Tier::Best), tier("cheaper", Tier::Cheaper)];
+    let plan = |least, stakes, rows: &[Candidate]| {
+        let mut facts = facts();
+        facts.stakes = stakes;
+        let policy = Tiered::new(Ordered::new()).high_stakes_at_least(least);
+        policy.plan(&facts, &list(rows.iter().cloned()).all())
+    };
+    let order = |least, stakes| {
+        let choices = plan(least, stakes, &all).choices;
+        choices.iter().map(|choice| choice.candidate).collect::<Vec<_>>()
+    };
+
+    assert_eq!(order(Tier::Light, Stakes::High), [1, 2, 0]);
+    assert_eq!(order(Tier::Cheaper, Stakes::High), [1, 2]);
+    assert_eq!(order(Tier::Best, Stakes::High), [1]);
+    assert_eq!(order(Tier::Best, Stakes::Normal), [1, 2, 0]);
+    assert_eq!(order(Tier::Best, Stakes::Low), [2, 0, 1]);
+    let refused = plan(Tier::Cheaper, Stakes::High, &all[..1]);
+    assert!(refused.choices.is_empty());
+    assert!(refused.refusal.is_some_and(|reason| reason.contains("the stakes are high")));
+    assert_eq!(plan(Tier::Cheaper, Stakes::High, &[]).refusal, None, "nothing was asked of nothing");
+}
+
+#[test]
+fn a_composed_policy_may_want_more_quality_where_the_stakes_are_high() {
+    let of = |name: &str, price: &'static str, quality: f64| {
+        candidate(name, Some((price, price))).with_traits(Traits::new().quality(quality))
+    };
+    let candidates = list([of("poor", "1", 0.3), of("fair", "2", 0.6), of("good", "3", 0.9)]);
+    let policy = Composed::by(Score::Cost).quality_at_least(0.5).quality_for_high_stakes(0.8);
+    let first = |stakes| {
+        let mut facts = facts();
+        facts.stakes = stakes;
+        first(&policy, &facts, &candidates.all())
+    };
+
+    assert_eq!((first(Stakes::Low), first(Stakes::Normal), first(Stakes::High)), (1, 1, 2));
+}
+
+/// Counts what it is told.
+#[derive(Clone, Debug, Default)]
+struct Listener(Arc<[AtomicUsize; 2]>);
+
+impl RoutingPolicy for Listener {
+    fn name(&self) -> &'static str {
+        "listener"
+    }
+
+    fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
+        Ordered::new().plan(facts, shortlist)
+    }
+
+    fn observe(&self, _: &Attempt) {
+        self.0[0].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn feedback(&self, _: &Target, _: f64) {
+        self.0[1].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn escalation(&self) -> Option<&dyn Escalation> {
+        static SHARED: LazyLock<Cascade> = LazyLock::new(|| Cascade::new(QualityFloor::new(0.9).unwrap()));
+        Some(&*SHARED)
+    }
+}
+
+#[test]
+fn policies_around_others_pass_on_what_those_learn_from() {
+    let target: Target = "a/m".parse().unwrap();
+    let attempt = Attempt::new(target.clone(), AttemptReason::First, Duration::ZERO);
+    let listener = Listener::default();
+    let around: [Box<dyn RoutingPolicy>; 3] = [
+        Box::new(Tiered::new(listener.clone())),
+        Box::new(Sticky::or(listener.clone())),
+        Box::new(Conditional::or("a").within(listener.clone())),
+    ];
+
+    for policy in &around {
+        policy.observe(&attempt);
+        policy.feedback(&target, 1.0);
+        assert!(policy.escalation().is_some(), "{}", policy.name());
+    }
+
+    let told = listener.0.each_ref().map(|count| count.load(Ordering::Relaxed));
+    assert_eq!(told, [3, 3]);
+}
+
+#[test]
+fn a_rule_may_leave_the_choice_among_those_it_means_to_another_policy() {
+    let candidates = list([
+        candidate("a", Some(("9", "9"))).with_traits(Traits::new().tag("here")),
+        candidate("b", Some(("1", "1"))),
+        candidate("c", Some(("2", "2"))).with_traits(Traits::new().tag("here")),
+    ]);
+    let plan = Conditional::or("here").within(Cheapest::new()).plan(&facts(), &candidates.all());
+
+    let order: Vec<usize> = plan.choices.iter().map(|choice| choice.candidate).collect();
+    assert_eq!(order, [2, 0]);
+    assert!(plan.choices[0].reason.starts_with("no rule holds: "), "{}", plan.choices[0].reason);
+}
+
+/// Means it when it says no.
+#[derive(Clone, Debug)]
+struct Refusing;
+
+impl RoutingPolicy for Refusing {
+    fn name(&self) -> &'static str {
+        "refusing"
+    }
+
+    fn plan(&self, _: &RequestFacts, _: &Shortlist<'_>) -> Plan {
+        Plan::refused("it is Sunday")
+    }
+}
+
+#[test]
+fn a_refusal_within_tiers_is_a_refusal() {
+    let plan = Tiered::new(Refusing).plan(&facts(), &list([candidate("a", None)]).all());
+
+    assert_eq!(plan.refusal.as_deref(), Some("it is Sunday"));
 }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::routing::{Choice, Plan, RequestFacts, RoutingPolicy, Shortlist};
+use crate::types::Stakes;
 
 /// A policy put together: what a target must have, what decides between those that have it, and what breaks ties.
 ///
@@ -18,6 +19,7 @@ use crate::routing::{Choice, Plan, RequestFacts, RoutingPolicy, Shortlist};
 #[derive(Clone, Debug)]
 pub struct Composed {
     least_quality: Option<f64>,
+    least_for_high: Option<f64>,
     scores: Vec<Score>,
     alike: f64,
     any_of: usize,
@@ -44,7 +46,7 @@ pub enum Score {
 impl Composed {
     /// Ranks by `score`.
     pub fn by(score: Score) -> Self {
-        Self { least_quality: None, scores: vec![score], alike: 0.0, any_of: 1 }
+        Self { least_quality: None, least_for_high: None, scores: vec![score], alike: 0.0, any_of: 1 }
     }
 
     /// Breaks ties by `score`. May be called again for ties that remain.
@@ -58,6 +60,14 @@ impl Composed {
     #[must_use]
     pub fn quality_at_least(mut self, least: f64) -> Self {
         self.least_quality = Some(least);
+        self
+    }
+
+    /// Leaves out targets whose quality is lower, or unknown, for calls with high stakes; for others the quality above, if
+    /// any, is enough.
+    #[must_use]
+    pub fn quality_for_high_stakes(mut self, least: f64) -> Self {
+        self.least_for_high = Some(least);
         self
     }
 
@@ -84,8 +94,12 @@ impl RoutingPolicy for Composed {
 
     #[expect(clippy::float_arithmetic, reason = "scores are not money")]
     fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
+        let least_quality = match (facts.stakes, self.least_for_high, self.least_quality) {
+            (Stakes::High, Some(high), usual) => Some(usual.map_or(high, |usual| high.max(usual))),
+            (_, _, usual) => usual,
+        };
         let is_good = |position: usize| {
-            self.least_quality.is_none_or(|least| {
+            least_quality.is_none_or(|least| {
                 let quality = shortlist.candidate(position).and_then(|candidate| candidate.traits.quality);
                 quality.is_some_and(|quality| quality >= least)
             })
@@ -99,7 +113,7 @@ impl RoutingPolicy for Composed {
             })
             .collect();
         if ranked.is_empty() && !shortlist.is_empty() {
-            let least = self.least_quality.unwrap_or_default();
+            let least = least_quality.unwrap_or_default();
             return Plan::refused(format!("no target is known to have quality {least}"));
         }
         if self.alike > 0.0 {

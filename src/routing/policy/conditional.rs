@@ -1,8 +1,11 @@
 //! By rules over what is known of a call.
 
+use std::sync::Arc;
+
 use super::Ordered;
 use crate::error::{Error, ErrorKind, Result};
-use crate::routing::{Plan, RequestFacts, RoutingPolicy, Rule, Shortlist};
+use crate::routing::{Escalation, Plan, RequestFacts, RoutingPolicy, Rule, Shortlist};
+use crate::types::{Attempt, Target};
 
 /// Sends a call where the first rule that holds says, or where the default says. The semantics, and the JSON, are those of
 /// Portkey's conditional strategy.
@@ -29,12 +32,21 @@ use crate::routing::{Plan, RequestFacts, RoutingPolicy, Rule, Shortlist};
 pub struct Conditional {
     conditions: Vec<(Rule, String)>,
     default: Option<String>,
+    within: Arc<dyn RoutingPolicy>,
 }
 
 impl Conditional {
     /// Sends every call to `default`: a target, a provider, or a tag of targets.
     pub fn or(default: impl Into<String>) -> Self {
-        Self { conditions: Vec::new(), default: Some(default.into()) }
+        Self { conditions: Vec::new(), default: Some(default.into()), within: Arc::new(Ordered::new()) }
+    }
+
+    /// Lets `policy` rank the targets that a rule means, where it means several; as written unless set. It learns from how
+    /// attempts end and from feedback, and reads answers, as it would by itself.
+    #[must_use]
+    pub fn within(mut self, policy: impl RoutingPolicy + 'static) -> Self {
+        self.within = Arc::new(policy);
+        self
     }
 
     /// Sends calls for which `rule` holds to `then`: a target, a provider, or a tag of targets. Rules are asked in the order
@@ -75,7 +87,7 @@ impl Conditional {
             .into_iter()
             .map(|condition| Ok((Rule::from_value(&condition.query)?, condition.then)))
             .collect::<Result<_>>()?;
-        Ok(Self { conditions, default: written.default })
+        Ok(Self { conditions, default: written.default, within: Arc::new(Ordered::new()) })
     }
 }
 
@@ -100,13 +112,25 @@ impl RoutingPolicy for Conditional {
                 "the rules send it to {then:?}, and no target that is left is that"
             ));
         }
-        let mut plan = Ordered::new().plan(facts, &meant);
+        let mut plan = self.within.plan(facts, &meant);
         for choice in &mut plan.choices {
             choice.reason = match held {
-                Some(place) => format!("rule {} holds", place + 1).into(),
-                None => "no rule holds".into(),
+                Some(place) => format!("rule {} holds: {}", place + 1, choice.reason).into(),
+                None => format!("no rule holds: {}", choice.reason).into(),
             };
         }
         plan
+    }
+
+    fn observe(&self, attempt: &Attempt) {
+        self.within.observe(attempt);
+    }
+
+    fn feedback(&self, target: &Target, score: f64) {
+        self.within.feedback(target, score);
+    }
+
+    fn escalation(&self) -> Option<&dyn Escalation> {
+        self.within.escalation()
     }
 }
