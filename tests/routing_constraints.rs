@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime};
 use polyroute::catalog::{Capability, Model, Price, Support};
 use polyroute::routing::policy::{Cheapest, Composed, Conditional, Ordered, Score};
 use polyroute::routing::{
-    Candidate, Candidates, Choice, DataPolicy, Decided, Distillable, Health, Live, LiveFacts, Observed, Plan,
-    Question, RequestFacts, RoutingPolicy, Shortlist, Traits, decide,
+    Candidate, Candidates, Choice, DataPolicy, Decided, Distillable, Escalation, Health, Live, LiveFacts,
+    Observed, Plan, Question, RequestFacts, RoutingPolicy, Shortlist, Traits, decide,
 };
-use polyroute::types::{Percentiles, Preferences, Quantization, Sensitivity};
-use polyroute::{ErrorKind, Result};
+use polyroute::testing::ScriptedProvider;
+use polyroute::types::{Percentiles, Preferences, Quantization, Reply, Sensitivity};
+use polyroute::{Client, ErrorKind, Result, Route};
 
 fn facts() -> RequestFacts {
     RequestFacts::new(1_000, SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000))
@@ -408,6 +409,37 @@ fn a_policy_that_breaks_the_laws_is_an_error_that_says_how() {
     assert_eq!(ask(&Rogue::NotANumber).unwrap().plan.choices[0].score, None);
 }
 
+/// Cannot even say its name, nor what else it does.
+#[derive(Debug)]
+struct Mute;
+
+impl RoutingPolicy for Mute {
+    fn name(&self) -> &'static str {
+        panic!("on purpose")
+    }
+
+    fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
+        Ordered::new().plan(facts, shortlist)
+    }
+
+    fn escalation(&self) -> Option<&dyn Escalation> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn a_policy_that_panics_over_anything_else_decides_all_the_same() {
+    let candidates = three();
+    let decided = decide(&Mute, &Question::new(&facts(), &candidates)).unwrap();
+    assert_eq!(decided.plan.choices.len(), 3);
+
+    let lab = ScriptedProvider::new("lab").then(Reply::text("Yes."));
+    let client = Client::builder().provider(lab).route("r", Route::with_policy(Mute, ["lab/m"])).build();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let answer = runtime.block_on(client.unwrap().chat(("r", "hello"))).unwrap();
+    assert_eq!(answer.text(), "Yes.");
+}
+
 #[test]
 fn a_floor_that_nobody_reaches_and_a_rule_without_a_target_are_refusals() {
     let candidates: Candidates = [
@@ -430,7 +462,7 @@ fn a_floor_that_nobody_reaches_and_a_rule_without_a_target_are_refusals() {
     let json = r#"{"conditions": [{"query": {"params.input_tokens": {"$gt": 500}}, "then": "poor"}]}"#;
     let decided = ask(&Conditional::from_json(json).unwrap()).unwrap();
     assert_eq!(names(&decided, &candidates), ["poor"]);
-    assert_eq!(decided.plan.choices[0].reason, "rule 1 holds");
+    assert_eq!(decided.plan.choices[0].reason, "rule 1 holds: first in order");
     let error = ask(&Conditional::or("elsewhere")).unwrap_err();
     assert!(error.message().contains("\"elsewhere\""), "{}", error.message());
     let unknown = Conditional::from_json(r#"{"conditions": [], "defualt": "x"}"#).unwrap_err();

@@ -8,12 +8,15 @@ mod support;
 use std::collections::HashSet;
 
 use polyroute::RoutingPolicy;
+use polyroute::catalog::{Capability, Model, Support};
 use polyroute::routing::policy::{
     Bandit, Cascade, Cheapest, Composed, Fastest, InverseSquare, LeastBusy, Ordered, Score, Sorted, Sticky,
     Tiered, UsageAware, Weighted,
 };
-use polyroute::routing::{Candidate, Candidates, QualityFloor, Shortlist, Threshold};
-use polyroute::types::{Sort, SortBy};
+use polyroute::routing::{
+    Candidate, Candidates, Hosting, QualityFloor, Question, Shortlist, Threshold, decide,
+};
+use polyroute::types::{Sensitivity, Sort, SortBy};
 use support::{candidate, facts, random_candidates, random_facts, random_live};
 
 /// Every policy of the crate.
@@ -118,5 +121,72 @@ fn cheapest_finds_in_long_lists_what_looking_at_all_finds() {
         all.truncate(facts.max_targets);
         // Costs are compared, because the list ranks before it rounds.
         assert_eq!(costs(&found), costs(&all), "round {round}");
+    }
+}
+
+#[test]
+fn what_bits_leave_is_what_looking_at_each_target_leaves() {
+    let mut random = fastrand::Rng::with_seed(3);
+    for round in 0..400 {
+        let candidates: Candidates = (0..random.usize(1..200))
+            .map(|number| {
+                let row = support::random_candidate(&mut random, number);
+                let own = random.bool();
+                let traits = polyroute::routing::Traits::clone(&row.traits);
+                row.with_traits(if own { traits.self_hosted() } else { traits })
+            })
+            .collect();
+        let mut facts = random_facts(&mut random, &candidates);
+        facts.max_targets = 1_000;
+        facts.least_input_tokens = random.u64(0..2_000);
+        for capability in [Capability::Tools, Capability::Vision] {
+            if random.bool() {
+                facts.needs = facts.needs.with(capability);
+            }
+        }
+        if random.u8(..4) == 0 {
+            facts.sensitivity = Sensitivity::Sensitive;
+        }
+        let may = |row: &Candidate| {
+            let fits = |model: &Model| {
+                facts.needs.iter().all(|need| model.supports(need) != Support::No)
+                    && model.context_window.is_none_or(|window| facts.least_input_tokens <= window)
+            };
+            row.model.as_deref().is_none_or(fits)
+                && (facts.sensitivity == Sensitivity::Ordinary || row.traits.hosting == Hosting::SelfHosted)
+        };
+        let expected: Vec<usize> =
+            (0..candidates.len()).filter(|position| may(&candidates.as_slice()[*position])).collect();
+
+        match decide(&Ordered::new(), &Question::new(&facts, &candidates)) {
+            Ok(decided) => {
+                let left: Vec<usize> = decided.plan.choices.iter().map(|choice| choice.candidate).collect();
+                assert_eq!(left, expected, "round {round}");
+                assert_eq!(decided.removed, candidates.len() - expected.len());
+                assert_eq!(decided.rejected.len(), decided.removed.min(32), "each is named, up to a bound");
+            }
+            Err(error) => assert!(expected.is_empty(), "round {round}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn whoever_is_well_is_planned_before_whoever_is_not() {
+    let mut random = fastrand::Rng::with_seed(4);
+    for round in 0..200 {
+        let candidates: Candidates = (0..random.usize(1..150))
+            .map(|number| candidate(&format!("p{number}"), Some(("1", "1"))))
+            .collect();
+        let facts = random_facts(&mut random, &candidates);
+        let live = random_live(&mut random, candidates.len());
+        for policy in policies() {
+            let decided = decide(&*policy, &Question::new(&facts, &candidates).live(&live)).unwrap();
+
+            let healths: Vec<_> =
+                decided.plan.choices.iter().map(|choice| live[choice.candidate].health).collect();
+            assert!(healths.is_sorted(), "{} in round {round}: {healths:?}", policy.name());
+            let best = live.iter().map(|live| live.health).min();
+            assert_eq!(healths.first().copied(), best, "{} in round {round}", policy.name());
+        }
     }
 }

@@ -192,6 +192,12 @@ impl CapabilitySet {
         self.bits == 0
     }
 
+    /// The first of them.
+    pub(crate) fn first(self) -> Option<Capability> {
+        let place = usize::try_from(self.bits.trailing_zeros()).ok()?;
+        NAMES.get(place).map(|(capability, _, _)| *capability)
+    }
+
     /// Each of them.
     pub fn iter(self) -> impl Iterator<Item = Capability> {
         Capability::all().filter(move |capability| self.contains(*capability))

@@ -1,7 +1,7 @@
 //! The candidates of a route, prepared once.
 
 use super::price_book::PriceBook;
-use super::{Candidate, RequestFacts, Shortlist};
+use super::{Candidate, Hosting, RequestFacts, Shortlist};
 use crate::catalog::CapabilitySet;
 use crate::types::Target;
 
@@ -9,21 +9,14 @@ use crate::types::Target;
 #[derive(Clone, Debug, Default)]
 pub struct Candidates {
     rows: Box<[Candidate]>,
-    /// What each is known to be unable to do, and its window.
-    gates: Box<[Gate]>,
-    /// What any of them is unable to do.
-    any_cannot: CapabilitySet,
-    smallest_window: u64,
+    /// For each thing that somebody is known to be unable to do, a bit for each who is.
+    unable: Box<[(CapabilitySet, Box<[u64]>)]>,
+    /// Known context windows in tokens and whose they are, smallest first.
+    windows: Box<[(u64, u32)]>,
+    /// A bit for each that is not self-hosted.
+    pub(super) away: Box<[u64]>,
     pub(super) prices: PriceBook,
     pub(super) plain: Plain,
-}
-
-/// What a candidate lets through.
-#[derive(Clone, Copy, Debug)]
-struct Gate {
-    cannot: CapabilitySet,
-    /// In tokens; the largest number when it is unknown. Larger windows than four billion are cut to it.
-    window: u32,
 }
 
 /// Do the targets say anything that only some requests need to know?
@@ -39,19 +32,26 @@ impl Candidates {
     /// Prepares `rows`. Two of one target are kept, and the second is never planned after the first.
     pub fn new(rows: impl IntoIterator<Item = Candidate>) -> Self {
         let rows: Box<[Candidate]> = rows.into_iter().collect();
-        let gates: Box<[Gate]> = rows.iter().map(Gate::of).collect();
-        let any_cannot = gates.iter().fold(CapabilitySet::default(), |any, gate| any.union(gate.cannot));
-        let smallest_window = gates
-            .iter()
-            .map(|gate| gate.window)
-            .min()
-            .map_or(u64::MAX, |window| Gate { window, ..NO_GATE }.window());
+        let cannot = |row: &Candidate| {
+            row.model.as_ref().map_or(CapabilitySet::EMPTY, |model| model.capabilities.cannot())
+        };
+        let any_cannot = rows.iter().fold(CapabilitySet::default(), |any, row| any.union(cannot(row)));
+        let unable = any_cannot.iter().map(|capability| {
+            let alone = CapabilitySet::default().with(capability);
+            (alone, mask(&rows, |row| cannot(row).contains(capability)))
+        });
+        let unable = unable.collect();
+        let known =
+            (0_u32..).zip(&rows).filter_map(|(position, row)| Some((row.context_window()?, position)));
+        let mut windows: Box<[(u64, u32)]> = known.collect();
+        windows.sort_unstable();
+        let away = mask(&rows, |row| row.traits.hosting != Hosting::SelfHosted);
         let prices = PriceBook::new(&rows);
         let plain = Plain {
             tagged: rows.iter().any(|row| !row.traits.tags.is_empty()),
             ordered: rows.iter().any(|row| row.traits.order.is_some()),
         };
-        Self { rows, gates, any_cannot, smallest_window, prices, plain }
+        Self { rows, unable, windows, away, prices, plain }
     }
 
     /// The candidates, in the order of the route.
@@ -86,16 +86,50 @@ impl Candidates {
 
     /// Can every candidate do what the request needs, and take its prompt?
     pub(super) fn all_can(&self, facts: &RequestFacts) -> bool {
-        self.any_cannot.intersection(facts.needs).is_empty()
-            && facts.least_input_tokens <= self.smallest_window
+        self.unable.iter().all(|(alone, _)| alone.intersection(facts.needs).is_empty())
+            && self.windows.first().is_none_or(|(window, _)| facts.least_input_tokens <= *window)
     }
 
-    /// Can this one?
-    pub(super) fn can(&self, position: usize, facts: &RequestFacts) -> bool {
-        self.gates.get(position).is_some_and(|gate| {
-            gate.cannot.intersection(facts.needs).is_empty() && facts.least_input_tokens <= gate.window()
-        })
+    /// A bit for each that can. Whole words at a time, so that long lists cost little.
+    pub(super) fn able(&self, facts: &RequestFacts) -> Box<[u64]> {
+        let mut bits = ones(self.len());
+        for (_, unable) in self.unable.iter().filter(|(alone, _)| !alone.intersection(facts.needs).is_empty())
+        {
+            without(&mut bits, unable);
+        }
+        for (_, position) in self.windows.iter().take_while(|(window, _)| *window < facts.least_input_tokens)
+        {
+            let position = usize::try_from(*position).unwrap_or(usize::MAX);
+            if let Some(word) = bits.get_mut(position / 64) {
+                *word &= !(1 << (position % 64));
+            }
+        }
+        bits
     }
+}
+
+/// So many bits, all set.
+fn ones(count: usize) -> Box<[u64]> {
+    let mut bits = vec![u64::MAX; count.div_ceil(64)];
+    if let Some(last) = bits.last_mut().filter(|_| !count.is_multiple_of(64)) {
+        *last = (1 << (count % 64)) - 1;
+    }
+    bits.into()
+}
+
+/// Takes what is in `others` out of `bits`.
+pub(super) fn without(bits: &mut [u64], others: &[u64]) {
+    for (word, other) in bits.iter_mut().zip(others) {
+        *word &= !other;
+    }
+}
+
+/// A bit for each row that `is` so.
+fn mask(rows: &[Candidate], is: impl Fn(&Candidate) -> bool) -> Box<[u64]> {
+    let word = |rows: &[Candidate]| {
+        rows.iter().enumerate().fold(0, |word, (place, row)| word | u64::from(is(row)) << place)
+    };
+    rows.chunks(64).map(word).collect()
 }
 
 impl FromIterator<Candidate> for Candidates {
@@ -103,18 +137,3 @@ impl FromIterator<Candidate> for Candidates {
         Self::new(rows)
     }
 }
-
-impl Gate {
-    fn of(row: &Candidate) -> Self {
-        let Some(model) = &row.model else { return NO_GATE };
-        let window =
-            model.context_window.map_or(u32::MAX, |window| u32::try_from(window).unwrap_or(u32::MAX));
-        Self { cannot: model.capabilities.cannot(), window }
-    }
-
-    fn window(self) -> u64 {
-        if self.window == u32::MAX { u64::MAX } else { u64::from(self.window) }
-    }
-}
-
-const NO_GATE: Gate = Gate { cannot: CapabilitySet::EMPTY, window: u32::MAX };

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::candidates::without;
 use super::tags::Wanted;
 use super::{Candidate, Candidates, DataPolicy, Distillable, Hosting, LiveFacts};
 use super::{RequestFacts, Shortlist};
@@ -36,36 +37,39 @@ impl Violation {
 impl<'a> Constraints<'a> {
     /// What is left, and what was removed by which constraint.
     pub(super) fn apply(&self) -> (Shortlist<'a>, Vec<Rejected>) {
-        let all = Shortlist::all(self.candidates, self.live);
-        let left = if self.are_plain() { all } else { self.able(all) };
+        let left = self.able();
         let rejected = self.rejected(&left);
         (left, rejected)
     }
 
-    /// Is it enough to look at what the models can do?
+    /// Is it enough to look at what the models can do, and where they run?
     fn are_plain(&self) -> bool {
-        self.candidates.all_can(self.facts)
-            && self.preferences.iter().all(Option::is_none)
+        self.preferences.iter().all(Option::is_none)
             && self.facts.budget_left.is_none()
-            && self.facts.sensitivity == Sensitivity::Ordinary
             && !self.candidates.plain.tagged
     }
 
-    fn able(&self, all: Shortlist<'a>) -> Shortlist<'a> {
-        let simple = self.preferences.iter().all(Option::is_none)
-            && self.facts.budget_left.is_none()
-            && self.facts.sensitivity == Sensitivity::Ordinary
-            && !self.candidates.plain.tagged;
-        if simple {
-            return all.narrowed(|position| self.candidates.can(position, self.facts));
+    /// Those that can serve the request and may, by bits as far as that goes, and then one by one.
+    fn able(&self) -> Shortlist<'a> {
+        let all = || Shortlist::all(self.candidates, self.live);
+        let is_sensitive = self.facts.sensitivity == Sensitivity::Sensitive;
+        let able = if self.candidates.all_can(self.facts) && !is_sensitive {
+            all()
+        } else {
+            let mut bits = self.candidates.able(self.facts);
+            if is_sensitive {
+                without(&mut bits, &self.candidates.away);
+            }
+            Shortlist::of_bits(self.candidates, self.live, bits)
+        };
+        if self.are_plain() {
+            return able;
         }
         let wanted = self.wanted_tags();
-        all.narrowed(|position| {
-            self.candidates.can(position, self.facts)
-                && self
-                    .candidates
-                    .get(position)
-                    .is_some_and(|candidate| self.violation(candidate, &wanted).is_none())
+        able.narrowed(|position| {
+            self.candidates
+                .get(position)
+                .is_some_and(|candidate| self.violation(candidate, &wanted).is_none())
         })
     }
 
@@ -80,11 +84,10 @@ impl<'a> Constraints<'a> {
             return Vec::new();
         }
         let wanted = self.wanted_tags();
-        let positions = (0..self.candidates.len()).filter(|position| !kept.contains(*position));
         // A decision is recorded for every call; when everything was removed, all of it is needed to say why.
         let most = if kept.is_empty() { removed } else { MOST_RECORDED };
-        positions
-            .take(most)
+        kept.removed(most)
+            .into_iter()
             .filter_map(|position| {
                 let candidate = self.candidates.get(position)?;
                 let violation = self.violation(candidate, &wanted)?;
@@ -107,7 +110,7 @@ impl<'a> Constraints<'a> {
 
     fn inability(&self, candidate: &Candidate) -> Option<Violation> {
         let model = candidate.model.as_ref()?;
-        if let Some(missing) = model.capabilities.lacking(self.facts.needs).iter().next() {
+        if let Some(missing) = model.capabilities.lacking(self.facts.needs).first() {
             return Some(Violation::new("capability", lacks(missing)));
         }
         match model.context_window {
@@ -236,7 +239,8 @@ impl<'a> Constraints<'a> {
             return None;
         }
         let price = candidate.model.as_ref().and_then(|model| model.price.as_ref());
-        let card = price.and_then(|price| price.card(self.facts.input_tokens, self.facts.at, None));
+        let card = price
+            .and_then(|price| price.card(self.facts.input_tokens, self.facts.at, candidate.service_tier));
         let Some(card) = card else {
             return Some(Violation::new("max_price", "its price is unknown"));
         };

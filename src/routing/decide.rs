@@ -4,7 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::constraint::{self, Constraints};
 use super::policy::Sorted;
-use super::{AllHealthy, Candidates, Choice, Health, Live, LiveFacts, Observed, Plan, RequestFacts};
+use super::{
+    AllHealthy, Candidates, Choice, Escalation, Health, Live, LiveFacts, Observed, Plan, RequestFacts,
+};
 use super::{RoutingPolicy, Shortlist};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{Attempt, Fallbacks, Partition, Percentiles, Preferences, Rejected, Sort};
@@ -53,8 +55,10 @@ impl<'a> Question<'a> {
 pub struct Decided {
     /// Where to go, best first. Never empty; every target at most once.
     pub plan: Plan,
-    /// What was removed: at most a hundred of them.
+    /// What was removed: of many the first 32, and all of them where nothing was left.
     pub rejected: Vec<Rejected>,
+    /// How many were removed, listed or not.
+    pub removed: usize,
     /// The policy that ranked: the route's, unless the preferences ask for an order of their own.
     pub policy: &'static str,
 }
@@ -71,35 +75,69 @@ pub struct Decided {
 /// [`ErrorKind::Unsupported`] when nothing is left, naming the constraint that removed each target;
 /// [`ErrorKind::Internal`] when the policy panics, plans nothing, or plans a target that is not left or is there already.
 pub fn decide(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Decided> {
-    // Health is looked at where it matters: as long as what is planned is healthy, whether the rest is changes nothing.
-    let assumed = attempt(policy, &Question { live: &Assumed(question.live), ..*question })?;
-    let is_healthy = |choice: &Choice| question.live.live(choice.candidate).health == Health::Healthy;
-    if question.live.all_healthy() == AllHealthy::Certain || assumed.plan.choices.iter().all(is_healthy) {
-        return Ok(assumed);
+    if question.live.all_healthy() == AllHealthy::Certain {
+        return attempt(policy, question, Looked::At(&[]));
     }
-    attempt(policy, question)
+    // Health is looked at where it matters: as long as what is planned is healthy, whether the rest is changes nothing.
+    let mut unwell: Vec<(usize, Health)> = Vec::new();
+    for _ in 0..MOST_LOOKS {
+        let decided = attempt(policy, question, Looked::At(&unwell))?;
+        let known = unwell.len();
+        for choice in &decided.plan.choices {
+            let is_new = unwell.iter().all(|(position, _)| *position != choice.candidate);
+            let health = question.live.live(choice.candidate).health;
+            if is_new && health != Health::Healthy {
+                unwell.push((choice.candidate, health));
+            }
+        }
+        if unwell.len() == known {
+            return Ok(decided);
+        }
+    }
+    attempt(policy, question, Looked::Everywhere)
 }
 
-/// Live facts of targets that are all taken to be healthy.
+/// Whose health has been looked at.
+#[derive(Clone, Copy, Debug)]
+enum Looked<'a> {
+    /// These are not healthy; all others are taken to be.
+    At(&'a [(usize, Health)]),
+    /// Everybody's is to be.
+    Everywhere,
+}
+
+/// Live facts of targets that are taken to be healthy, but for those that are known not to be.
 #[derive(Debug)]
-struct Assumed<'a>(&'a dyn LiveFacts);
+struct Assumed<'a> {
+    live: &'a dyn LiveFacts,
+    unwell: &'a [(usize, Health)],
+}
 
 impl LiveFacts for Assumed<'_> {
     fn live(&self, position: usize) -> Live {
-        Live { health: Health::Healthy, ..self.0.live(position) }
+        let known = self.unwell.iter().find(|(unwell, _)| *unwell == position);
+        Live { health: known.map_or(Health::Healthy, |(_, health)| *health), ..self.live.live(position) }
     }
 
     fn percentiles(&self, position: usize) -> Observed {
-        self.0.percentiles(position)
+        self.live.percentiles(position)
     }
 
     fn all_healthy(&self) -> AllHealthy {
-        AllHealthy::Certain
+        if self.unwell.is_empty() { AllHealthy::Certain } else { AllHealthy::Unknown }
     }
 }
 
-fn attempt(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Decided> {
+fn attempt(policy: &dyn RoutingPolicy, question: &Question<'_>, looked: Looked<'_>) -> Result<Decided> {
     let Question { facts, candidates, live, .. } = *question;
+    let assumed;
+    let live: &dyn LiveFacts = match looked {
+        Looked::Everywhere => live,
+        Looked::At(unwell) => {
+            assumed = Assumed { live, unwell };
+            &assumed
+        }
+    };
     let preferences = question.preferences();
     let (shortlist, rejected) = Constraints { facts, candidates, live, preferences }.apply();
     if shortlist.is_empty() {
@@ -111,7 +149,7 @@ fn attempt(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Decide
     }
     let sorted = preferences.iter().flatten().find_map(|wish| wish.sort).map(Sorted::new);
     let policy = sorted.as_ref().map_or(policy, |sorted| sorted);
-    let mut choices = match groups(question, &shortlist) {
+    let mut choices = match groups(question, &shortlist, looked) {
         None => ask(policy, facts, &shortlist)?,
         Some(groups) => {
             let mut choices = Vec::new();
@@ -141,16 +179,26 @@ fn attempt(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Decide
         // What is not a number neither compares nor survives JSON.
         choice.score = choice.score.filter(|score| score.is_finite());
     }
-    lawful(&choices, &shortlist, policy.name())?;
-    Ok(Decided { plan: Plan::new(choices), rejected, policy: policy.name() })
+    lawful(&choices, &shortlist, name_of(policy))?;
+    let removed = candidates.len() - shortlist.len();
+    Ok(Decided { plan: Plan::new(choices), rejected, removed, policy: name_of(policy) })
 }
 
 /// Tells the policy how an attempt ended. A policy that panics over it does no harm to the call.
 pub fn observe(policy: &dyn RoutingPolicy, attempt: &Attempt) {
     let told = catch_unwind(AssertUnwindSafe(|| policy.observe(attempt)));
     if told.is_err() {
-        tracing::warn!(policy = policy.name(), "the policy panicked while it was told of an attempt");
+        tracing::warn!(policy = name_of(policy), "the policy panicked while it was told of an attempt");
     }
+}
+
+/// What the policy does beyond ranking; one that panics over the question does nothing.
+pub(crate) fn escalation(policy: &dyn RoutingPolicy) -> Option<&dyn Escalation> {
+    catch_unwind(AssertUnwindSafe(|| policy.escalation())).ok().flatten()
+}
+
+fn name_of(policy: &dyn RoutingPolicy) -> &'static str {
+    catch_unwind(AssertUnwindSafe(|| policy.name())).unwrap_or("that does not know its name")
 }
 
 /// The policy's choices, or an error when it panics or is silent.
@@ -158,14 +206,14 @@ fn ask(policy: &dyn RoutingPolicy, facts: &RequestFacts, shortlist: &Shortlist<'
     // The policy is only read; whatever state of its own it leaves behind is its own affair.
     let planned = catch_unwind(AssertUnwindSafe(|| policy.plan(facts, shortlist)));
     let Ok(plan) = planned else {
-        return Err(broken(policy.name(), "panicked"));
+        return Err(broken(name_of(policy), "panicked"));
     };
     if let Some(reason) = plan.refusal.filter(|_| plan.choices.is_empty()) {
-        let message = format!("the routing policy {} refuses: {reason}", policy.name());
+        let message = format!("the routing policy {} refuses: {reason}", name_of(policy));
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
     if plan.choices.is_empty() && !shortlist.is_empty() {
-        return Err(broken(policy.name(), &format!("chose none of {} targets", shortlist.len())));
+        return Err(broken(name_of(policy), &format!("chose none of {} targets", shortlist.len())));
     }
     Ok(plan.choices)
 }
@@ -190,7 +238,11 @@ fn broken(policy: &str, what: &str) -> Error {
 }
 
 /// The shortlist in groups, best first; `None` when there is but one.
-fn groups<'a>(question: &Question<'_>, shortlist: &Shortlist<'a>) -> Option<Vec<Shortlist<'a>>> {
+fn groups<'a>(
+    question: &Question<'_>,
+    shortlist: &Shortlist<'a>,
+    looked: Looked<'_>,
+) -> Option<Vec<Shortlist<'a>>> {
     let preferences = question.preferences();
     let wishes = || preferences.iter().flatten();
     let has_order = wishes().any(|wish| !wish.order.is_empty());
@@ -199,10 +251,13 @@ fn groups<'a>(question: &Question<'_>, shortlist: &Shortlist<'a>) -> Option<Vec<
     });
     let by_model =
         wishes().find_map(|wish| wish.sort).is_some_and(|sort: Sort| sort.partition == Partition::Model);
-    let may_be_degraded = question.live.all_healthy() != AllHealthy::Certain;
-    if !(has_order || has_floor || by_model || may_be_degraded || question.candidates.plain.ordered) {
-        return None;
+    let has_other_reasons = has_order || has_floor || by_model || question.candidates.plain.ordered;
+    match looked {
+        Looked::At([]) if !has_other_reasons => return None,
+        Looked::At(unwell) if !has_other_reasons => return Some(by_health(shortlist, unwell)),
+        Looked::At(_) | Looked::Everywhere => {}
     }
+    let may_be_degraded = !matches!(looked, Looked::At([]));
     let mut models: Vec<&str> = Vec::new();
     let mut keys: Vec<(Rank, usize)> = Vec::with_capacity(shortlist.len());
     for (position, candidate) in shortlist.iter() {
@@ -210,7 +265,7 @@ fn groups<'a>(question: &Question<'_>, shortlist: &Shortlist<'a>) -> Option<Vec<
             |wish: &Preferences| constraint::place(&wish.order, candidate).unwrap_or(wish.order.len());
         let [call, route] = preferences.map(|wish| wish.map_or(0, place));
         let model = if by_model { model_number(candidate.target.model(), &mut models) } else { 0 };
-        let health = if may_be_degraded { question.live.live(position).health } else { Health::Healthy };
+        let health = if may_be_degraded { shortlist.live(position).health } else { Health::Healthy };
         let behind = health != Health::Healthy || has_floor && misses(wishes().copied(), position, shortlist);
         let order = candidate.traits.order.unwrap_or(u32::MAX);
         let is_out = health == Health::Unavailable;
@@ -236,6 +291,20 @@ fn groups<'a>(question: &Question<'_>, shortlist: &Shortlist<'a>) -> Option<Vec<
             .collect(),
     )
 }
+
+/// Those that are well, those that are degraded, those that are out of service.
+fn by_health<'a>(shortlist: &Shortlist<'a>, unwell: &[(usize, Health)]) -> Vec<Shortlist<'a>> {
+    let of = |wanted: Health| {
+        unwell.iter().filter(move |(_, health)| *health == wanted).map(|(position, _)| *position)
+    };
+    let [well_or_out, degraded] = shortlist.parted(of(Health::Degraded));
+    let [well, out] = well_or_out.parted(of(Health::Unavailable));
+    let groups = [well, degraded, out];
+    groups.into_iter().filter(|group| !group.is_empty()).collect()
+}
+
+/// So often a plan is made anew around those that turned out not to be well, before everybody's health is looked at.
+const MOST_LOOKS: usize = 6;
 
 /// Where a group stands; smaller is earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -35,22 +35,75 @@ impl<'a> Shortlist<'a> {
         Self::all(candidates, live).narrowed(keep)
     }
 
+    /// Those of `candidates` whose bit is set; there is one for each, and none more.
+    pub(super) fn of_bits(candidates: &'a Candidates, live: &'a dyn LiveFacts, bits: Box<[u64]>) -> Self {
+        let ones: u32 = bits.iter().map(|word| word.count_ones()).sum();
+        let count = usize::try_from(ones).unwrap_or(usize::MAX);
+        let kept = if count == candidates.len() { Kept::All } else { Kept::Some { bits, count } };
+        Self { candidates, live, kept }
+    }
+
+    /// Those of this list that are not among `positions`, and then those that are.
+    pub(super) fn parted(&self, positions: impl Iterator<Item = usize>) -> [Self; 2] {
+        let mut rest: Box<[u64]> =
+            (0..self.candidates.len().div_ceil(64)).map(|number| self.word(number)).collect();
+        let mut taken = vec![0; rest.len()].into_boxed_slice();
+        for position in positions.filter(|position| self.contains(*position)) {
+            let bit = 1 << (position % 64);
+            if let (Some(rest), Some(taken)) = (rest.get_mut(position / 64), taken.get_mut(position / 64)) {
+                *rest &= !bit;
+                *taken |= bit;
+            }
+        }
+        [rest, taken].map(|bits| Self::of_bits(self.candidates, self.live, bits))
+    }
+
     /// Those of this list that `keep` wants as well.
     #[must_use]
     pub fn narrowed(&self, mut keep: impl FnMut(usize) -> bool) -> Self {
         let mut bits = vec![0_u64; self.candidates.len().div_ceil(64)].into_boxed_slice();
         let mut count = 0;
         for (word, base) in bits.iter_mut().zip((0..).step_by(64)) {
-            let end = (base + 64).min(self.candidates.len());
-            for position in (base..end).filter(|position| self.contains(*position)) {
-                if keep(position) {
-                    *word |= 1 << (position - base);
+            let mut left = self.word(base / 64);
+            while left != 0 {
+                let place = left.trailing_zeros();
+                left &= left - 1;
+                if usize::try_from(place).is_ok_and(|place| keep(base + place)) {
+                    *word |= 1 << place;
                     count += 1;
                 }
             }
         }
         let kept = if count == self.candidates.len() { Kept::All } else { Kept::Some { bits, count } };
         Self { candidates: self.candidates, live: self.live, kept }
+    }
+
+    /// The bits of 64 neighbours.
+    fn word(&self, number: usize) -> u64 {
+        match &self.kept {
+            Kept::Some { bits, .. } => bits.get(number).copied().unwrap_or(0),
+            Kept::All => match self.candidates.len().saturating_sub(number * 64) {
+                left @ 0..64 => (1 << left) - 1,
+                _ => u64::MAX,
+            },
+        }
+    }
+
+    /// The first `most` positions that are not left.
+    pub(super) fn removed(&self, most: usize) -> Vec<usize> {
+        let Kept::Some { bits, .. } = &self.kept else { return Vec::new() };
+        let mut removed = Vec::with_capacity(most.min(self.candidates.len() - self.len()));
+        for (word, base) in bits.iter().zip((0..).step_by(64)) {
+            let mut left = !word;
+            while left != 0 && removed.len() < most {
+                let place = usize::try_from(left.trailing_zeros()).unwrap_or(0);
+                left &= left - 1;
+                if base + place < self.candidates.len() {
+                    removed.push(base + place);
+                }
+            }
+        }
+        removed
     }
 
     /// How many are left.
@@ -98,7 +151,23 @@ impl<'a> Shortlist<'a> {
     pub fn nth(&self, place: usize) -> Option<usize> {
         match &self.kept {
             Kept::All => (place < self.candidates.len()).then_some(place),
-            Kept::Some { .. } => self.positions().nth(place),
+            Kept::Some { bits, .. } => {
+                // Whole words are passed over by their number of bits.
+                let mut left = place;
+                for (word, base) in bits.iter().zip((0_usize..).step_by(64)) {
+                    let count = usize::try_from(word.count_ones()).unwrap_or(64);
+                    if left >= count {
+                        left -= count;
+                        continue;
+                    }
+                    let mut word = *word;
+                    for _ in 0..left {
+                        word &= word - 1;
+                    }
+                    return Some(base + usize::try_from(word.trailing_zeros()).unwrap_or(0));
+                }
+                None
+            }
         }
     }
 

@@ -16,8 +16,14 @@ pub struct Decision {
     pub policy: Cow<'static, str>,
     /// The targets to try, best first.
     pub ranked: Vec<Ranked>,
-    /// The targets that could not serve the request, and why.
+    /// The targets that could not serve the request, and why: of many the first 32.
     pub rejected: Vec<Rejected>,
+    /// How many targets there were to choose among.
+    #[serde(default)]
+    pub candidates: usize,
+    /// How many of them could not serve the request, listed or not.
+    #[serde(default)]
+    pub removed: usize,
     /// The chance the policy drew from: with the same past it decides the same again.
     #[serde(default)]
     pub chance: u64,
@@ -29,7 +35,16 @@ pub struct Decision {
 impl Decision {
     /// A decision by `policy`, with nothing in it yet.
     pub fn new(route: Option<String>, policy: impl Into<Cow<'static, str>>) -> Self {
-        Self { route, policy: policy.into(), ranked: Vec::new(), rejected: Vec::new(), chance: 0, gain: None }
+        Self {
+            route,
+            policy: policy.into(),
+            ranked: Vec::new(),
+            rejected: Vec::new(),
+            candidates: 0,
+            removed: 0,
+            chance: 0,
+            gain: None,
+        }
     }
 }
 
