@@ -18,6 +18,7 @@ mod lookup;
 mod model;
 mod notation;
 mod price;
+mod quality;
 mod rate;
 mod row;
 mod update;
@@ -31,6 +32,7 @@ pub use estimate::TokenEstimate;
 pub use lookup::{MatchedBy, family};
 pub use model::{Mode, Model};
 pub use price::Price;
+pub use quality::{Figure, Quality, quality};
 pub use rate::Rate;
 pub use update::{Revision, UpdateKey};
 

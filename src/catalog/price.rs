@@ -245,25 +245,26 @@ impl Price {
 
     /// About what a request costs, without caches, tools or a service tier; `None` when unknown.
     pub fn estimate(&self, input_tokens: u64, output_tokens: u64, at: SystemTime) -> Option<Usd> {
-        let atto = self.estimate_atto(input_tokens, output_tokens, at)?;
+        let atto = self.estimate_atto(input_tokens, output_tokens, at, None)?;
         Some(rounded(atto))
     }
 
-    /// As [`estimate`](Self::estimate), in attodollars and not rounded.
+    /// As [`estimate`](Self::estimate), on a service tier where one is named, in attodollars and not rounded.
     pub(crate) fn estimate_atto(
         &self,
         input_tokens: u64,
         output_tokens: u64,
         at: SystemTime,
+        service_tier: Option<&str>,
     ) -> Option<u128> {
         // Service tiers do not matter to a request that names none.
-        let (input, output, request) = if self.is_steady() {
+        let (input, output, request) = if service_tier.is_none() && self.is_steady() {
             if self.currency.is_some() {
                 return None;
             }
             (self.rate(Charge::Input), self.rate(Charge::Output), self.rate(Charge::PerRequest))
         } else {
-            let card = self.card(input_tokens, at, None)?;
+            let card = self.card(input_tokens, at, service_tier)?;
             (card.rate(Charge::Input), card.rate(Charge::Output), card.rate(Charge::PerRequest))
         };
         let atto = tokens_at(input, input_tokens)?.saturating_add(tokens_at(output, output_tokens)?);
