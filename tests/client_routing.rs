@@ -98,10 +98,10 @@ fn a_provider_ten_times_slower_gets_less_than_a_tenth_within_three_decay_times()
 #[test]
 fn a_chain_answers_with_the_best_that_is_up_and_stakes_choose_where_it_begins() {
     let clock = virtual_clock();
-    let best = ready("best");
+    let (best, cheaper) = (ready("best"), ready("cheaper"));
     let client = builder(&clock)
         .provider(best.clone())
-        .provider(ready("cheaper"))
+        .provider(cheaper.clone())
         .provider(ready("light"))
         .route("app", Route::chain(["best/m"], ["cheaper/m"], ["light/m"]))
         .build()
@@ -113,6 +113,15 @@ fn a_chain_answers_with_the_best_that_is_up_and_stakes_choose_where_it_begins() 
     assert_eq!(served_by(&client, with(Stakes::Low)), "cheaper");
     best.then(polyroute::Error::new(ErrorKind::Overloaded, "full"));
     assert_eq!(served_by(&client, ("app", "hello")), "cheaper");
+    // A light answer is better than none, unless much depends on it.
+    best.then(ErrorKind::Overloaded);
+    cheaper.then(ErrorKind::Overloaded);
+    assert_eq!(served_by(&client, ("app", "hello")), "light");
+    for _ in 0..3 {
+        best.then(ErrorKind::Overloaded);
+        cheaper.then(ErrorKind::Overloaded);
+    }
+    assert_eq!(run(client.chat(with(Stakes::High))).unwrap_err().kind(), ErrorKind::Overloaded);
 }
 
 #[test]

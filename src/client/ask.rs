@@ -72,7 +72,9 @@ macro_rules! question {
 }
 
 question!(ImageRequest, ImageReply, "image_generation", image, |request| vec![&request.prompt]);
-question!(SpeechRequest, SpeechReply, "speech", speech, |request| vec![&request.text]);
+question!(SpeechRequest, SpeechReply, "speech", speech, |request| {
+    std::iter::once(&request.text).chain(&request.instructions).map(String::as_str).collect()
+});
 question!(TranscriptRequest, TranscriptReply, "transcription", transcript, |request| {
     request.prompt.iter().map(String::as_str).collect()
 });

@@ -37,7 +37,7 @@ pub(super) async fn resume<O: Operation>(
 
 async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) -> Result<O::Output> {
     // Shared, so that an attempt can run while another one is recorded.
-    let targets = Arc::clone(&call.planned.targets);
+    let mut targets = Arc::clone(&call.planned.targets);
     let mut step = first;
     // An answer that was not good enough is better than none.
     let mut kept = None;
@@ -85,6 +85,12 @@ async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) ->
                 }
             },
             Err(error) => {
+                if let Some(next) = call.on_the_usual_tier(place, &error) {
+                    targets = Arc::clone(&call.planned.targets);
+                    step = next;
+                    failure = Some(error);
+                    continue;
+                }
                 note_failure(call, place, &error);
                 match (call.next_step(&error), kept.take()) {
                     (Some(next), earlier) => {

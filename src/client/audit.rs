@@ -1,6 +1,7 @@
 //! Audits: the strong model of a cascade grades a sample of what the weak one answers, in the background.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use super::Inner;
 use super::candidates::{Planned, PlannedTarget};
 use super::pipeline;
 use super::review;
+use crate::routing;
 use crate::routing::answer::grading::{GRADER, grade, graded};
 use crate::routing::{Audit, Rated, Reading, RequestFacts, RoutingPolicy, Strength};
 use crate::types::{CallOptions, ChatRequest, Part, Priority, Reply, Role, Target};
@@ -22,8 +24,9 @@ pub(super) struct Planning {
 
 /// Is this call one of the sample? Only text can be graded, and only where both models may see it.
 pub(super) fn sampled(planned: &Planned, request: &ChatRequest, facts: &RequestFacts) -> Option<Planning> {
-    let escalation = planned.policy.escalation()?;
-    if escalation.audits(facts) == Audit::No || !is_plain(request) {
+    let escalation = routing::escalation(&*planned.policy)?;
+    let wanted = catch_unwind(AssertUnwindSafe(|| escalation.audits(facts))).unwrap_or(Audit::No);
+    if wanted == Audit::No || !is_plain(request) {
         return None;
     }
     let reading = |wanted: Reading| {
@@ -68,7 +71,7 @@ impl Planning {
         request: &ChatRequest,
         weak_reply: Option<Reply>,
     ) -> crate::error::Result<()> {
-        let Some(escalation) = self.policy.escalation() else { return Ok(()) };
+        let Some(escalation) = routing::escalation(&*self.policy) else { return Ok(()) };
         let options = options(request);
         let weak_reply = match weak_reply {
             Some(reply) => reply,

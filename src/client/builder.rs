@@ -22,7 +22,8 @@ use super::prices::Prices;
 use super::probe::Probes;
 use super::quota_pools;
 use super::ratings::Ratings;
-use super::registry::{PreparedRoute, Registered, Registry};
+use super::registry::{Meaning, PreparedRoute, Registered, Registry};
+use super::shadow::Shadows;
 use super::spend::Hall;
 use super::tasks::{Life, Tasks};
 use super::{Client, Inner};
@@ -551,17 +552,43 @@ fn prepare_routes(
                     format!("route {name:?}: a route's name may not be empty or hold a slash"),
                 ));
             }
-            let candidates = candidates::prepare(registry, catalogue, name, route.targets())?;
+            let candidates =
+                candidates::prepare(registry, catalogue, name, route.targets(), route.service_tiers())?;
             if let Some(preferences) = route.preferences() {
                 preferences.validate()?;
             }
+            let single = |what: &str, written: &str| {
+                let wrong = |message: &str| {
+                    Error::new(ErrorKind::Configuration, format!("route {name:?}, its {what}: {message}"))
+                };
+                match registry.resolve(written).map_err(|error| wrong(error.message()))? {
+                    Meaning::Target(target) => Ok(target),
+                    Meaning::Route(_) => Err(wrong("it is provider/model, not another route")),
+                }
+            };
+            let shadows = route.shadows().iter().map(|(written, share)| {
+                let target = single("shadow", written)?;
+                if !(0.0..=1.0).contains(share) {
+                    let message =
+                        format!("route {name:?}: the share of a shadow lies between 0 and 1, not at {share}");
+                    return Err(Error::new(ErrorKind::Configuration, message));
+                }
+                Ok((target, *share))
+            });
+            let shadows = shadows.collect::<Result<Vec<_>>>()?;
             let prepared = PreparedRoute {
                 policy: Arc::clone(route.policy()),
                 candidates,
                 endpoints: Arc::default(),
                 preferences: route.preferences().cloned().map(Arc::new),
                 sensitive: route.sensitive_data().clone(),
+                tiers: route.service_tiers(),
                 memory: Arc::default(),
+                reference: route
+                    .reference_target()
+                    .map(|written| single("reference", written))
+                    .transpose()?,
+                shadows: Arc::new(Shadows::new(shadows)),
             };
             Ok((name.clone(), prepared))
         })

@@ -11,6 +11,7 @@ use super::candidates::{self, Planned, PlannedTarget};
 use super::flights::Flight;
 use super::operation::{Answer, Meter};
 use super::probe;
+use super::shadow;
 use super::spend::Spend;
 use super::walk::{Step, Walk};
 use crate::account;
@@ -22,7 +23,7 @@ use crate::routing::{self, Strength};
 use crate::telemetry::{self, CallFinished, Event};
 use crate::types::{
     Adaptation, AdaptationKind, Attempt, CallId, CallOptions, CallSummary, Completeness, Cost, Decision,
-    Hedging, Outcome, StreamEvent, Target, TimeLimits, Usage,
+    Hedging, Outcome, Reply, StreamEvent, Target, TimeLimits, Usage,
 };
 
 /// A running call. Whatever is still open when it is dropped was cancelled, and is settled as such.
@@ -58,6 +59,8 @@ pub(super) struct RunningCall {
     answered: Option<(Target, Option<Cost>)>,
     /// Counts the call as running.
     flight: Option<Flight>,
+    /// Who else is asked what this call asks.
+    pub(super) shadows: Option<Box<shadow::Planning>>,
     /// What goes into the ledger, where there is one.
     booking: Option<Box<Booking>>,
     /// What is reserved on the application's own limits, where there are any.
@@ -75,13 +78,17 @@ struct OpenAttempt {
     permit: Permit,
     /// What the attempt took from its provider's retry budget, to be given back when it succeeds.
     toll: u32,
-    /// The target takes no service tier, so that the one the caller asked for does not count.
     tier: AskedTier,
 }
 
+/// The service tier that an attempt asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AskedTier {
-    Sent,
+    /// What the caller asked for, if anything.
+    Callers,
+    /// That of its target on this route.
+    Routes(&'static str),
+    /// None: the target takes no service tier, so that the one asked for does not count.
     Dropped,
 }
 
@@ -161,6 +168,7 @@ impl RunningCall {
             latest: started,
             open: Vec::new(),
             answered: None,
+            shadows: None,
             booking,
             spend: None,
             settled: false,
@@ -184,25 +192,9 @@ impl RunningCall {
 
     /// What the client allows an attempt at `place`, what is said of its route, provider and target, and what the caller says.
     fn limits_at(&self, place: usize) -> Timeouts {
-        let mut limits = self.inner.timeouts;
-        let Some(PlannedTarget { target, model, .. }) = self.planned.targets.get(place) else {
-            return limits;
-        };
-        let thinks = |model: &Arc<Model>| match self.thinking {
-            Thinking::IfTheModelDoes => model.supports(Capability::Reasoning) == Support::Yes,
-            Thinking::Off => model.supports(Capability::ReasoningAlwaysOn) == Support::Yes,
-        };
-        if model.as_ref().is_some_and(thinks) {
-            limits = limits.for_reasoning();
-        }
-        if !self.inner.time_limits.is_empty() {
-            let names =
-                [self.planned.decision.route.as_deref(), Some(target.provider()), Some(target.as_str())];
-            for said in names.into_iter().flatten().filter_map(|name| self.inner.time_limits.get(name)) {
-                limits = limits.but(said);
-            }
-        }
-        limits.but(&self.own_limits)
+        let Some(target) = self.planned.targets.get(place) else { return self.inner.timeouts };
+        let route = self.planned.decision.route.as_deref();
+        limits_of(&self.inner, route, target, self.thinking).but(&self.own_limits)
     }
 
     /// When an attempt at `place` has taken so long that a second one may be made beside it; `None` when none may.
@@ -242,8 +234,12 @@ impl RunningCall {
         let (place, reason) = (step.place, step.reason);
         self.limits = self.limits_at(place);
         let (meter, key) = (Arc::new(Meter::held_to(self.limits.pace)), permit.key());
-        let Some(PlannedTarget { target, .. }) = self.planned.targets.get(place) else {
+        let Some(PlannedTarget { target, service_tier, .. }) = self.planned.targets.get(place) else {
             return Begun { span: Span::none(), meter, key };
+        };
+        let tier = match service_tier {
+            Some(tier) if self.asked_tier.is_none() => AskedTier::Routes(tier),
+            _ => AskedTier::Callers,
         };
         // The first attempt begins with the call.
         if !self.attempts.is_empty() || !self.open.is_empty() {
@@ -264,7 +260,7 @@ impl RunningCall {
             received: Received::default(),
             permit,
             toll: step.toll,
-            tier: AskedTier::Sent,
+            tier,
         });
         Begun { span, meter, key }
     }
@@ -403,7 +399,11 @@ impl RunningCall {
             }
             Gaps::Estimated | Gaps::Left => reported.cloned(),
         };
-        let asked = if tier == AskedTier::Sent { self.asked_tier.as_deref() } else { None };
+        let asked = match tier {
+            AskedTier::Callers => self.asked_tier.as_deref(),
+            AskedTier::Routes(tier) => Some(tier),
+            AskedTier::Dropped => None,
+        };
         let served = consumed.service_tier.or(received.service_tier.as_deref());
         let consumed = Consumed { usage: usage.as_ref(), service_tier: served.or(asked) };
         let cost = self.planned.targets.get(place).and_then(|target| self.price(target, &consumed));
@@ -429,9 +429,31 @@ impl RunningCall {
             let target = self.planned.targets.get(place);
             booking.attempt(&attempt, target, booking::source(cost.as_ref()), self.inner.clock.wall());
         }
+        let ended = match (ended, tier) {
+            (Finished::Failed(error), AskedTier::Routes(_)) if may_be_for_its_tier(error) => {
+                Finished::Cancelled
+            }
+            (ended, _) => ended,
+        };
         let cooling = self.conclude(permit, &ended, &attempt, toll);
         self.attempts.push(attempt);
         Closed { cost, cooling }
+    }
+
+    /// May the running attempt at `place` have failed only for the service tier that its route asks for? Then the target is
+    /// asked on the usual tier from now on.
+    pub(super) fn leave_tier(&mut self, place: usize, error: &Error) -> bool {
+        let open = self.open.iter().find(|open| open.place == place);
+        let is_on_tier = open.is_some_and(|open| matches!(open.tier, AskedTier::Routes(_)));
+        if !is_on_tier || !may_be_for_its_tier(error) {
+            return false;
+        }
+        let mut targets = self.planned.targets.to_vec();
+        if let Some(target) = targets.get_mut(place) {
+            target.service_tier = None;
+        }
+        self.planned.targets = targets.into();
+        true
     }
 
     /// Tells the target's record how the attempt went; returns for how long its quota pool is left alone.
@@ -509,7 +531,18 @@ impl RunningCall {
         error.with_attempts(attempts)
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(super) fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// Who else is asked, once it is answered by `reply`.
+    pub(super) fn start_shadows(&mut self, reply: &Reply) {
+        if let Some(shadows) = self.shadows.take() {
+            shadows.start(self, reply);
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
         self.latest.saturating_duration_since(self.started)
     }
 
@@ -589,6 +622,38 @@ impl Received {
     }
 }
 
+/// A flexible tier that has no room, or is not sold for this deployment, says so with these and says nothing about the usual
+/// one.
+fn may_be_for_its_tier(error: &Error) -> bool {
+    use ErrorKind::{InvalidRequest, Overloaded, Permission, RateLimited, Unsupported};
+    [InvalidRequest, Overloaded, Permission, RateLimited, Unsupported].contains(&error.kind())
+}
+
+/// What the client allows an attempt at `planned`, and what is said of its route, provider and target.
+pub(super) fn limits_of(
+    inner: &Inner,
+    route: Option<&str>,
+    planned: &PlannedTarget,
+    thinking: Thinking,
+) -> Timeouts {
+    let PlannedTarget { target, model, service_tier, .. } = planned;
+    let mut limits = inner.timeouts;
+    let thinks = |model: &Arc<Model>| match thinking {
+        Thinking::IfTheModelDoes => model.supports(Capability::Reasoning) == Support::Yes,
+        Thinking::Off => model.supports(Capability::ReasoningAlwaysOn) == Support::Yes,
+    };
+    if service_tier.is_some() || model.as_ref().is_some_and(thinks) {
+        limits = limits.for_reasoning();
+    }
+    if !inner.time_limits.is_empty() {
+        let names = [route, Some(target.provider()), Some(target.as_str())];
+        for said in names.into_iter().flatten().filter_map(|name| inner.time_limits.get(name)) {
+            limits = limits.but(said);
+        }
+    }
+    limits
+}
+
 /// What is done where a provider did not say what was consumed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Gaps {
@@ -645,6 +710,11 @@ fn completeness(attempt: &Attempt, received: &Received) -> Completeness {
         (_, None) if unbilled => Completeness::Exact,
         (_, None) => Completeness::Unknown,
     }
+}
+
+/// How well the cost of an attempt is known of which nothing was received but what its usage says.
+pub(super) fn known_to_be(attempt: &Attempt) -> Completeness {
+    completeness(attempt, &Received::default())
 }
 
 /// Of English text and of code, with the common vocabularies; other scripts need more.

@@ -13,13 +13,14 @@ use super::ratings::Answered;
 use super::registry::{Meaning, Registry};
 use super::review;
 use crate::account;
-use crate::catalog::{Capability, CapabilitySet, Catalogue, Mode, Model, Support, TokenEstimate};
+use crate::catalog::{Capability, CapabilitySet, Catalogue, Mode, Model, Support, TokenEstimate, quality};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::Provider;
+use crate::routing;
 use crate::routing::policy::Ordered;
 use crate::routing::{
-    Candidate, Candidates, Detection, Question, Reading, RequestFacts, RouteTarget, RoutingPolicy, Strength,
-    Traits, decide, is_sensitive,
+    Candidate, Candidates, Detection, Question, Reading, RequestFacts, RouteTarget, RoutingPolicy,
+    ServiceTiers, Strength, Traits, decide, is_sensitive,
 };
 use crate::types::{
     Attempt, CallOptions, ChatRequest, Cost, Decision, EmbedRequest, Hosted, MediaSource, ModelHints,
@@ -76,6 +77,8 @@ pub(super) struct PlannedTarget {
     pub(super) model: Option<Arc<Model>>,
     /// Is its answer read by the policy before the caller gets it?
     pub(super) reading: Reading,
+    /// The service tier that requests ask for which name none.
+    pub(super) service_tier: Option<&'static str>,
 }
 
 impl Planned {
@@ -98,6 +101,7 @@ impl Planned {
             target: target.clone(),
             gain: self.gain(),
             by: if is_weak { Strength::Weak } else { Strength::Strong },
+            memory: self.memory.as_ref().map(|remembering| Arc::clone(&remembering.memory)),
         }
     }
 
@@ -113,6 +117,7 @@ impl Planned {
             if let Some(planned) = self.targets.get(*place) {
                 let reason = error.message().to_owned();
                 self.decision.rejected.push(Rejected::new(planned.target.clone(), "budget", reason));
+                self.decision.removed += 1;
                 self.decision.ranked.retain(|ranked| ranked.target != planned.target);
             }
         }
@@ -166,6 +171,8 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
     let route = route.map(|_| model.to_owned());
     let mut decision = Decision::new(route, decided.policy);
     decision.rejected = decided.rejected;
+    decision.candidates = candidates.len();
+    decision.removed = decided.removed;
     decision.chance = facts.chance;
     decision.gain = facts.gain;
     decision.ranked.reserve_exact(decided.plan.choices.len());
@@ -185,6 +192,7 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
             provider: Arc::clone(&registered.provider),
             model: candidate.model.clone(),
             reading: choice.reading,
+            service_tier: candidate.service_tier,
         });
     }
     match targets.first().map(|planned| planned.target.clone()) {
@@ -220,7 +228,7 @@ pub(super) fn meant(inner: &Inner, model: &str) -> Result<Arc<Candidates>> {
 }
 
 /// Everything that is known of `target` before a request.
-fn candidate(registry: &Registry, catalogue: &Catalogue, target: Target) -> Candidate {
+pub(super) fn candidate(registry: &Registry, catalogue: &Catalogue, target: Target) -> Candidate {
     let model = known(registry, catalogue, target.provider(), target.model());
     let traits = traits(registry, &target, Traits::new());
     Candidate::new(target, model).with_traits(traits)
@@ -326,6 +334,7 @@ pub(super) fn prepare(
     catalogue: &Catalogue,
     route: &str,
     targets: &[RouteTarget],
+    tiers: ServiceTiers,
 ) -> Result<Arc<Candidates>> {
     let in_route =
         |message: &str| Error::new(ErrorKind::Configuration, format!("route {route:?}: {message}"));
@@ -339,8 +348,9 @@ pub(super) fn prepare(
                 let said = written.traits().clone();
                 check_traits(&said).map_err(|error| in_route(error.message()))?;
                 let model = known(registry, catalogue, target.provider(), target.model());
-                let traits = traits(registry, &target, said);
-                Ok(Candidate::new(target, model).with_traits(traits))
+                let mut traits = traits(registry, &target, said);
+                traits.quality = traits.quality.or_else(|| measured(registry, &target));
+                Ok(on_tier(registry, tiers, Candidate::new(target, model).with_traits(traits)))
             }
             Meaning::Route(_) => Err(in_route("a target is provider/model, not another route")),
         })
@@ -348,14 +358,45 @@ pub(super) fn prepare(
     Ok(Arc::new(Candidates::new(rows)))
 }
 
+/// How good benchmarks say that the model is; names that the application gave it are not looked up.
+fn measured(registry: &Registry, target: &Target) -> Option<f64> {
+    let (_, registered) = registry.provider(target.provider())?;
+    Some(quality(registered.priced_model(target.model()))?.value)
+}
+
 /// `before`, with what another catalogue knows of the models.
-pub(super) fn prepare_again(registry: &Registry, catalogue: &Catalogue, before: &Candidates) -> Candidates {
+pub(super) fn prepare_again(
+    registry: &Registry,
+    catalogue: &Catalogue,
+    before: &Candidates,
+    tiers: ServiceTiers,
+) -> Candidates {
     Candidates::new(before.as_slice().iter().map(|before| {
         let mut row = before.clone();
         row.model = known(registry, catalogue, row.target.provider(), row.target.model());
-        row
+        on_tier(registry, tiers, row)
     }))
 }
+
+/// `row`, on the flexible tier where the route allows it, the vendor takes it and its price is known.
+fn on_tier(registry: &Registry, tiers: ServiceTiers, row: Candidate) -> Candidate {
+    let row = Candidate { service_tier: None, ..row };
+    if tiers == ServiceTiers::Usual {
+        return row;
+    }
+    let Some((_, registered)) = registry.provider(row.target.provider()) else { return row };
+    let vendor = registered.traits.vendor.as_deref().unwrap_or(&registered.priced_as);
+    let price = row.model.as_ref().and_then(|model| model.price.as_ref());
+    let is_sold = price.is_some_and(|price| price.service_tiers().any(|tier| tier == FLEX));
+    if is_sold && TAKE_FLEX.contains(&vendor) { row.on_tier(FLEX) } else { row }
+}
+
+/// Read 2026-11-26: <https://developers.openai.com/api/docs/guides/flex-processing>,
+/// <https://learn.microsoft.com/azure/foundry/openai/how-to/flex-processing> and
+/// <https://ai.google.dev/gemini-api/docs/flex-inference>. Groq takes it too, at the usual price.
+const TAKE_FLEX: [&str; 3] = ["openai", "azure", "google"];
+
+const FLEX: &str = "flex";
 
 /// Every model of the catalogue whose provider is registered.
 pub(super) fn callable(inner: &Inner) -> Vec<CallableModel> {
@@ -424,10 +465,9 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
     }
     facts.wants = wanted(request);
     facts.gain = gain(inner, request);
-    if holds_sensitive_data(inner, request) {
-        facts.sensitivity = Sensitivity::Sensitive;
-    }
     let mut facts = finish_facts(inner, facts, request.options.as_deref());
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    guard(inner, &request.model, &mut facts, parts.flat_map(texts_of));
     if let Some(route) = inner.registry.routes.get(&request.model) {
         facts.beginning = beginning(request);
         route.memory.recall(&mut facts, || inner.clock.now());
@@ -459,7 +499,7 @@ fn beginning(request: &ChatRequest) -> Option<u64> {
 /// What a strong model is expected to gain. Told from the prompt only where the route's policy wants to know.
 fn gain(inner: &Inner, request: &ChatRequest) -> Option<f64> {
     let Ok(Meaning::Route(route)) = inner.registry.resolve(&request.model) else { return None };
-    let escalation = route.policy.escalation()?;
+    let escalation = routing::escalation(&*route.policy)?;
     let prompt = review::prompt(request);
     let gain = catch_unwind(AssertUnwindSafe(|| escalation.gain(&prompt)));
     gain.ok().filter(|gain| gain.is_finite())
@@ -470,15 +510,24 @@ pub(super) fn embed_facts(inner: &Inner, request: &EmbedRequest) -> RequestFacts
     let bytes: usize = request.inputs.iter().map(String::len).sum();
     let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
     facts.output_tokens = 0;
-    finish_facts(inner, facts, request.options.as_deref())
+    let mut facts = finish_facts(inner, facts, request.options.as_deref());
+    guard(inner, &request.model, &mut facts, request.inputs.iter().map(String::as_str));
+    facts
 }
 
 /// What a policy may know of a question about `texts`. What is made of them is not counted in tokens beforehand.
-pub(super) fn text_facts(inner: &Inner, texts: &[&str], options: Option<&CallOptions>) -> RequestFacts {
+pub(super) fn text_facts(
+    inner: &Inner,
+    model: &str,
+    texts: &[&str],
+    options: Option<&CallOptions>,
+) -> RequestFacts {
     let bytes: usize = texts.iter().map(|text| text.len()).sum();
     let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
     facts.output_tokens = 0;
-    finish_facts(inner, facts, options)
+    let mut facts = finish_facts(inner, facts, options);
+    guard(inner, model, &mut facts, texts.iter().copied());
+    facts
 }
 
 /// What a policy may know of a ranking: the query is read with every document.
@@ -489,26 +538,32 @@ pub(super) fn rerank_facts(inner: &Inner, request: &RerankRequest) -> RequestFac
         .fold(0_usize, |sum, text| sum.saturating_add(text.len()).saturating_add(request.query.len()));
     let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
     facts.output_tokens = 0;
-    finish_facts(inner, facts, request.options.as_deref())
+    let mut facts = finish_facts(inner, facts, request.options.as_deref());
+    let texts = request.documents.iter().chain(std::iter::once(&request.query));
+    guard(inner, &request.model, &mut facts, texts.map(String::as_str));
+    facts
 }
 
-/// Does the route say that such a call holds sensitive data?
-fn holds_sensitive_data(inner: &Inner, request: &ChatRequest) -> bool {
-    let Some(route) = inner.registry.routes.get(&request.model) else { return false };
-    let tags = request.options.iter().flat_map(|options| &options.tags);
-    if tags.into_iter().any(|tag| route.sensitive.tags.contains(tag)) {
-        return true;
+/// Marks `facts` as sensitive where the route `model` says that a call with such tags, or such texts, is.
+fn guard<'t>(inner: &Inner, model: &str, facts: &mut RequestFacts, texts: impl Iterator<Item = &'t str>) {
+    let Some(route) = inner.registry.routes.get(model) else { return };
+    let is_tagged = facts.labels.tags.iter().any(|tag| route.sensitive.tags.contains(tag));
+    let is_found = || route.sensitive.detection == Detection::On && texts.into_iter().any(is_sensitive);
+    if is_tagged || is_found() {
+        facts.sensitivity = Sensitivity::Sensitive;
     }
-    if route.sensitive.detection == Detection::Off {
-        return false;
+}
+
+/// Every text of `part` that is sent as such.
+fn texts_of(part: &Part) -> Vec<&str> {
+    match part {
+        Part::Text(text) => vec![&text.text],
+        Part::ToolCall(call) => vec![call.arguments.as_str()],
+        Part::ToolResult(result) => result.content.iter().filter_map(Part::as_text).collect(),
+        Part::Reasoning(reasoning) => vec![&reasoning.text],
+        Part::Refusal(refusal) => vec![&refusal.text],
+        Part::Image(_) | Part::Audio(_) | Part::Document(_) | Part::Opaque(_) => Vec::new(),
     }
-    let parts = request.messages.iter().flat_map(|message| &message.parts);
-    parts.into_iter().any(|part| match part {
-        Part::Text(text) => is_sensitive(&text.text),
-        Part::ToolCall(call) => is_sensitive(call.arguments.as_str()),
-        Part::ToolResult(result) => result.content.iter().filter_map(Part::as_text).any(is_sensitive),
-        _ => false,
-    })
 }
 
 /// What the request uses and a target may do without.

@@ -1,10 +1,11 @@
-//! What a route remembers of its calls: how long answers are, and where conversations were served.
+//! What a route remembers of its calls: how long answers are, where conversations were served, how its targets compare.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::arms::Arms;
 use crate::routing::{RequestFacts, Warm};
 use crate::types::{Attempt, Outcome, Target};
 
@@ -14,6 +15,7 @@ pub(super) struct RouteMemory {
     /// Sixteen times the tokens of an answer, as an average that forgets; 0 before the first.
     usual_output: AtomicU64,
     homes: Mutex<Homes>,
+    arms: Arms,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +59,7 @@ impl RouteMemory {
         attempt: &Attempt,
         now: Instant,
     ) {
+        self.arms.note(attempt);
         let Some(usage) = attempt.usage.as_ref().filter(|_| attempt.outcome == Outcome::Answered) else {
             return;
         };
@@ -73,10 +76,20 @@ impl RouteMemory {
         if cached == 0 && session.is_none() {
             return;
         }
-        let stays = if cached > 0 { cache_stays(attempt.target.provider()) } else { SESSION_STAYS };
+        let hour = usage.cache_write_1h_tokens.is_some_and(|tokens| tokens > 0);
+        let stays = match cached {
+            0 => SESSION_STAYS,
+            _ if hour => HOUR,
+            _ => cache_stays(attempt.target.provider()),
+        };
         let Some(until) = now.checked_add(stays) else { return };
         let home = Home { target: attempt.target.clone(), tokens: cached, until };
         self.homes().settle(conversation, home, now);
+    }
+
+    /// The sums of the route's targets.
+    pub(super) fn arms(&self) -> &Arms {
+        &self.arms
     }
 
     fn homes(&self) -> MutexGuard<'_, Homes> {
@@ -110,10 +123,13 @@ fn cache_stays(provider: &str) -> Duration {
     // https://platform.openai.com/docs/guides/prompt-caching
     // https://api-docs.deepseek.com/guides/kv_cache
     match provider {
-        "deepseek" => Duration::from_secs(3_600),
+        "deepseek" => HOUR,
         _ => Duration::from_secs(300),
     }
 }
+
+/// For which Anthropic keeps what was written at the higher rate.
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Providers promise nothing.
 const LIKELY: f64 = 0.9;

@@ -1,5 +1,6 @@
 //! The facade: one client, many providers.
 
+mod arms;
 mod ask;
 mod attempt;
 mod audit;
@@ -11,6 +12,7 @@ mod candidates;
 mod check;
 mod embed;
 mod flights;
+mod hindsight;
 mod hosting;
 mod memory;
 mod mend;
@@ -27,6 +29,7 @@ mod registry;
 mod review;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod shadow;
 mod shutdown;
 mod spend;
 mod stream;
@@ -40,10 +43,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+pub use arms::Arm;
 pub use batch::{Batch, BatchAnswer, BatchItem, BatchOutcome, BatchProgress, BatchReport, Origin, Stopped};
 pub use builder::ClientBuilder;
 pub use candidates::CallableModel;
 pub use check::{Check, TargetCheck};
+pub use hindsight::{Elsewhere, Hindsight};
 pub use prices::PriceFeed;
 pub use shutdown::Shutdown;
 pub use tools::{ToolLimits, ToolRun, ToolStep, ToolStop, Toolbox};

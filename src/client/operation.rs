@@ -122,7 +122,10 @@ impl Operation for Chat<'_> {
     type Output = Reply;
 
     fn start<'a>(&'a self, target: &'a PlannedTarget, key: usize, _: &'a Meter) -> Attempting<'a, Reply> {
-        target.provider.chat(call(self.0, target, key))
+        match on_tier(self.0, target) {
+            None => target.provider.chat(call(self.0, target, key)),
+            Some(request) => Box::pin(async move { target.provider.chat(call(&request, target, key)).await }),
+        }
     }
 
     fn judge<'a>(
@@ -279,7 +282,9 @@ impl Operation for OpenStream<'_> {
         meter: &'a Meter,
     ) -> Attempting<'a, Opened> {
         Box::pin(async move {
-            let mut rest = target.provider.chat_stream(call(self.request, target, key)).await?;
+            let on_tier = on_tier(self.request, target);
+            let request = on_tier.as_ref().unwrap_or(self.request);
+            let mut rest = target.provider.chat_stream(call(request, target, key)).await?;
             let mut held = hold_until_content(&mut rest.events, meter).await?;
             let first_at = self.clock.now();
             if let Some(pace) = meter.pace {
@@ -340,6 +345,12 @@ impl Answer for RerankReply {
     fn response(&self) -> (Option<u16>, Option<&str>) {
         (self.status, self.request_id.as_deref())
     }
+}
+
+/// `request` on the service tier of `target`, where that has one and the request names none.
+fn on_tier(request: &ChatRequest, target: &PlannedTarget) -> Option<ChatRequest> {
+    let tier = target.service_tier.filter(|_| request.service_tier.is_none())?;
+    Some(ChatRequest { service_tier: Some(tier.to_owned()), ..request.clone() })
 }
 
 /// One attempt at `target`.

@@ -17,6 +17,7 @@ use super::embed::Embed;
 use super::flights;
 use super::operation::{Answer as _, Chat, OpenStream, Opened, Operation, Rerank};
 use super::recovery::Recoverer;
+use super::shadow;
 use super::spend::{self, Asked};
 use super::stream::CallStream;
 use super::walk::Step;
@@ -34,6 +35,7 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Ch
             let cost = call.answer_attempt(&reply.consumed());
             call.settle_spend().await;
             start(audit, &call, request, Some(&reply));
+            call.start_shadows(&reply);
             let adaptations = std::mem::take(&mut reply.adaptations);
             Ok(ChatResponse::new(reply, call.succeed(cost, adaptations)))
         }
@@ -107,7 +109,7 @@ pub(super) async fn ask<Q: Question>(inner: &Arc<Inner>, request: &Q) -> Result<
     request.validate()?;
     let flight = inner.flights.enter()?;
     let texts = request.texts();
-    let facts = candidates::text_facts(inner, &texts, request.options());
+    let facts = candidates::text_facts(inner, request.model(), &texts, request.options());
     let model = spend::model(inner, request.options(), request.model());
     let planned = candidates::plan(inner, model, &facts)?;
     let total = total(inner, request.model(), request.timeout(), request.options());
@@ -190,7 +192,9 @@ async fn begin_chat(
     if request.reasoning.is_some_and(|reasoning| reasoning.effort == Some(Effort::None)) {
         call.think(Thinking::Off);
     }
-    Ok((reserve(call, || Asked::of_chat(request), &facts).await?, audit))
+    let mut call = reserve(call, || Asked::of_chat(request), &facts).await?;
+    call.shadows = shadow::sampled(&call, request, &facts);
+    Ok((call, audit))
 }
 
 /// How long the whole call may take: what the request says, its options, its route, the client.

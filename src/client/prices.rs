@@ -62,7 +62,8 @@ impl Prices {
             .routes
             .iter()
             .map(|(name, route)| {
-                let prepared = candidates::prepare_again(registry, &catalogue, &route.candidates);
+                let prepared =
+                    candidates::prepare_again(registry, &catalogue, &route.candidates, route.tiers);
                 (name.clone(), Arc::new(prepared))
             })
             .collect();

@@ -94,6 +94,7 @@ async fn probe(inner: &Arc<Inner>, probes: &Probes, endpoint: &Arc<Endpoint>) {
         provider: Arc::clone(&registered.provider),
         model,
         reading: Reading::Unread,
+        service_tier: None,
     };
     let mut account = Account::open(inner, &planned, Usage::of(INPUT_TOKENS, room), began);
     let (open, meter) = (OpenStream::new(&request, Arc::clone(&inner.clock)), Meter::default());

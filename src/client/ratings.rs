@@ -5,6 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::memory::RouteMemory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::routing::{Rated, RoutingPolicy, Strength};
 use crate::types::{CallId, Target};
@@ -29,6 +30,8 @@ pub(super) struct Answered {
     /// What asking a strong model was expected to gain.
     pub(super) gain: Option<f64>,
     pub(super) by: Strength,
+    /// Where the route counts.
+    pub(super) memory: Option<Arc<RouteMemory>>,
 }
 
 impl fmt::Debug for Answered {
@@ -65,6 +68,9 @@ impl Ratings {
             );
             Error::new(ErrorKind::InvalidRequest, message)
         })?;
+        if let Some(memory) = &answered.memory {
+            memory.arms().rate(&answered.target, score);
+        }
         let told = catch_unwind(AssertUnwindSafe(|| {
             answered.policy.feedback(&answered.target, score);
             if let Some(escalation) = answered.policy.escalation() {
@@ -85,7 +91,7 @@ mod tests {
 
     fn answered() -> Answered {
         let target = "lab/m".parse().unwrap();
-        Answered { policy: Arc::new(Ordered::new()), target, gain: None, by: Strength::Strong }
+        Answered { policy: Arc::new(Ordered::new()), target, gain: None, by: Strength::Strong, memory: None }
     }
 
     #[test]

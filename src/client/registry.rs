@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::memory::RouteMemory;
+use super::shadow::Shadows;
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::{KeyStyle, Provider, Vendor, vendor};
 use crate::resilience::Endpoint;
-use crate::routing::{Candidates, RoutingPolicy, SensitiveData, Traits};
+use crate::routing::{Candidates, RoutingPolicy, SensitiveData, ServiceTiers, Traits};
 use crate::types::{Preferences, Target};
 
 /// Providers and routes by name.
@@ -48,7 +49,11 @@ pub(super) struct PreparedRoute {
     pub(super) endpoints: Arc<[Arc<Endpoint>]>,
     pub(super) preferences: Option<Arc<Preferences>>,
     pub(super) sensitive: SensitiveData,
+    pub(super) tiers: ServiceTiers,
     pub(super) memory: Arc<RouteMemory>,
+    /// What savings are measured against.
+    pub(super) reference: Option<Target>,
+    pub(super) shadows: Arc<Shadows>,
 }
 
 /// What a model string means.

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::call::RunningCall;
 use super::candidates::PlannedTarget;
 use super::operation::{Judging, Verdict};
+use crate::routing;
 use crate::routing::answer::{Ending, form};
 use crate::routing::{Escalation, Reading, Review, Reviewed};
 use crate::types::{ChatRequest, FinishReason, Part, Reply, ResponseFormat, Role};
@@ -21,7 +22,7 @@ pub(super) fn judge<'a>(
     if target.reading == Reading::Unread {
         return None;
     }
-    let escalation = call.planned.policy.escalation()?;
+    let escalation = routing::escalation(&*call.planned.policy)?;
     let review = review(escalation, request, reply, call.planned.gain());
     if let Some(gain) = review.gain {
         call.planned.learn_gain(gain);

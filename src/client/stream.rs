@@ -125,7 +125,8 @@ impl CallStream {
             return self.fail(error).map(Err);
         }
         let adaptations = std::mem::take(&mut self.adaptations);
-        Some(Ok(StreamEvent::Done(Box::new(answered(self.call.take()?, adaptations)))))
+        let summary = answered(self.call.take()?, adaptations, &self.given);
+        Some(Ok(StreamEvent::Done(Box::new(summary))))
     }
 
     /// The stream broke with `error`: what the caller is told, unless another attempt takes over.
@@ -264,7 +265,7 @@ impl Drop for CallStream {
         let Some(call) = self.call.take() else { return };
         if call.is_finished() || self.settling.is_some() {
             // Nothing is left but the summary, which nobody wants.
-            answered(call, std::mem::take(&mut self.adaptations));
+            answered(call, std::mem::take(&mut self.adaptations), &self.given);
         } else if call.is_billed_to_the_end() {
             let tasks = Arc::clone(&call.inner.tasks);
             let events = std::mem::replace(&mut self.events, Box::pin(futures::stream::empty()));
@@ -275,8 +276,11 @@ impl Drop for CallStream {
     }
 }
 
-fn answered(mut call: Box<RunningCall>, adaptations: Vec<Adaptation>) -> CallSummary {
+fn answered(mut call: Box<RunningCall>, adaptations: Vec<Adaptation>, given: &Accumulator) -> CallSummary {
     let cost = call.answer_attempt(&Consumed::default());
+    if call.shadows.is_some() {
+        call.start_shadows(&given.clone().into_reply());
+    }
     call.succeed(cost, adaptations)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::call::RunningCall;
+use super::call::{Consumed, RunningCall};
 use super::candidates::PlannedTarget;
 use crate::error::{Bench, Error, ErrorKind, Failover, Result, Retry};
 use crate::resilience::{
@@ -187,6 +187,20 @@ impl RunningCall {
                 *state = Place::Done;
             }
         }
+    }
+
+    /// The attempt at `place` failed, perhaps only for the service tier it asked for: the same target on the usual tier, at
+    /// once, where there is another attempt.
+    pub(super) fn on_the_usual_tier(&mut self, place: usize, error: &Error) -> Option<Step> {
+        if self.walk.sent + 1 >= self.inner.retry.max_attempts || self.remaining().is_zero() {
+            return None;
+        }
+        if !self.leave_tier(place, error) {
+            return None;
+        }
+        self.fail_attempt_at(place, error, &Consumed::default());
+        self.walk_on(1);
+        Some(Step { place, reason: AttemptReason::Retry, pause: Duration::ZERO, permit: None, toll: 0 })
     }
 
     /// The answer from `place` was not good enough: where to ask next, if anywhere.

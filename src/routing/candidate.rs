@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{RequestFacts, Traits};
-use crate::catalog::Model;
+use crate::catalog::{Model, rounded};
 use crate::types::{Target, Usd};
 
 /// One target a request may go to.
@@ -16,12 +16,14 @@ pub struct Candidate {
     pub model: Option<Arc<Model>>,
     /// What the application and this crate know of it otherwise.
     pub traits: Arc<Traits>,
+    /// The service tier that requests ask for there which name none; `None` for the usual one.
+    pub service_tier: Option<&'static str>,
 }
 
 impl Candidate {
     /// `target`, described by `model`.
     pub fn new(target: Target, model: Option<Arc<Model>>) -> Self {
-        Self { target, model, traits: Arc::default() }
+        Self { target, model, traits: Arc::default(), service_tier: None }
     }
 
     /// As this, with these traits.
@@ -30,9 +32,21 @@ impl Candidate {
         Self { traits: traits.into(), ..self }
     }
 
+    /// As this, for requests on this service tier.
+    #[must_use]
+    pub fn on_tier(self, service_tier: &'static str) -> Self {
+        Self { service_tier: Some(service_tier), ..self }
+    }
+
     /// What the request is expected to cost here; `None` when the price is unknown, which is not zero.
     pub fn expected_cost(&self, facts: &RequestFacts) -> Option<Usd> {
-        self.model.as_ref()?.price.as_ref()?.estimate(facts.input_tokens, facts.output_tokens, facts.at)
+        self.expected_atto(facts).map(rounded)
+    }
+
+    /// The same in attodollars.
+    pub(super) fn expected_atto(&self, facts: &RequestFacts) -> Option<u128> {
+        let price = self.model.as_ref()?.price.as_ref()?;
+        price.estimate_atto(facts.input_tokens, facts.output_tokens, facts.at, self.service_tier)
     }
 
     /// Is this the name of the target, of its provider, or of the vendor behind the provider?

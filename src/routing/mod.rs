@@ -37,6 +37,8 @@ pub use sensitive::{Detection, SensitiveData};
 pub use shortlist::Shortlist;
 pub use traits::{DataPolicy, Distillable, Hosting, Tier, Traits};
 
+pub(crate) use decide::escalation;
+pub(crate) use route::ServiceTiers;
 pub(crate) use sensitive::is_sensitive;
 
 use crate::types::{Attempt, Target};

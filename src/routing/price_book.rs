@@ -14,7 +14,7 @@ pub(super) struct PriceBook {
     by_input: Box<[u32]>,
     /// The same candidates, least answer price first.
     by_output: Box<[u32]>,
-    /// Candidates without a rate for prompt or answer; their price is looked at each time.
+    /// Candidates without a rate for prompt or answer, or on a service tier; their price is looked at each time.
     partial: Box<[u32]>,
     unpriced: Box<[u32]>,
 }
@@ -34,7 +34,7 @@ enum Steadiness {
     Steady,
     /// Rates depend on the time or the prompt, and are never lower.
     Varying,
-    /// A rate, or all of them, are missing.
+    /// A rate, or all of them, are missing, or those of a service tier apply.
     Partial,
     /// There is no price.
     Unpriced,
@@ -168,10 +168,7 @@ impl PriceBook {
     pub(super) fn offer(&self, position: usize, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Offer {
         let atto = self.rates.get(position).and_then(|rates| match rates.steadiness {
             Steadiness::Steady => Some(rates.atto(facts)),
-            Steadiness::Varying | Steadiness::Partial => {
-                let price = shortlist.candidate(position)?.model.as_ref()?.price.as_ref()?;
-                price.estimate_atto(facts.input_tokens, facts.output_tokens, facts.at)
-            }
+            Steadiness::Varying | Steadiness::Partial => shortlist.candidate(position)?.expected_atto(facts),
             Steadiness::Unpriced => None,
         });
         let atto = if facts.warm.is_empty() {
@@ -190,6 +187,7 @@ impl Rates {
         let lowest = |charge| price.lowest(charge).map(crate::catalog::Rate::pico);
         let (input, output) = (lowest(Charge::Input), lowest(Charge::Output));
         let steadiness = match (input, output) {
+            _ if row.service_tier.is_some() => Steadiness::Partial,
             (Some(_), Some(_)) if price.is_steady() => Steadiness::Steady,
             (Some(_), Some(_)) => Steadiness::Varying,
             _ => Steadiness::Partial,
@@ -215,7 +213,8 @@ fn discounted(atto: u128, position: usize, facts: &RequestFacts, shortlist: &Sho
     let saving = || {
         let candidate = shortlist.candidate(position)?;
         let warm = facts.warm.iter().find(|warm| warm.target == candidate.target)?;
-        let card = candidate.model.as_ref()?.price.as_ref()?.card(facts.input_tokens, facts.at, None)?;
+        let price = candidate.model.as_ref()?.price.as_ref()?;
+        let card = price.card(facts.input_tokens, facts.at, candidate.service_tier)?;
         let saved = card.rate(Charge::Input)?.pico().checked_sub(card.rate(Charge::CachedInput)?.pico())?;
         let tokens = warm.tokens.min(facts.input_tokens);
         let probability = if warm.probability.is_finite() { warm.probability.clamp(0.0, 1.0) } else { 0.0 };

@@ -24,6 +24,19 @@ pub struct Route {
     policy: Arc<dyn RoutingPolicy>,
     preferences: Option<Preferences>,
     sensitive: SensitiveData,
+    tiers: ServiceTiers,
+    reference: Option<String>,
+    shadows: Vec<(String, f64)>,
+}
+
+/// Which service tiers requests of a route ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ServiceTiers {
+    /// What each request says.
+    #[default]
+    Usual,
+    /// The flexible one where it is sold and the request says nothing.
+    Flex,
 }
 
 /// One target of a route, and what the application says of it there.
@@ -95,7 +108,8 @@ impl Route {
     }
 
     /// For people who wait: the best answers; failing those cheaper ones; and fast and light ones when nothing else is up. A
-    /// call with low stakes begins with the cheaper ones. Each tier is tried in the order given.
+    /// call with low stakes begins with the cheaper ones; one with high stakes rather fails than goes to a light one. Each
+    /// tier is tried in the order given.
     pub fn chain(
         best: impl IntoIterator<Item = impl Into<String>>,
         cheaper: impl IntoIterator<Item = impl Into<String>>,
@@ -105,14 +119,16 @@ impl Route {
             names.into_iter().map(|name| RouteTarget::new(name, Traits::new().tier(tier))).collect()
         }
         let targets = [tier(best, Tier::Best), tier(cheaper, Tier::Cheaper), tier(light, Tier::Light)];
-        Self::with_policy(Tiered::new(Ordered::new()), targets.into_iter().flatten())
+        let policy = Tiered::new(Ordered::new()).high_stakes_at_least(Tier::Cheaper);
+        Self::with_policy(policy, targets.into_iter().flatten())
     }
 
     /// For work that nobody waits for: the cheapest at the hour of the call, off-peak prices included, among targets whose
-    /// [`quality`](Traits::quality) is at least `quality`; of equals the quickest. Unknown quality is not enough.
+    /// [`quality`](Traits::quality) is at least `quality`; of equals the quickest. Unknown quality is not enough. It goes on
+    /// the [flexible tier](Self::flex) where that is sold.
     pub fn batch(quality: f64, targets: impl IntoIterator<Item = impl Into<RouteTarget>>) -> Self {
         let policy = Composed::by(Score::Cost).quality_at_least(quality).then_by(Score::FirstToken);
-        Self::with_policy(policy, targets)
+        Self::with_policy(policy, targets).flex()
     }
 
     /// Lets `policy` rank `targets`.
@@ -125,7 +141,53 @@ impl Route {
             policy: Arc::new(policy),
             preferences: None,
             sensitive: SensitiveData::new(),
+            tiers: ServiceTiers::Usual,
+            reference: None,
+            shadows: Vec::new(),
         }
+    }
+
+    /// Lets chats of this route go on the vendor's flexible service tier, which costs about half and may be slow or refuse for
+    /// want of room: where the catalogue has a price for it, at OpenAI, Azure and Google, and only for requests that name no
+    /// tier themselves. It counts in every comparison of prices. What is refused there is asked once more on the usual tier,
+    /// and time limits are those of models that think.
+    #[must_use]
+    pub fn flex(mut self) -> Self {
+        self.tiers = ServiceTiers::Flex;
+        self
+    }
+
+    /// Measures what the route saves against `target`, which need not be one of its own: see
+    /// [`Client::hindsight`](crate::Client::hindsight).
+    #[must_use]
+    pub fn reference(mut self, target: impl Into<String>) -> Self {
+        self.reference = Some(target.into());
+        self
+    }
+
+    /// Sends a copy of this share of the answered chats to `target` as well, from 0 to 1, compares its answer with the one
+    /// that was given, and throws it away. May be called for several targets.
+    ///
+    /// * It runs in the background: no call waits for it, and a shutdown breaks it off. At most 16 run at a time for each
+    ///   route; what would be more is not sent.
+    /// * It is one attempt, with the time of an answer that is not streamed. It takes nothing from limits and budgets, and
+    ///   changes nothing in the state of targets and keys. A target that is out of use is not asked.
+    /// * It costs money, and is in the ledger as an attempt of its call with
+    ///   [`AttemptReason::Shadow`](crate::types::AttemptReason::Shadow); observers hear of it with
+    ///   [`Event::Shadowed`](crate::telemetry::Event::Shadowed), and [`Client::arms`](crate::Client::arms) sums it up.
+    /// * What a call and its route demand of a target holds for this one too: sensitive data only goes to targets that are
+    ///   self-hosted, and what may only be processed in one region stays there.
+    ///
+    /// ```
+    /// use polyroute::Route;
+    ///
+    /// let route = Route::ordered(["openai/gpt-6.1-terra"]).shadow("mistral/mistral-large-4", 0.02);
+    /// # let _ = route;
+    /// ```
+    #[must_use]
+    pub fn shadow(mut self, target: impl Into<String>, share: f64) -> Self {
+        self.shadows.push((target.into(), share));
+        self
     }
 
     /// Sets what the route demands of its targets. A call's own preferences can only tighten it.
@@ -154,6 +216,18 @@ impl Route {
 
     pub(crate) fn preferences(&self) -> Option<&Preferences> {
         self.preferences.as_ref()
+    }
+
+    pub(crate) fn service_tiers(&self) -> ServiceTiers {
+        self.tiers
+    }
+
+    pub(crate) fn reference_target(&self) -> Option<&str> {
+        self.reference.as_deref()
+    }
+
+    pub(crate) fn shadows(&self) -> &[(String, f64)] {
+        &self.shadows
     }
 
     pub(crate) fn sensitive_data(&self) -> &SensitiveData {

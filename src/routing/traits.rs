@@ -33,7 +33,8 @@ pub struct Traits {
     pub order: Option<u32>,
     /// Its share of the traffic in weighted policies; 1 when nobody said.
     pub weight: Option<f64>,
-    /// How good its answers are, from 0 to 1.
+    /// How good its answers are, from 0 to 1. Where the application says nothing, a route takes it from
+    /// [public benchmarks](crate::catalog::quality), if they have measured the model.
     pub quality: Option<f64>,
     /// Its place in a tiered route.
     pub tier: Option<Tier>,

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) use span::{attempt_span, call_span, record_attempt};
 
 use crate::error::{Bench, Error, ErrorKind};
-use crate::types::{Attempt, AttemptReason, Outcome, Target, Usd};
+use crate::types::{Attempt, AttemptReason, CallId, Outcome, Target, Usd};
 
 /// Is told of everything that happens, as it happens, on the calling task. Must not block.
 pub trait Observer: std::fmt::Debug + Send + Sync {
@@ -58,6 +58,8 @@ pub enum Event<'a> {
         /// What it was expected to cost; `None` when the price is unknown.
         cost: Option<Usd>,
     },
+    /// A copy of an answered call was sent to another target, and its answer compared and thrown away.
+    Shadowed(Shadowed<'a>),
     /// A key, its quota pool or a model is left alone.
     Benched {
         /// The target that was asked.
@@ -103,6 +105,36 @@ pub enum Event<'a> {
     /// The calendar jumped by more than a minute against the time that has passed. Limits by day and month follow it; what
     /// was used is not forgotten.
     ClockJumped,
+}
+
+/// A copy of a call at another target, beside the answer that was given.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct Shadowed<'a> {
+    /// The call.
+    pub call: CallId,
+    /// Its route.
+    pub route: &'a str,
+    /// What became of the copy: where it went, how it ended, how long it took, what it cost.
+    pub attempt: &'a Attempt,
+    /// The attempt that answered the call.
+    pub answered: &'a Attempt,
+    /// How much the two answers have in common, from 0 to 1, by their words; `None` when the copy was not answered. A
+    /// difference is no proof that one is worse.
+    pub agreement: Option<f64>,
+}
+
+impl<'a> Shadowed<'a> {
+    /// `attempt` was made beside the one that `answered` the call.
+    pub const fn new(
+        call: CallId,
+        route: &'a str,
+        attempt: &'a Attempt,
+        answered: &'a Attempt,
+        agreement: Option<f64>,
+    ) -> Self {
+        Self { call, route, attempt, answered, agreement }
+    }
 }
 
 /// A warning about a limit, or a soft limit itself.

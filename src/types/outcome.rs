@@ -87,6 +87,8 @@ pub enum AttemptReason {
     Recovery,
     /// A small request of the client's own, to see how a target does; nobody's call.
     Probe,
+    /// Beside the call, to compare the answer of another target; in the ledger only.
+    Shadow,
 }
 
 impl AttemptReason {
@@ -100,6 +102,7 @@ impl AttemptReason {
             Self::Escalation => "escalation",
             Self::Recovery => "recovery",
             Self::Probe => "probe",
+            Self::Shadow => "shadow",
         }
     }
 }
