@@ -63,16 +63,17 @@ async fn main() -> Result<()> {
                     print_cost(cost);
                 }
 
-                let answered = summary.attempts.last();
-                let Some(usage) = answered.and_then(|attempt| attempt.usage.as_ref()) else { continue };
+                let hindsight = client.hindsight(&summary);
                 println!("The same tokens elsewhere on this route:");
-                let others = decision.ranked.iter().filter(|ranked| ranked.target != summary.target);
-                let mut costs: Vec<_> = others
-                    .filter_map(|other| Some((client.cost_of(&other.target, usage)?.total, &other.target)))
-                    .collect();
-                costs.sort();
-                for (total, target) in costs {
-                    println!("  {:<26} {total}", target.to_string());
+                for other in hindsight.elsewhere.iter().filter(|other| other.target != summary.target) {
+                    let cost = other.cost.map_or("unknown".into(), |cost| cost.to_string());
+                    println!("  {:<26} {cost}", other.target.to_string());
+                }
+                if let (Some(reference), Some(saved)) = (&hindsight.reference, hindsight.saved) {
+                    println!("Saved against {reference}: {saved}");
+                }
+                if let (Some(best), Some(regret)) = (&hindsight.best, hindsight.regret) {
+                    println!("The best choice was {best}; this one cost {regret} more.");
                 }
             }
             _ => {}

@@ -205,6 +205,7 @@
 //! ```
 //!
 //! Every answer has [`cost`](ChatResponse::cost) and its parts; every attempt, failed ones too, has its own.
+//! [`Client::hindsight`] says what a call saved against the reference of its route, and what the best target would have.
 //!
 //! # A provider of your own
 //!

@@ -435,7 +435,7 @@ fn a_policy_that_panics_over_anything_else_decides_all_the_same() {
 
     let lab = ScriptedProvider::new("lab").then(Reply::text("Yes."));
     let client = Client::builder().provider(lab).route("r", Route::with_policy(Mute, ["lab/m"])).build();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let answer = runtime.block_on(client.unwrap().chat(("r", "hello"))).unwrap();
     assert_eq!(answer.text(), "Yes.");
 }

@@ -41,7 +41,8 @@ pub struct Entry {
     /// The model's [family](crate::catalog::family); empty without a target.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub family: String,
-    /// Why the attempt was made: `first`, `retry`, `failover` and the like; empty for a call.
+    /// Why the attempt was made: `first`, `retry`, `failover` and the like; empty for a call. A `shadow` is made beside an
+    /// answered call, and is not in that call's sum.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub reason: Cow<'static, str>,
     /// `answered`, `cancelled` or the name of an [`ErrorKind`](crate::ErrorKind).
