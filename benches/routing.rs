@@ -68,7 +68,8 @@ fn difficulty(criterion: &mut Criterion) {
 fn slowest(_: &mut Criterion) {
     let prompt: String = (0..400).map(|number| format!("w{}x{number} ", number * 7_919 % 1_000)).collect();
     let prompt = prompt.get(..2_048).unwrap_or(&prompt);
-    let rows = vendor::catalogue().models().into_iter().filter(|(_, model)| model.mode == Mode::Chat);
+    let catalogue = vendor::catalogue();
+    let rows = catalogue.models().into_iter().filter(|(_, model)| model.mode == Mode::Chat);
     let candidates: Candidates = rows
         .step_by(8)
         .take(171)
@@ -76,7 +77,8 @@ fn slowest(_: &mut Criterion) {
             Some(Candidate::new(polyroute::Target::new(provider, &model.id).ok()?, Some(model)))
         })
         .collect();
-    let policy = Cascade::new(QualityFloor::new(0.95).unwrap_or_else(|_| unreachable!()));
+    let Ok(floor) = QualityFloor::new(0.95) else { return };
+    let policy = Cascade::new(floor);
     let mut times: Vec<Duration> = (0..20_000_u64)
         .map(|chance| {
             let began = std::time::Instant::now();

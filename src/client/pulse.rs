@@ -30,6 +30,12 @@ impl LiveFacts for Pulse<'_> {
         live
     }
 
+    fn health(&self, position: usize) -> Health {
+        self.endpoints
+            .get(position)
+            .map_or_else(Health::default, |endpoint| health(endpoint.standing(self.now)))
+    }
+
     #[expect(clippy::float_arithmetic, reason = "a measured speed is no amount of money")]
     fn percentiles(&self, position: usize) -> Observed {
         let mut observed = Observed::default();

@@ -85,7 +85,7 @@ pub fn decide(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Dec
         let known = unwell.len();
         for choice in &decided.plan.choices {
             let is_new = unwell.iter().all(|(position, _)| *position != choice.candidate);
-            let health = question.live.live(choice.candidate).health;
+            let health = question.live.health(choice.candidate);
             if is_new && health != Health::Healthy {
                 unwell.push((choice.candidate, health));
             }
@@ -115,8 +115,12 @@ struct Assumed<'a> {
 
 impl LiveFacts for Assumed<'_> {
     fn live(&self, position: usize) -> Live {
+        Live { health: self.health(position), ..self.live.live(position) }
+    }
+
+    fn health(&self, position: usize) -> Health {
         let known = self.unwell.iter().find(|(unwell, _)| *unwell == position);
-        Live { health: known.map_or(Health::Healthy, |(_, health)| *health), ..self.live.live(position) }
+        known.map_or(Health::Healthy, |(_, health)| *health)
     }
 
     fn percentiles(&self, position: usize) -> Observed {
@@ -265,7 +269,7 @@ fn groups<'a>(
             |wish: &Preferences| constraint::place(&wish.order, candidate).unwrap_or(wish.order.len());
         let [call, route] = preferences.map(|wish| wish.map_or(0, place));
         let model = if by_model { model_number(candidate.target.model(), &mut models) } else { 0 };
-        let health = if may_be_degraded { shortlist.live(position).health } else { Health::Healthy };
+        let health = if may_be_degraded { shortlist.health(position) } else { Health::Healthy };
         let behind = health != Health::Healthy || has_floor && misses(wishes().copied(), position, shortlist);
         let order = candidate.traits.order.unwrap_or(u32::MAX);
         let is_out = health == Health::Unavailable;

@@ -41,6 +41,11 @@ pub trait LiveFacts: fmt::Debug + Send + Sync {
     /// What is known now of the candidate in this position.
     fn live(&self, position: usize) -> Live;
 
+    /// May it be used? The same as in [`live`](Self::live), for those who ask for nothing else.
+    fn health(&self, position: usize) -> Health {
+        self.live(position).health
+    }
+
     /// Times to the first token in seconds, and tokens per second, over the last five minutes.
     fn percentiles(&self, position: usize) -> Observed {
         let _ = position;

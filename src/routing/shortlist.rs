@@ -1,7 +1,7 @@
 //! The candidates that are left for one request.
 
 use super::price_book::Offer;
-use super::{Candidate, Candidates, Live, LiveFacts, Observed, RequestFacts};
+use super::{Candidate, Candidates, Health, Live, LiveFacts, Observed, RequestFacts};
 use crate::types::{Target, Usd};
 
 /// The candidates that can serve one request and may, with what is known of them now. What a policy ranks.
@@ -194,6 +194,11 @@ impl<'a> Shortlist<'a> {
     /// How the candidate in this position is doing now.
     pub fn live(&self, position: usize) -> Live {
         self.live.live(position)
+    }
+
+    /// May the candidate in this position be used now?
+    pub fn health(&self, position: usize) -> Health {
+        self.live.health(position)
     }
 
     /// How it did over the last five minutes.

@@ -17,6 +17,9 @@ pub struct AnswerSigns {
     pub invalid: Option<bool>,
     /// Words of doubt: "probably", "I think", "not sure", "however", …
     pub hedges: usize,
+    /// It begins by saying that it does not know, or states sums and doubts them: of the weak answers to GSM8K that hedge, one
+    /// in five is right, of the others two in three.
+    pub doubtful: bool,
     /// Equations between numbers that it states.
     pub equations: usize,
     /// Those that do not hold.
@@ -65,6 +68,8 @@ impl AnswerSigns {
         let last = used.last().copied();
         let equal = |one: f64, other: f64| one.to_bits() == other.to_bits();
         let lower = text.to_ascii_lowercase();
+        let hedges: usize = HEDGES.iter().map(|phrase| lower.matches(phrase).take(20).count()).sum();
+        let is_ignorant = IGNORANCE.iter().any(|phrase| head(&lower).contains(phrase));
         let result = text.rfind('=').and_then(|place| numbers(text.get(place..)?).first().copied());
         Self {
             empty: text.is_empty(),
@@ -72,7 +77,8 @@ impl AnswerSigns {
                 || REFUSALS.iter().any(|phrase| head(&lower).contains(phrase)),
             truncated: ending == Ending::Cut || breaks_off(text),
             invalid,
-            hedges: HEDGES.iter().map(|phrase| lower.matches(phrase).take(20).count()).sum(),
+            hedges,
+            doubtful: is_ignorant || (hedges > 0 && sums.checked > 0 && given.len() >= 2),
             equations: sums.checked,
             wrong_equations: sums.wrong,
             prompt_numbers: given.len(),
@@ -187,6 +193,19 @@ const REFUSALS: [&str; 12] = [
     "i must decline",
 ];
 
+/// At the beginning of an answer, in lower case.
+const IGNORANCE: [&str; 9] = [
+    "i don't know",
+    "i do not know",
+    "i'm not sure",
+    "i am not sure",
+    "i'm not certain",
+    "i am not certain",
+    "not enough information",
+    "cannot be determined",
+    "can't be determined",
+];
+
 const HEDGES: [&str; 14] = [
     "probably",
     "perhaps",
@@ -249,6 +268,19 @@ mod tests {
 
         assert_eq!((seen.hedges, seen.equations, seen.wrong_equations), (3, 1, 1));
         assert!(seen.ends_in_fraction);
+    }
+
+    #[test]
+    fn doubt_counts_where_it_is_said_at_once_or_over_sums() {
+        for (prompt, answer, doubtful) in [
+            ("Who painted it?", "I'm not sure, but it may be Vermeer.", true),
+            ("Who painted it?", "It was probably Vermeer. However, some say otherwise.", false),
+            ("3 pens at 4 dollars each?", "Assuming tax is included, 3 * 4 = 12.", true),
+            ("3 pens at 4 dollars each?", "3 * 4 = 12.", false),
+            ("", "", false),
+        ] {
+            assert_eq!(signs(prompt, answer).doubtful, doubtful, "{answer}");
+        }
     }
 
     #[test]

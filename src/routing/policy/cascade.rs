@@ -18,8 +18,8 @@ use crate::types::Stakes;
 ///
 /// 1. From the prompt alone, a [`Difficulty`] foretells what a strong model would gain. Above the threshold a strong one is
 ///    asked at once.
-/// 2. The weak model's answer is read before the caller gets it: refused, broken off, empty, not in the form asked for, or
-///    with a sum that does not come out, it goes on to a strong one. With a [`Judge`], trained on your own traffic, its
+/// 2. The weak model's answer is read before the caller gets it: refused, broken off, empty, not in the form asked for, with
+///    a sum that does not come out, or in doubt of itself, it goes on to a strong one. With a [`Judge`], trained on your own traffic, its
 ///    forecast counts instead of the prompt's alone. Both answers are on the bill.
 /// 3. The threshold follows from ratings: [`Client::feedback`](crate::Client::feedback), and audits, in which the strong
 ///    model grades a sample of the weak one's answers in the background. It is set so that the [`QualityFloor`] holds with
@@ -218,6 +218,7 @@ impl Escalation for Cascade {
             }
             Some(_) => Review::good(gain),
             None if signs.wrong_equations > 0 => Review::escalate("a sum in the answer is wrong", gain),
+            None if signs.doubtful => Review::escalate("the answer doubts itself", gain),
             None => Review::good(gain),
         }
     }
@@ -360,6 +361,7 @@ mod tests {
         let escalates = |answer: &str| policy.review(&Reviewed::new("How many?", answer)).escalate.is_some();
 
         assert!(escalates("") && escalates("I'm sorry, but I can't.") && escalates("2 + 2 = 5"));
+        assert!(escalates("I don't know.") && !escalates("However, it is probably four."));
         assert!(!escalates("2 + 2 = 4") && !escalates("Four."));
     }
 
