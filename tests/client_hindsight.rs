@@ -173,7 +173,7 @@ fn tiers(provider: &ScriptedProvider) -> Vec<Option<String>> {
 #[tokio::test]
 async fn a_batch_route_asks_for_the_flexible_tier_and_goes_by_its_price() {
     let openai = ready("openai");
-    let client = flexible(&openai, |quality, targets| Route::batch(quality, targets));
+    let client = flexible(&openai, Route::batch);
 
     let answer = client.chat(("batch", "hello")).await.unwrap();
 
@@ -213,7 +213,7 @@ async fn other_routes_and_vendors_keep_the_usual_tier() {
 async fn a_flexible_tier_without_room_is_left_for_the_usual_one_and_harms_nobody() {
     for kind in [ErrorKind::RateLimited, ErrorKind::InvalidRequest, ErrorKind::Overloaded] {
         let openai = ScriptedProvider::new("openai").then(kind).then(of_a_million());
-        let client = flexible(&openai, |quality, targets| Route::batch(quality, targets));
+        let client = flexible(&openai, Route::batch);
 
         let answer = client.chat(("batch", "hello")).await.unwrap();
 
@@ -233,7 +233,7 @@ async fn a_flexible_tier_without_room_is_left_for_the_usual_one_and_harms_nobody
 #[tokio::test]
 async fn an_outage_on_the_flexible_tier_is_an_outage() {
     let openai = ScriptedProvider::new("openai").then(ErrorKind::Server);
-    let client = flexible(&openai, |quality, targets| Route::batch(quality, targets));
+    let client = flexible(&openai, Route::batch);
 
     let answer = client.chat(("batch", "hello")).await.unwrap();
 
@@ -251,7 +251,7 @@ fn a_floor_of_quality_needs_no_description_of_models_that_benchmarks_measured() 
         .provider(ready("openai"))
         .provider(ready("anthropic"))
         .provider(ready("lab"))
-        .route("good", Route::with_policy(policy.clone(), targets))
+        .route("good", Route::with_policy(policy, targets))
         .describe("anthropic/claude-opus-4-5", Traits::new().quality(0.1))
         .build()
         .unwrap();
@@ -315,7 +315,7 @@ fn headroom_and_speed_at_every_percentile_move_targets_to_the_back() {
         moody.then(stream(if number % 5 == 0 { 10_000 } else { 500 }));
     }
     let client = builder(&clock)
-        .provider(moody.clone())
+        .provider(moody)
         .provider(even)
         .route("r", Route::ordered(["moody/m", "even/m"]))
         .build()

@@ -1,6 +1,6 @@
 //! Copies of calls for another target, and how the targets of a route compare.
 
-#![expect(clippy::unwrap_used, clippy::float_arithmetic, reason = "a test target may panic")]
+#![expect(clippy::unwrap_used, reason = "a test target may panic")]
 
 mod support;
 
@@ -17,10 +17,12 @@ use support::{builder, virtual_clock};
 
 /// What was told of shadows: where, how it ended, how alike.
 #[derive(Clone, Debug, Default)]
-struct Told(Arc<Mutex<Vec<(String, &'static str, Option<f64>)>>>);
+struct Told(Arc<Mutex<Vec<Line>>>);
+
+type Line = (String, &'static str, Option<f64>);
 
 impl Told {
-    fn all(&self) -> Vec<(String, &'static str, Option<f64>)> {
+    fn all(&self) -> Vec<Line> {
         self.0.lock().unwrap().clone()
     }
 }
