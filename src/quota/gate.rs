@@ -3,9 +3,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
 
 use super::held::Held;
 use super::limit::Measure;
@@ -17,12 +19,13 @@ use super::subject::{Demand, Subject, Used};
 use super::window::Kind;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Claim, Cure, Level, Refusal, Store, Verdict};
-use crate::types::{OnLimit, Priority, Target};
+use crate::store::{Answer, Claim, Cure, Level, Refusal, Store, Verdict};
+use crate::types::{OnLimit, Priority, Target, Usd};
 
 /// The limits of one client at work.
 pub struct Gate {
     rows: Vec<Row>,
+    traits: Traits,
     dimensions: BTreeSet<String>,
     unknown_price: UnknownPrice,
     in_doubt: InDoubt,
@@ -37,10 +40,27 @@ pub struct Gate {
     reservations: AtomicU64,
     /// Settlements the store did not take yet.
     unsettled: Mutex<VecDeque<(u128, Vec<Claim>)>>,
+    /// How many; read without the lock.
+    waiting: AtomicUsize,
     /// Somebody is at them.
     settling: AtomicBool,
     /// One reading of both clocks.
     together: Mutex<(Instant, SystemTime)>,
+    /// The second of the calendar in which they were compared last.
+    compared: AtomicU64,
+}
+
+/// What the rows have in common, so that nobody looks through them for it with every call.
+#[derive(Clone, Copy, Debug)]
+struct Traits {
+    /// Some concern the target a call goes to.
+    at_target: bool,
+    /// Some send calls elsewhere.
+    divert: bool,
+    /// Some begin again with the calendar.
+    calendar: bool,
+    /// Some are budgets of whole calls.
+    budgets: bool,
 }
 
 /// How a call behaves where it has to wait.
@@ -118,8 +138,15 @@ impl Gate {
         dimensions.extend(KNOWN_DIMENSIONS.map(str::to_owned));
         dimensions.extend(rows.iter().filter_map(|row| row.limit.dimension()).map(str::to_owned));
         let together = Mutex::new((clock.now(), clock.wall()));
+        let traits = Traits {
+            at_target: rows.iter().any(|row| row.stage == Stage::Target),
+            divert: rows.iter().any(|row| row.limit.diversion.is_some()),
+            calendar: rows.iter().any(|row| matches!(row.limit.window.0, Kind::Calendar(..))),
+            budgets: rows.iter().any(Row::is_budget),
+        };
         Ok(Arc::new(Self {
             rows,
+            traits,
             dimensions,
             unknown_price: limits.unknown_price,
             in_doubt: limits.in_doubt,
@@ -132,8 +159,10 @@ impl Gate {
             name: RandomState::new().hash_one(0),
             reservations: AtomicU64::new(0),
             unsettled: Mutex::default(),
+            waiting: AtomicUsize::new(0),
             settling: AtomicBool::new(false),
             together,
+            compared: AtomicU64::new(u64::MAX),
         }))
     }
 
@@ -211,15 +240,15 @@ impl Gate {
         target: Option<&Target>,
         demand: &Demand,
     ) -> Result<Lines> {
-        let mut lines = Lines::default();
-        if self.rows.iter().all(|row| row.stage() != stage) {
-            return Ok(lines);
+        if stage == Stage::Target && !self.traits.at_target {
+            return Ok(Lines::default());
         }
-        let at = self.wall();
-        if stage == Stage::Call && self.rows.iter().any(|row| row.limit.diversion.is_some()) {
+        let at = self.calendar();
+        let mut lines = Lines::with_room(self.rows.len());
+        if stage == Stage::Call && self.traits.divert {
             lines.route = subject.route().map(Into::into);
         }
-        for (place, row) in self.rows.iter().enumerate().filter(|(_, row)| row.stage() == stage) {
+        for (place, row) in self.rows.iter().enumerate().filter(|(_, row)| row.stage == stage) {
             row.add(place, subject, target, demand, at, &mut lines)?;
         }
         Ok(lines)
@@ -227,12 +256,27 @@ impl Gate {
 
     /// The limit that is so full that calls of `subject` take another route, and that route; as far as was last seen.
     pub fn diversion(&self, subject: Subject<'_>) -> Option<(&str, &str)> {
+        if !self.traits.divert {
+            return None;
+        }
+        let at = self.calendar();
         self.rows.iter().find_map(|row| {
             let (percent, route) = row.limit.diversion.as_ref()?;
-            let counters = row.counters(subject, self.wall()).ok()?;
-            let reached = counters.iter().any(|counter| counter.seen() >= u32::from(*percent) * 10);
+            let reached = row.fullest(subject, at).is_some_and(|seen| row.is_reached(seen, *percent));
             (reached && subject.route() != Some(route)).then_some((&*row.name, route.as_str()))
         })
+    }
+
+    /// What is neither used nor held of the tightest budget that applies to calls of `subject` wherever they go; as far as
+    /// was last seen, which is all there is where nobody else shares the store. `None` when there is no such budget.
+    pub fn left(&self, subject: Subject<'_>) -> Option<Usd> {
+        if !self.traits.budgets {
+            return None;
+        }
+        let at = self.calendar();
+        let budgets = self.rows.iter().filter(|row| row.is_budget());
+        let left = budgets.filter_map(|row| Some(row.amount.saturating_sub(row.fullest(subject, at)?))).min();
+        left.map(|left| Usd::from_pico(i128::try_from(left).unwrap_or(i128::MAX)))
     }
 
     /// Holds everything in `lines` for at most `lease`; waits for its turn as long as `patience` allows. Dropping the future
@@ -248,11 +292,17 @@ impl Gate {
         patience: Patience,
         at_target: AtTarget,
     ) -> std::result::Result<Held, Refused> {
-        let began = self.clock.now();
-        let rank = Queue::rank(began, self.arrivals.fetch_add(1, Ordering::Relaxed), patience.priority);
-        let left = || patience.most.saturating_sub(self.clock.now().saturating_duration_since(began));
+        // Who does not wait has no place in any line.
+        let began = (!patience.most.is_zero()).then(|| self.clock.now());
+        let rank = began.map(|began| {
+            Queue::rank(began, self.arrivals.fetch_add(1, Ordering::Relaxed), patience.priority)
+        });
+        let left = || {
+            let began = began?;
+            Some(patience.most.saturating_sub(self.clock.now().saturating_duration_since(began)))
+        };
         let mut turn: Option<Turn> = None;
-        if !patience.most.is_zero()
+        if let Some(rank) = rank
             && let Some(key) = self.queue.ahead(&lines.claims, rank)
         {
             turn = Some(self.join(&key, rank)?);
@@ -260,7 +310,7 @@ impl Gate {
         let mut lines = lines;
         loop {
             if let Some(turn) = &turn
-                && !turn.first(self.clock.sleep(left())).await
+                && !turn.first(self.clock.sleep(left().unwrap_or_default())).await
             {
                 return Err(Refused::Everywhere(too_long()));
             }
@@ -281,9 +331,9 @@ impl Gate {
                 return Err(diverted);
             }
             let Refusing { refused, key, wait } = self.refuse(&lines, &refusals);
-            let Some(wait) = wait.filter(|wait| *wait <= left()) else { return Err(refused) };
+            let (Some(rank), Some(left), Some(wait)) = (rank, left(), wait) else { return Err(refused) };
             let moves = at_target == AtTarget::Move && matches!(refused, Refused::AtTarget(_));
-            if moves || left().is_zero() {
+            if moves || left.is_zero() || wait > left {
                 return Err(refused);
             }
             if turn.as_ref().is_none_or(|turn| !turn.is_for(&key)) {
@@ -293,6 +343,20 @@ impl Gate {
                 turn.pause(self.clock.sleep(wait)).await;
             }
         }
+    }
+
+    /// Settles the reservation that was [left](Held::leave) under this name. `lines` are those that apply to it now; of
+    /// limits whose window has ended since, what was held lapses, and what was used counts in the window that runs.
+    ///
+    /// Counts once within a month, however often it is repeated.
+    pub async fn settle_left(self: &Arc<Self>, id: u128, lines: Lines, used: &Used) {
+        let settled = format!("settled {id:032x}");
+        if matches!(self.store.get(&settled).await, Ok(Some(_))) {
+            return;
+        }
+        Held::new(self, id, lines).settle(used).await;
+        // Until this is written the store itself remembers.
+        drop(self.store.put(&settled, Bytes::from_static(b"1"), Some(MONTH)).await);
     }
 
     fn id(&self) -> u128 {
@@ -364,55 +428,70 @@ impl Gate {
         self.rows.get(line.row).map_or(0, |row| used.of(row.limit.measure))
     }
 
-    /// Books `claims` for the reservation `id`, now or as soon as the store can.
-    pub(super) async fn settle(self: &Arc<Self>, id: u128, lines: &[Line], claims: Vec<Claim>) {
-        match self.store.settle(id, &claims).await {
+    /// Books the claims of `lines` for the reservation `id`.
+    pub(super) fn settle<'a>(&'a self, id: u128, lines: &'a Lines) -> Answer<'a, Vec<Level>> {
+        self.store.settle(id, &lines.claims)
+    }
+
+    /// The store has booked `lines`, or did not and is asked again as soon as it can.
+    pub(super) fn settled(self: &Arc<Self>, id: u128, lines: Lines, booked: Result<Vec<Level>>) {
+        let error = match booked {
             Ok(levels) => {
-                self.see_settled(lines, &claims, &levels);
-                self.queue.released(&claims);
+                self.see_settled(&lines, &levels);
+                self.queue.released(&lines.claims);
                 self.settle_the_rest();
+                return;
             }
-            Err(error) => {
-                let mut unsettled = self.unsettled();
-                if claims.iter().all(|claim| claim.amount == 0) {
-                    // Only a hold to give back, if there was one: it lapses by itself.
-                    if unsettled.len() < MOST_UNSETTLED / 2 {
-                        unsettled.push_back((id, claims));
-                    }
-                    return;
-                }
-                if unsettled.len() >= MOST_UNSETTLED {
-                    drop(unsettled);
-                    self.host.notice(Notice::Lost);
-                    return;
-                }
+            Err(error) => error,
+        };
+        let claims = lines.claims;
+        let mut unsettled = self.unsettled();
+        if claims.iter().all(|claim| claim.amount == 0) {
+            // Only a hold to give back, if there was one: it lapses by itself.
+            if unsettled.len() < MOST_UNSETTLED / 2 {
                 unsettled.push_back((id, claims));
-                let waiting = unsettled.len();
-                drop(unsettled);
-                self.host.notice(Notice::Unsettled { kind: error.kind(), waiting });
+                self.waiting.store(unsettled.len(), Ordering::Release);
             }
+            return;
         }
+        if unsettled.len() >= MOST_UNSETTLED {
+            drop(unsettled);
+            self.host.notice(Notice::Lost);
+            return;
+        }
+        unsettled.push_back((id, claims));
+        let waiting = unsettled.len();
+        self.waiting.store(waiting, Ordering::Release);
+        drop(unsettled);
+        self.host.notice(Notice::Unsettled { kind: error.kind(), waiting });
     }
 
     /// The store has just answered: it may take what it did not take before.
     fn settle_the_rest(self: &Arc<Self>) {
-        if self.unsettled().is_empty() || self.settling.swap(true, Ordering::AcqRel) {
+        if self.waiting.load(Ordering::Acquire) == 0 || self.settling.swap(true, Ordering::AcqRel) {
             return;
         }
         let gate = Arc::clone(self);
         let done = Settled(Arc::clone(self));
         self.host.finish(Box::pin(async move {
             let _done = done;
-            loop {
-                let Some((id, claims)) = gate.unsettled().front().cloned() else { return };
-                if gate.store.settle(id, &claims).await.is_err() {
-                    return;
-                }
-                gate.queue.released(&claims);
-                // Somebody else may have settled it meanwhile; it counts once.
-                gate.unsettled().retain(|(other, _)| *other != id);
-            }
+            gate.catch_up().await;
         }));
+    }
+
+    /// Books what the store did not take before, as far as it takes it now.
+    pub async fn catch_up(&self) {
+        loop {
+            let Some((id, claims)) = self.unsettled().front().cloned() else { return };
+            if self.store.settle(id, &claims).await.is_err() {
+                return;
+            }
+            self.queue.released(&claims);
+            // Somebody else may have settled it meanwhile; it counts once.
+            let mut unsettled = self.unsettled();
+            unsettled.retain(|(other, _)| *other != id);
+            self.waiting.store(unsettled.len(), Ordering::Release);
+        }
     }
 
     /// Notes how full the meters are; returns the place of a limit that sends calls elsewhere.
@@ -421,23 +500,22 @@ impl Gate {
         for ((line, claim), level) in lines.lines.iter().zip(&lines.claims).zip(levels) {
             let Some(row) = self.rows.get(line.row) else { continue };
             let (after, before) = (level.total(), level.total().saturating_sub(claim.amount));
-            line.counter.see(row.permille(after));
+            row.see(&line.counter, after);
             // What runs at the same time, and what is missing from a bucket, is never settled upwards.
             if row.limit.measure == Measure::Parallel || matches!(row.limit.window.0, Kind::Refill(_)) {
                 self.warn(row, line, before, after);
             }
-            let percent = row.elsewhere(lines).map(|(percent, _)| u32::from(percent) * 10);
-            if percent.is_some_and(|percent| row.permille(before) >= percent) {
+            if row.elsewhere(lines).is_some_and(|(percent, _)| row.is_reached(before, percent)) {
                 diversion.get_or_insert(line.row);
             }
         }
         diversion
     }
 
-    fn see_settled(&self, lines: &[Line], claims: &[Claim], levels: &[Level]) {
-        for ((line, claim), level) in lines.iter().zip(claims).zip(levels) {
+    fn see_settled(&self, lines: &Lines, levels: &[Level]) {
+        for ((line, claim), level) in lines.lines.iter().zip(&lines.claims).zip(levels) {
             let Some(row) = self.rows.get(line.row) else { continue };
-            line.counter.see(row.permille(level.total()));
+            row.see(&line.counter, level.total());
             if !matches!(row.limit.window.0, Kind::Refill(_)) {
                 self.warn(row, line, level.used.saturating_sub(claim.amount), level.used);
             }
@@ -447,9 +525,7 @@ impl Gate {
     /// Says which percentages were passed just now. The store counts one call after the other, so only one passes each.
     fn warn(&self, row: &Row, line: &Line, before: u128, after: u128) {
         for percent in &row.warnings {
-            let reached = |amount: u128| {
-                amount.saturating_mul(100) >= row.amount.saturating_mul(u128::from(*percent)) && amount > 0
-            };
+            let reached = |amount: u128| row.is_reached(amount, *percent) && amount > 0;
             if reached(after) && !reached(before) {
                 self.host.notice(Notice::Reached {
                     limit: &row.name,
@@ -471,9 +547,19 @@ impl Gate {
         &*self.host
     }
 
-    /// The calendar, which is watched for jumps.
-    fn wall(&self) -> SystemTime {
-        let (now, wall) = (self.clock.now(), self.clock.wall());
+    /// The calendar, which is watched for jumps; any time where no limit cares for it.
+    fn calendar(&self) -> SystemTime {
+        if !self.traits.calendar {
+            return SystemTime::UNIX_EPOCH;
+        }
+        let wall = self.clock.wall();
+        let second = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        // Within a second it has not jumped.
+        if self.compared.load(Ordering::Relaxed) == second {
+            return wall;
+        }
+        self.compared.store(second, Ordering::Relaxed);
+        let now = self.clock.now();
         let jumped = {
             let mut together = self.together.lock().unwrap_or_else(PoisonError::into_inner);
             let passed = now.saturating_duration_since(together.0);
@@ -538,6 +624,9 @@ const KNOWN_DIMENSIONS: [&str; 4] = ["key", "user", "team", "project"];
 
 /// How many calls may wait to be booked.
 const MOST_UNSETTLED: usize = 10_000;
+
+/// For longer no vendor keeps the results of a batch.
+const MONTH: Duration = Duration::from_secs(32 * 86_400);
 
 /// Other processes do not say when they give something back.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);

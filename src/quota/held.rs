@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use super::gate::Gate;
 use super::row::{Lines, Stage};
 use super::subject::Used;
-use crate::store::Claim;
+use crate::store::{Claim, Meter};
 
 /// A reservation. Dropped without being settled, everything is given back.
 #[must_use]
@@ -47,6 +47,14 @@ impl Held {
         self.gate.diverts(self.diversion?)
     }
 
+    /// Lets go of it without giving anything back: it stays held until it [is settled](Gate::settle_left),
+    /// by this process or another that shares the store, or lapses. Returns its name.
+    pub fn leave(self) -> u128 {
+        let id = self.id;
+        self.forget();
+        id
+    }
+
     /// Books what was really used and gives the rest back. The future does so even when it is dropped.
     pub fn settle(self, used: &Used) -> Settling {
         self.settle_with(used, used)
@@ -59,21 +67,12 @@ impl Held {
     }
 
     fn work(&mut self, whole: &Used, at_target: &Used) -> Settling {
-        let lines = std::mem::take(&mut self.lines);
-        let claims = lines
-            .lines
-            .iter()
-            .zip(&lines.claims)
-            .map(|(line, claim)| {
-                Claim::new(
-                    Arc::clone(&claim.meter),
-                    self.gate.used(line, if line.of == Stage::Call { whole } else { at_target }),
-                )
-            })
-            .collect();
-        let (gate, id) = (Arc::clone(&self.gate), self.id);
-        let work = async move { gate.settle(id, &lines.lines, claims).await };
-        Settling { gate: Arc::clone(&self.gate), work: Some(Box::pin(work)) }
+        let mut lines = std::mem::take(&mut self.lines);
+        for (line, claim) in lines.lines.iter().zip(&mut lines.claims) {
+            let used = if line.of == Stage::Call { whole } else { at_target };
+            claim.amount = self.gate.used(line, used).min(Meter::MOST);
+        }
+        Settling::begin(&self.gate, self.id, lines)
     }
 }
 
@@ -98,6 +97,22 @@ pub struct Settling {
     work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
+impl Settling {
+    fn begin(gate: &Arc<Gate>, id: u128, lines: Lines) -> Self {
+        let at_once = gate.settle(id, &lines).at_once().ok();
+        if let Some(booked) = at_once {
+            gate.settled(id, lines, booked);
+            return Self { gate: Arc::clone(gate), work: None };
+        }
+        let store = Arc::clone(gate);
+        let work = async move {
+            let booked = store.settle(id, &lines).await;
+            store.settled(id, lines, booked);
+        };
+        Self { gate: Arc::clone(gate), work: Some(Box::pin(work)) }
+    }
+}
+
 impl Future for Settling {
     type Output = ();
 
@@ -114,7 +129,7 @@ impl Future for Settling {
 impl Drop for Settling {
     fn drop(&mut self) {
         if let Some(mut work) = self.work.take() {
-            // A store in memory is done at once.
+            // What the store does by itself once it is told goes on without us.
             if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
                 self.gate.host().finish(work);
             }

@@ -6,6 +6,10 @@
 //! every way out, dropped futures included. What vendors allow is another matter: see
 //! [`ErrorKind::RateLimited`](crate::ErrorKind::RateLimited).
 //!
+//! A call that is dropped, with its client or without, is settled by the store itself once that was told: at once in memory,
+//! by its own thread in SQLite. Redis is told by a task of the runtime, which a shutdown waits for; where the runtime ends
+//! first, or the process dies, what was held lapses a minute after the call's deadline.
+//!
 //! The client does all of that: [`ClientBuilder::limits`](crate::ClientBuilder::limits).
 
 mod calendar;

@@ -58,7 +58,8 @@ pub trait Host: Send + Sync {
     /// Is told. Must not block.
     fn notice(&self, notice: Notice<'_>);
 
-    /// Finishes `work` later; nobody waits for it. Where that is impossible it is dropped, and what is reserved lapses.
+    /// Finishes `work` later, which books what was used; nobody waits for it. Where that is impossible, as without a
+    /// runtime, it is dropped, and what is reserved lapses.
     fn finish(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>);
 }
 

@@ -1,7 +1,7 @@
 //! A limit at work: its meters, one for each value it applies to.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -19,8 +19,11 @@ pub(super) struct Row {
     pub(super) name: Box<str>,
     pub(super) limit: Limit,
     pub(super) amount: u128,
+    pub(super) stage: Stage,
     /// Percentages at which somebody is told, ascending.
     pub(super) warnings: Vec<u8>,
+    /// What is seen of its meters is kept without so many of the lowest bits, so that it fits a word.
+    shift: u32,
     current: Mutex<Current>,
 }
 
@@ -36,8 +39,8 @@ struct Current {
 pub(super) struct Counter {
     pub(super) meter: Arc<Meter>,
     pub(super) value: Box<str>,
-    /// How full it was, in thousandths.
-    seen: AtomicU32,
+    /// How full it was, in units of its row.
+    seen: AtomicU64,
 }
 
 /// What applies to a call.
@@ -68,6 +71,10 @@ pub(super) enum Stage {
 }
 
 impl Lines {
+    pub(super) fn with_room(count: usize) -> Self {
+        Self { lines: Vec::with_capacity(count), claims: Vec::with_capacity(count), route: None }
+    }
+
     /// Does nothing apply?
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
@@ -92,11 +99,18 @@ impl Row {
         }
         warnings.sort_unstable();
         warnings.dedup();
+        let amount = limit.amount.unwrap_or(0);
+        let stage = match limit.dimension() {
+            Some("vendor" | "model") => Stage::Target,
+            Some(_) | None => Stage::Call,
+        };
         let row = Self {
             name,
-            amount: limit.amount.unwrap_or(0),
+            amount,
+            stage,
             limit: limit.clone(),
             warnings,
+            shift: (u128::BITS - amount.leading_zeros()).saturating_sub(SEEN_BITS),
             current: Mutex::default(),
         };
         // Whatever is wrong with the numbers is found now.
@@ -106,13 +120,6 @@ impl Row {
             })?;
         }
         Ok(row)
-    }
-
-    pub(super) fn stage(&self) -> Stage {
-        match self.limit.dimension() {
-            Some("vendor" | "model") => Stage::Target,
-            Some(_) | None => Stage::Call,
-        }
     }
 
     /// How its meters are bounded; `None` for a limit on each request, which has none.
@@ -140,27 +147,49 @@ impl Row {
         at: SystemTime,
         lines: &mut Lines,
     ) -> Result<()> {
-        if self.limit.window.0 == Kind::Request {
+        let is_rate =
+            self.limit.measure == Measure::Parallel || matches!(self.limit.window.0, Kind::Refill(_));
+        if self.limit.window.0 == Kind::Request || (is_rate && demand.is_deferred()) {
             return Ok(());
         }
         let mut add = |value: &str| -> Result<()> {
             let (counter, span) = self.counter(value, at)?;
             let amount = self.claimed(demand, counter.meter.rule())?;
             lines.claims.push(Claim::new(Arc::clone(&counter.meter), amount));
-            lines.lines.push(Line { row: place, counter, span, of: self.stage() });
+            lines.lines.push(Line { row: place, counter, span, of: self.stage });
             Ok(())
         };
         self.each_value(subject, target, &mut add)
     }
 
-    /// The counters that apply to `subject`, without a claim.
-    pub(super) fn counters(&self, subject: Subject<'_>, at: SystemTime) -> Result<Vec<Arc<Counter>>> {
-        let mut counters = Vec::new();
-        self.each_value(subject, None, &mut |value| {
-            counters.push(self.counter(value, at)?.0);
+    /// Is it a hard limit on money for whole calls?
+    pub(super) fn is_budget(&self) -> bool {
+        let hard = self.limit.strictness == Strictness::Hard;
+        self.limit.measure == Measure::Cost && hard && self.stage == Stage::Call
+    }
+
+    /// How full the fullest meter was that applies to `subject`, as far as was last seen; `None` when none applies.
+    pub(super) fn fullest(&self, subject: Subject<'_>, at: SystemTime) -> Option<u128> {
+        let mut fullest = None;
+        let looked = self.each_value(subject, None, &mut |value| {
+            let seen = match self.limit.window.0 {
+                Kind::Request => 0,
+                _ => u128::from(self.counter(value, at)?.0.seen.load(Ordering::Relaxed)) << self.shift,
+            };
+            fullest = Some(fullest.map_or(seen, |other: u128| other.max(seen)));
             Ok(())
-        })?;
-        Ok(counters)
+        });
+        looked.ok().and(fullest)
+    }
+
+    /// Notes how full a meter is.
+    pub(super) fn see(&self, counter: &Counter, amount: u128) {
+        counter.seen.store(u64::try_from(amount >> self.shift).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Is `amount` at least so many percent of the limit?
+    pub(super) fn is_reached(&self, amount: u128, percent: u8) -> bool {
+        amount.saturating_mul(100) >= self.amount.saturating_mul(u128::from(percent))
     }
 
     /// Refuses a call that is too much by itself.
@@ -260,7 +289,7 @@ impl Row {
             Error::new(ErrorKind::InvalidRequest, format!("limit {:?}: {}", self.name, error.message()))
         })?;
         let counter =
-            Arc::new(Counter { meter: Arc::new(meter), value: value.into(), seen: AtomicU32::new(0) });
+            Arc::new(Counter { meter: Arc::new(meter), value: value.into(), seen: AtomicU64::new(0) });
         if current.counters.len() >= MOST_COUNTERS {
             current.counters.clear();
         }
@@ -351,30 +380,15 @@ impl Row {
         }
     }
 
-    /// Thousandths of the limit.
-    pub(super) fn permille(&self, amount: u128) -> u32 {
-        if self.amount == 0 {
-            return 1_000;
-        }
-        u32::try_from(amount.saturating_mul(1_000) / self.amount).unwrap_or(u32::MAX)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Counter {
-    pub(super) fn see(&self, permille: u32) {
-        self.seen.store(permille, Ordering::Relaxed);
-    }
-
-    pub(super) fn seen(&self) -> u32 {
-        self.seen.load(Ordering::Relaxed)
-    }
-}
-
 /// Values of one limit whose meters are kept at hand; further ones are made anew.
 const MOST_COUNTERS: usize = 10_000;
+
+/// More than nine million dollars in picodollars.
+const SEEN_BITS: u32 = 63;
 
 const DAY: Duration = Duration::from_secs(86_400);

@@ -41,6 +41,16 @@ pub struct Demand {
     pub input_tokens: u64,
     /// Generated tokens; `None` when nothing bounds them.
     pub output_tokens: Option<u64>,
+    requests: u64,
+    when: When,
+}
+
+/// When is it done?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    Now,
+    /// When the vendor has time.
+    Later,
 }
 
 /// The most a call can cost.
@@ -58,7 +68,35 @@ pub enum CostBound {
 impl Demand {
     /// A call of at most so many tokens and so much money.
     pub fn new(cost: CostBound, input_tokens: u64, output_tokens: Option<u64>) -> Self {
-        Self { cost, input_tokens, output_tokens }
+        Self { cost, input_tokens, output_tokens, requests: 1, when: When::Now }
+    }
+
+    /// As a batch that its vendor answers when it has time: rates, and calls at the same time, do not count it.
+    #[must_use]
+    pub fn deferred(self) -> Self {
+        Self { when: When::Later, ..self }
+    }
+
+    pub(super) fn is_deferred(&self) -> bool {
+        self.when == When::Later
+    }
+
+    /// Both together; what is unknown of one stays unknown.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let cost = match (self.cost, other.cost) {
+            (CostBound::Known(one), CostBound::Known(other)) => CostBound::Known(one.saturating_add(other)),
+            (CostBound::Known(_), unknown) | (unknown, _) => unknown,
+        };
+        let output =
+            self.output_tokens.zip(other.output_tokens).map(|(one, other)| one.saturating_add(other));
+        Self {
+            cost,
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: output,
+            requests: self.requests.saturating_add(other.requests),
+            when: self.when,
+        }
     }
 
     /// The larger of each part; what is unknown of one stays unknown.
@@ -69,7 +107,7 @@ impl Demand {
             (CostBound::Known(_), unknown) | (unknown, _) => unknown,
         };
         let output = self.output_tokens.zip(other.output_tokens).map(|(one, other)| one.max(other));
-        Self { cost, input_tokens: self.input_tokens.max(other.input_tokens), output_tokens: output }
+        Self { cost, input_tokens: self.input_tokens.max(other.input_tokens), output_tokens: output, ..self }
     }
 
     /// How much of `measure` that is; `None` when it is not known.
@@ -81,7 +119,8 @@ impl Demand {
             },
             Measure::InputTokens => Some(self.input_tokens.into()),
             Measure::OutputTokens => self.output_tokens.map(u128::from),
-            Measure::Parallel | Measure::Requests => Some(1),
+            Measure::Parallel => Some(1),
+            Measure::Requests => Some(self.requests.into()),
             Measure::Tokens => {
                 self.output_tokens.map(|output| u128::from(self.input_tokens) + u128::from(output))
             }

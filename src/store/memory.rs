@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::Store;
+use super::answer::Answer;
 use super::books::{Books, micros};
 use super::meter::{Claim, Level, Verdict};
 use crate::clock::Clock;
@@ -140,14 +141,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn reserve(&self, id: u128, lease: Duration, claims: &[Claim]) -> Result<Verdict> {
+    fn reserve<'a>(&'a self, id: u128, lease: Duration, claims: &'a [Claim]) -> Answer<'a, Verdict> {
         let now = self.elapsed();
-        self.books().reserve(id, micros(lease), claims, now)
+        Answer::now(self.books().reserve(id, micros(lease), claims, now))
     }
 
-    async fn settle(&self, id: u128, used: &[Claim]) -> Result<Vec<Level>> {
+    fn settle<'a>(&'a self, id: u128, used: &'a [Claim]) -> Answer<'a, Vec<Level>> {
         let now = self.elapsed();
-        self.books().settle(id, used, now)
+        Answer::now(self.books().settle(id, used, now))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can be reserved: amounts on meters, each with the rule that bounds it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -11,6 +12,8 @@ pub struct Meter {
     key: Box<str>,
     rule: Rule,
     keep: Option<Duration>,
+    /// Where a store in memory saw it last.
+    pub(super) place: Hint,
 }
 
 /// How a [`Meter`] bounds what is taken from it.
@@ -75,7 +78,7 @@ impl Meter {
             }
             Rule::Total { .. } | Rule::Rolling { .. } | Rule::Bucket { .. } => {}
         }
-        Ok(Self { key, rule, keep })
+        Ok(Self { key, rule, keep, place: Hint::default() })
     }
 
     /// The largest amount that is counted exactly by every store; as money about nine thousand million million dollars.
@@ -96,6 +99,37 @@ impl Meter {
         self.keep
     }
 }
+
+/// A place that may be right; whoever follows it looks whether it is. It is no part of what a meter is.
+#[derive(Debug, Default)]
+pub(super) struct Hint(AtomicUsize);
+
+impl Hint {
+    pub(super) fn seen(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn see(&self, place: usize) {
+        // A write would take the line from everybody else's cache.
+        if self.seen() != place {
+            self.0.store(place, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Clone for Hint {
+    fn clone(&self) -> Self {
+        Self(AtomicUsize::new(self.seen()))
+    }
+}
+
+impl PartialEq for Hint {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Hint {}
 
 /// An amount on a meter.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! [`MemoryStore`] is lost with the process. With the feature `sqlite` there is one in a file, with `redis` one that
 //! several processes share.
 
+mod answer;
 mod books;
 mod memory;
 mod meter;
@@ -23,6 +24,7 @@ use bytes::Bytes;
 
 #[cfg(feature = "redis")]
 pub use self::redis::{OnFailure, RedisOptions, RedisStore};
+pub use answer::Answer;
 pub use memory::MemoryStore;
 pub use meter::{Claim, Cure, Level, Meter, Refusal, Rule, Verdict};
 #[cfg(feature = "sqlite")]
@@ -78,12 +80,12 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// one round trip. Each meter stands among them once, and each name is given to one reservation.
     ///
     /// What is not [settled](Self::settle) within `lease`, to a microsecond, lapses: what was held of totals is free again,
-    /// what was held of buckets stays used.
+    /// what was held of buckets stays used. A store that can answer at once does, without a future.
     ///
     /// # Errors
     /// [`ErrorKind::StoreUnavailable`](crate::ErrorKind::StoreUnavailable) when the store cannot be reached or is busy,
     /// [`ErrorKind::Storage`](crate::ErrorKind::Storage) when it is full, damaged or refuses us.
-    async fn reserve(&self, id: u128, lease: Duration, claims: &[Claim]) -> Result<Verdict>;
+    fn reserve<'a>(&'a self, id: u128, lease: Duration, claims: &'a [Claim]) -> Answer<'a, Verdict>;
 
     /// Ends the reservation `id`: books what was really used, which may be more than was held, and releases the rest, in
     /// one step and one round trip. `used` are the claims of the reservation in their order, with what was used of each.
@@ -93,7 +95,7 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`reserve`](Self::reserve); it may be repeated then.
-    async fn settle(&self, id: u128, used: &[Claim]) -> Result<Vec<Level>>;
+    fn settle<'a>(&'a self, id: u128, used: &'a [Claim]) -> Answer<'a, Vec<Level>>;
 }
 
 #[async_trait]
@@ -125,12 +127,12 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).remove(key).await
     }
 
-    async fn reserve(&self, id: u128, lease: Duration, claims: &[Claim]) -> Result<Verdict> {
-        (**self).reserve(id, lease, claims).await
+    fn reserve<'a>(&'a self, id: u128, lease: Duration, claims: &'a [Claim]) -> Answer<'a, Verdict> {
+        (**self).reserve(id, lease, claims)
     }
 
-    async fn settle(&self, id: u128, used: &[Claim]) -> Result<Vec<Level>> {
-        (**self).settle(id, used).await
+    fn settle<'a>(&'a self, id: u128, used: &'a [Claim]) -> Answer<'a, Vec<Level>> {
+        (**self).settle(id, used)
     }
 }
 

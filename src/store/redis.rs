@@ -14,6 +14,7 @@ use redis::{
 };
 
 use super::Store;
+use super::answer::Answer;
 use super::memory::{MemoryStore, check_size};
 use super::meter::{Claim, Cure, Level, Refusal, Rule, Verdict};
 use super::state::{MOST_OWED, part_length};
@@ -197,6 +198,35 @@ impl RedisStore {
         self.ask(again, &call).await
     }
 
+    async fn take(&self, id: u128, lease: Duration, claims: &[Claim]) -> Result<Verdict> {
+        let mut call = self.scripts.reserve.prepare_invoke();
+        call.key(format!("{}s:{id:032x}", self.prefix));
+        call.arg(self.now()).arg(format!("{id:032x}")).arg(lease.as_micros().min(LONGEST_LEASE).to_string());
+        self.claims(&mut call, claims);
+        let asked = self.ask(Again::Yes, &call).await;
+        match (asked, &self.local) {
+            (Ok(answer), _) => verdict(answer, claims).ok_or_else(strange),
+            (Err(error), Some(local)) if error.kind() == ErrorKind::StoreUnavailable => {
+                local.reserve(id, lease, claims).await
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn book(&self, id: u128, used: &[Claim]) -> Result<Vec<Level>> {
+        if let Some(local) = &self.local {
+            // Where it was not reserved here it is booked here all the same, in case the server goes away again.
+            local.settle(id, used).await?;
+        }
+        let mut call = self.scripts.settle.prepare_invoke();
+        call.key(format!("{}s:{id:032x}", self.prefix));
+        call.arg(self.now()).arg(format!("{id:032x}")).arg(SETTLED_FOR.as_millis().to_string());
+        self.claims(&mut call, used);
+        let answer: Vec<String> = self.ask(Again::Yes, &call).await?;
+        let (_, words) = answer.split_first().ok_or_else(strange)?;
+        levels(words, used).ok_or_else(strange)
+    }
+
     /// Asks the server within the patience there is; once more on a new connection, where the old one turns out to be
     /// broken and asking twice does no harm.
     async fn ask<T: FromRedisValue + Send>(&self, again: Again, call: &ScriptInvocation<'_>) -> Result<T> {
@@ -318,33 +348,12 @@ impl Store for RedisStore {
         self.value(key, "remove", &[], Again::Yes).await.map(drop)
     }
 
-    async fn reserve(&self, id: u128, lease: Duration, claims: &[Claim]) -> Result<Verdict> {
-        let mut call = self.scripts.reserve.prepare_invoke();
-        call.key(format!("{}s:{id:032x}", self.prefix));
-        call.arg(self.now()).arg(format!("{id:032x}")).arg(lease.as_micros().min(LONGEST_LEASE).to_string());
-        self.claims(&mut call, claims);
-        let asked = self.ask(Again::Yes, &call).await;
-        match (asked, &self.local) {
-            (Ok(answer), _) => verdict(answer, claims).ok_or_else(strange),
-            (Err(error), Some(local)) if error.kind() == ErrorKind::StoreUnavailable => {
-                local.reserve(id, lease, claims).await
-            }
-            (Err(error), _) => Err(error),
-        }
+    fn reserve<'a>(&'a self, id: u128, lease: Duration, claims: &'a [Claim]) -> Answer<'a, Verdict> {
+        Answer::later(self.take(id, lease, claims))
     }
 
-    async fn settle(&self, id: u128, used: &[Claim]) -> Result<Vec<Level>> {
-        if let Some(local) = &self.local {
-            // Where it was not reserved here it is booked here all the same, in case the server goes away again.
-            local.settle(id, used).await?;
-        }
-        let mut call = self.scripts.settle.prepare_invoke();
-        call.key(format!("{}s:{id:032x}", self.prefix));
-        call.arg(self.now()).arg(format!("{id:032x}")).arg(SETTLED_FOR.as_millis().to_string());
-        self.claims(&mut call, used);
-        let answer: Vec<String> = self.ask(Again::Yes, &call).await?;
-        let (_, words) = answer.split_first().ok_or_else(strange)?;
-        levels(words, used).ok_or_else(strange)
+    fn settle<'a>(&'a self, id: u128, used: &'a [Claim]) -> Answer<'a, Vec<Level>> {
+        Answer::later(self.book(id, used))
     }
 }
 

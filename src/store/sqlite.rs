@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::channel::oneshot;
 
 use super::Store;
+use super::answer::Answer;
 use super::books::micros;
 use super::memory::check_size;
 use super::meter::{Claim, Level, Verdict};
@@ -170,14 +171,18 @@ impl Store for SqliteStore {
         self.ask(move |tables, _| tables.remove(&key)).await
     }
 
-    async fn reserve(&self, id: u128, lease: Duration, claims: &[Claim]) -> Result<Verdict> {
-        let claims = claims.to_vec();
-        self.ask(move |tables, now| tables.reserve(id, now.saturating_add(micros(lease)), &claims, now)).await
+    fn reserve<'a>(&'a self, id: u128, lease: Duration, claims: &'a [Claim]) -> Answer<'a, Verdict> {
+        Answer::later(async move {
+            let (lease, claims) = (micros(lease), claims.to_vec());
+            self.ask(move |tables, now| tables.reserve(id, now.saturating_add(lease), &claims, now)).await
+        })
     }
 
-    async fn settle(&self, id: u128, used: &[Claim]) -> Result<Vec<Level>> {
-        let used = used.to_vec();
-        self.ask(move |tables, now| tables.settle(id, &used, now)).await
+    fn settle<'a>(&'a self, id: u128, used: &'a [Claim]) -> Answer<'a, Vec<Level>> {
+        Answer::later(async move {
+            let used = used.to_vec();
+            self.ask(move |tables, now| tables.settle(id, &used, now)).await
+        })
     }
 }
 
