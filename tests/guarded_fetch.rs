@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test target may panic")]
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use polyroute::ErrorKind;
@@ -77,6 +78,54 @@ async fn addresses_that_lead_inside_are_refused_before_anything_is_dialled() {
     for url in ["http://10.0.0.1/", "https://169.254.169.254/", "http://example.org/"] {
         assert_eq!(local().fetch(url).await.unwrap_err().kind(), ErrorKind::Configuration, "{url}");
     }
+}
+
+#[tokio::test]
+async fn a_name_that_leads_inside_the_next_time_is_refused_the_next_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://rebinding.example:{}/", listener.local_addr().unwrap().port());
+    let dialled = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&dialled);
+    std::thread::spawn(move || {
+        // Closed at once: whoever dials sees a connection that breaks.
+        for _ in listener.incoming() {
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let asked = Arc::new(AtomicUsize::new(0));
+    // Loopback stands for the address that may be dialled, the others for the inside.
+    let fetcher = |answers: [&'static [[u8; 4]]; 2]| {
+        let asked = Arc::clone(&asked);
+        let names = move |name: &str| {
+            assert_eq!(name, "rebinding.example");
+            let time = asked.fetch_add(1, Ordering::SeqCst);
+            Ok(answers[time % 2].iter().map(|address| IpAddr::from(*address)).collect())
+        };
+        GuardedFetcher::new().unwrap().names(names).unwrap()
+    };
+    let inside: &[[u8; 4]] = &[[169, 254, 169, 254], [10, 0, 0, 1], [0, 0, 0, 0]];
+
+    let allowed = fetcher([&[[127, 0, 0, 1]], inside]).allow_loopback().unwrap();
+    let first = allowed.fetch(&url).await.unwrap_err();
+    let second = allowed.fetch(&url).await.unwrap_err();
+
+    assert_ne!(first.kind(), ErrorKind::Configuration, "{first}");
+    assert_eq!((second.kind(), second.may_be_billed()), (ErrorKind::Configuration, false), "{second}");
+    // Looked up once for each connection: what was checked is what is dialled.
+    assert_eq!((dialled.load(Ordering::SeqCst), asked.load(Ordering::SeqCst)), (1, 2));
+
+    // Of several addresses only those that may be are dialled.
+    let mixed = fetcher([&[[10, 0, 0, 1], [127, 0, 0, 1]], &[]]).allow_loopback().unwrap();
+    assert_ne!(mixed.fetch(&url).await.unwrap_err().kind(), ErrorKind::Configuration);
+    assert_eq!(dialled.load(Ordering::SeqCst), 2);
+
+    // Without leave, this machine is inside as well.
+    let public = fetcher([inside, &[[127, 0, 0, 1]]]);
+    asked.store(0, Ordering::SeqCst);
+    for _ in 0..2 {
+        assert_eq!(public.fetch(&url).await.unwrap_err().kind(), ErrorKind::Configuration);
+    }
+    assert_eq!(dialled.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]

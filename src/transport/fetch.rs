@@ -1,5 +1,7 @@
 //! Fetches a document from an address that came from outside the program, without becoming anybody's errand boy.
 
+use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,9 +47,8 @@ impl GuardedFetcher {
     }
 
     fn reaching(reach: Reach) -> Result<Self> {
-        let transport = ReqwestTransport::new(TransportOptions::default())?.reaching(reach);
         Ok(Self {
-            transport: Arc::new(transport),
+            transport: Arc::new(transport(reach)?),
             reach,
             clock: Arc::new(crate::clock::SystemClock::new()),
             most_bytes: MOST_BYTES,
@@ -60,8 +61,22 @@ impl GuardedFetcher {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn allow_loopback(self) -> Result<Self> {
-        let reach = Self::reaching(Reach::PublicAndLoopback)?;
-        Ok(Self { transport: reach.transport, reach: reach.reach, ..self })
+        let reach = Reach::PublicAndLoopback;
+        let transport = transport(reach)?.asking(self.transport.names().cloned());
+        Ok(Self { transport: Arc::new(transport), reach, ..self })
+    }
+
+    /// Sets who looks names up; the system by default. Is called once for each connection, on a thread that may block, and
+    /// what it finds is checked as everything else: a name that leads inside the next time is refused the next time.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn names(
+        self,
+        look_up: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let transport = transport(self.reach)?.asking(Some(Arc::new(look_up)));
+        Ok(Self { transport: Arc::new(transport), ..self })
     }
 
     /// Sets the most bytes a document may have.
@@ -116,8 +131,7 @@ impl GuardedFetcher {
         if inside || (local_name && self.reach == Reach::Public) {
             return refuse(NOT_PUBLIC);
         }
-        let local =
-            local_name || address.is_some_and(|address: std::net::IpAddr| !Reach::Public.allows(address));
+        let local = local_name || address.is_some_and(|address: IpAddr| !Reach::Public.allows(address));
         match url.scheme() {
             "https" => Ok(url),
             "http" if local && self.reach == Reach::PublicAndLoopback => Ok(url),
@@ -144,6 +158,13 @@ impl GuardedFetcher {
         }
         Ok(document.freeze())
     }
+}
+
+/// Finds the addresses of a name.
+pub(super) type Names = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
+
+fn transport(reach: Reach) -> Result<ReqwestTransport> {
+    Ok(ReqwestTransport::new(TransportOptions::default())?.reaching(reach))
 }
 
 pub(super) const NOT_PUBLIC: &str = "the address is this machine's, a private network's or a metadata service's, where nothing is fetched from";

@@ -1,7 +1,7 @@
 //! The HTTP client; the only file that names `reqwest`.
 
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::stream::Stream;
 use http_body::Body as _;
 
-use super::fetch::NOT_PUBLIC;
+use super::fetch::{NOT_PUBLIC, Names};
 use super::{Body, HttpRequest, HttpResponse, Reach, Transport, TransportOptions};
 use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
 
@@ -22,6 +22,8 @@ use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
 pub struct ReqwestTransport {
     options: TransportOptions,
     reach: Reach,
+    /// Who looks names up; the system without.
+    names: Option<Names>,
     plain: OnceLock<reqwest::Client>,
     secure: OnceLock<reqwest::Client>,
 }
@@ -37,7 +39,13 @@ impl ReqwestTransport {
                 Error::new(ErrorKind::Configuration, "the proxy is not an address such as http://host:3128")
             })?;
         }
-        Ok(Self { options, reach: Reach::Anywhere, plain: OnceLock::new(), secure: OnceLock::new() })
+        Ok(Self {
+            options,
+            reach: Reach::Anywhere,
+            names: None,
+            plain: OnceLock::new(),
+            secure: OnceLock::new(),
+        })
     }
 
     /// Only names that lead to addresses within `reach` are dialled. Addresses written as numbers are for the caller to
@@ -46,6 +54,15 @@ impl ReqwestTransport {
         self.reach = reach;
         self.options.proxy = None;
         self
+    }
+
+    /// `names` looks up what is to be dialled within reach.
+    pub(super) fn asking(self, names: Option<Names>) -> Self {
+        Self { names, ..self }
+    }
+
+    pub(super) fn names(&self) -> Option<&Names> {
+        self.names.as_ref()
     }
 
     fn client(&self, scheme: &str) -> Result<&reqwest::Client> {
@@ -79,7 +96,7 @@ impl ReqwestTransport {
             .tcp_nodelay(true);
         let builder = match self.reach {
             Reach::Anywhere => builder,
-            reach => builder.dns_resolver(std::sync::Arc::new(Within(reach))),
+            reach => builder.dns_resolver(std::sync::Arc::new(Within { reach, names: self.names.clone() })),
         };
         match self.options.proxy.as_deref().map(reqwest::Proxy::all) {
             Some(Ok(proxy)) => builder.proxy(proxy),
@@ -169,16 +186,24 @@ impl Stream for Pieces {
     }
 }
 
-/// Looks names up as the system does and leaves out addresses that may not be dialled.
-struct Within(Reach);
+/// Looks names up and leaves out addresses that may not be dialled.
+struct Within {
+    reach: Reach,
+    names: Option<Names>,
+}
 
 impl reqwest::dns::Resolve for Within {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let reach = self.0;
+        let (reach, names) = (self.reach, self.names.clone());
         Box::pin(async move {
             let name = name.as_str().to_owned();
-            let found = tokio::task::spawn_blocking(move || (name.as_str(), 0).to_socket_addrs()).await??;
-            let allowed: Vec<SocketAddr> = found.filter(|address| reach.allows(address.ip())).collect();
+            let look_up = move || match names {
+                Some(names) => names(&name),
+                None => Ok((name.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect()),
+            };
+            let found: Vec<IpAddr> = tokio::task::spawn_blocking(look_up).await??;
+            let allowed: Vec<SocketAddr> =
+                found.into_iter().filter(|ip| reach.allows(*ip)).map(|ip| SocketAddr::new(ip, 0)).collect();
             if allowed.is_empty() {
                 return Err(OutOfReach.into());
             }
