@@ -16,6 +16,7 @@ use crate::account;
 use crate::catalog::{Capability, CapabilitySet, Catalogue, Mode, Model, Support, TokenEstimate, quality};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::Provider;
+use crate::quota::Subject;
 use crate::routing;
 use crate::routing::policy::Ordered;
 use crate::routing::{
@@ -162,7 +163,14 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
         question.live = pulse;
     }
     question.route = route.and_then(|route| route.preferences.as_deref());
-    let decided = decide(&*policy, &question)?;
+    let decided = match decide(&*policy, &question) {
+        // Nothing fits what is left: whoever reserves says so, or waits until more is.
+        Err(error) if error.kind() == ErrorKind::Unsupported && facts.budget_left.is_some() => {
+            let unbounded = RequestFacts { budget_left: None, ..facts.clone() };
+            decide(&*policy, &Question { facts: &unbounded, ..question })?
+        }
+        decided => decided?,
+    };
     let memory = route.map(|route| Remembering {
         memory: Arc::clone(&route.memory),
         session: facts.session,
@@ -465,7 +473,7 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
     }
     facts.wants = wanted(request);
     facts.gain = gain(inner, request);
-    let mut facts = finish_facts(inner, facts, request.options.as_deref());
+    let mut facts = finish_facts(inner, facts, &request.model, request.options.as_deref());
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     guard(inner, &request.model, &mut facts, parts.flat_map(texts_of));
     if let Some(route) = inner.registry.routes.get(&request.model) {
@@ -510,7 +518,7 @@ pub(super) fn embed_facts(inner: &Inner, request: &EmbedRequest) -> RequestFacts
     let bytes: usize = request.inputs.iter().map(String::len).sum();
     let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
     facts.output_tokens = 0;
-    let mut facts = finish_facts(inner, facts, request.options.as_deref());
+    let mut facts = finish_facts(inner, facts, &request.model, request.options.as_deref());
     guard(inner, &request.model, &mut facts, request.inputs.iter().map(String::as_str));
     facts
 }
@@ -525,7 +533,7 @@ pub(super) fn text_facts(
     let bytes: usize = texts.iter().map(|text| text.len()).sum();
     let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
     facts.output_tokens = 0;
-    let mut facts = finish_facts(inner, facts, options);
+    let mut facts = finish_facts(inner, facts, model, options);
     guard(inner, model, &mut facts, texts.iter().copied());
     facts
 }
@@ -538,7 +546,7 @@ pub(super) fn rerank_facts(inner: &Inner, request: &RerankRequest) -> RequestFac
         .fold(0_usize, |sum, text| sum.saturating_add(text.len()).saturating_add(request.query.len()));
     let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
     facts.output_tokens = 0;
-    let mut facts = finish_facts(inner, facts, request.options.as_deref());
+    let mut facts = finish_facts(inner, facts, &request.model, request.options.as_deref());
     let texts = request.documents.iter().chain(std::iter::once(&request.query));
     guard(inner, &request.model, &mut facts, texts.map(String::as_str));
     facts
@@ -580,7 +588,12 @@ fn wanted(request: &ChatRequest) -> CapabilitySet {
     .collect()
 }
 
-fn finish_facts(inner: &Inner, mut facts: RequestFacts, options: Option<&CallOptions>) -> RequestFacts {
+fn finish_facts(
+    inner: &Inner,
+    mut facts: RequestFacts,
+    model: &str,
+    options: Option<&CallOptions>,
+) -> RequestFacts {
     facts.max_targets = MAX_PLANNED;
     facts.chance = inner.chance();
     if let Some(options) = options {
@@ -592,6 +605,12 @@ fn finish_facts(inner: &Inner, mut facts: RequestFacts, options: Option<&CallOpt
         facts.session = options.session.as_deref().map(hash);
         facts.labels.tags.clone_from(&options.tags);
         facts.labels.attributes.clone_from(&options.attributes);
+    }
+    // Where there is nothing to choose, whoever reserves looks.
+    if let Some(gate) = &inner.gate
+        && inner.registry.routes.get(model).is_some_and(|route| route.candidates.len() > 1)
+    {
+        facts.budget_left = gate.left(Subject::new(options, Some(model)));
     }
     facts
 }
