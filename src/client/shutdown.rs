@@ -1,5 +1,6 @@
 //! The orderly end of a client.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,10 @@ pub(super) async fn shut_down(inner: &Arc<Inner>, limit: Duration) -> Result<Shu
     // Also what cancelled calls have left to read.
     let left = deadline.remaining(clock.now());
     inner.tasks.close(clock.sleep(left)).await;
+    if let Some(gate) = &inner.gate {
+        let left = deadline.remaining(clock.now());
+        let _ = select(pin!(gate.catch_up()), clock.sleep(left)).await;
+    }
     if let Some(books) = &inner.books {
         books.flush().await?;
     }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Sleep;
 
-/// The client's background tasks. Nothing outlives the last handle of the client: see [`Life`].
+/// The client's background tasks. Nothing but settlements outlives the last handle of the client: see [`Life`].
 #[derive(Debug, Default)]
 pub(super) struct Tasks {
     running: Mutex<Running>,
@@ -21,6 +21,8 @@ struct Running {
     work: JoinSet<()>,
     /// Goes on until it is stopped, such as probing idle targets.
     services: JoinSet<()>,
+    /// Books what was used. It takes no longer than the store's patience, and is the one thing that ends after the client.
+    settlements: JoinSet<()>,
     services_closed: bool,
     closed: bool,
 }
@@ -63,13 +65,32 @@ impl Tasks {
         }
     }
 
+    /// Runs `settlement` to its end, also when the last handle of the client is dropped meanwhile or has been already. A
+    /// shutdown waits for it.
+    ///
+    /// Gives `settlement` back where there is no runtime.
+    pub(super) fn spawn_settlement<F>(&self, settlement: F) -> Result<(), F>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut running = self.lock();
+        let Ok(runtime) = Handle::try_current() else { return Err(settlement) };
+        while running.settlements.try_join_next().is_some() {}
+        running.settlements.spawn_on(settlement, &runtime);
+        if running.closed {
+            running.settlements.detach_all();
+        }
+        Ok(())
+    }
+
     /// How many tasks have not ended.
     #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         let mut running = self.lock();
         while running.work.try_join_next().is_some() {}
         while running.services.try_join_next().is_some() {}
-        running.work.len() + running.services.len()
+        while running.settlements.try_join_next().is_some() {}
+        running.work.len() + running.services.len() + running.settlements.len()
     }
 
     /// Stops the services; no more can be started.
@@ -91,6 +112,9 @@ impl Tasks {
             let ended = async {
                 services.shutdown().await;
                 while work.join_next().await.is_some() {}
+                // Ended calls may have left some behind.
+                let mut settlements = std::mem::take(&mut self.lock().settlements);
+                while settlements.join_next().await.is_some() {}
             };
             let _ = select(std::pin::pin!(ended), limit).await;
         }
@@ -103,6 +127,7 @@ impl Tasks {
         running.closed = true;
         running.work.abort_all();
         running.services.abort_all();
+        running.settlements.detach_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {
@@ -203,6 +228,40 @@ mod tests {
         assert!(tasks.spawn(async {}).is_err());
         assert!(tasks.spawn_service(async {}).is_err());
         assert_eq!(tasks.count(), 0);
+    }
+
+    #[test]
+    fn settlements_come_to_their_end_with_the_last_handle_gone_and_a_shutdown_waits_for_them() {
+        for end in ["dropped before", "dropped after", "closed"] {
+            let (clock, ended) =
+                (VirtualClock::automatic(SystemTime::UNIX_EPOCH), Arc::<AtomicUsize>::default());
+            let tasks = Arc::<Tasks>::default();
+            let life = Life::of(&tasks);
+            block_on(async {
+                let (sleep, done) = (clock.sleep(SECOND), Arc::clone(&ended));
+                let settlement = async move {
+                    sleep.await;
+                    done.fetch_add(1, Ordering::SeqCst);
+                };
+                if end == "dropped before" {
+                    drop(life);
+                    assert!(tasks.spawn_settlement(settlement).is_ok());
+                } else {
+                    assert!(tasks.spawn_settlement(settlement).is_ok());
+                    if end == "closed" {
+                        tasks.close(clock.sleep(SECOND * 2)).await;
+                        assert_eq!(ended.load(Ordering::SeqCst), 1);
+                    }
+                    drop(life);
+                }
+                drop(tasks);
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+            });
+            assert_eq!(ended.load(Ordering::SeqCst), 1, "{end}");
+        }
+        assert!(Tasks::default().spawn_settlement(async {}).is_err(), "there is no runtime");
     }
 
     #[test]
