@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Inner;
 use super::call::RunningCall;
-use super::candidates::{self, PlannedTarget};
+use super::candidates;
 use super::tasks::Tasks;
 use crate::account::{Answered, Flag, suspicions};
 use crate::catalog::{Model, TokenEstimate};
@@ -47,6 +47,11 @@ impl<'r> Asked<'r> {
     pub(super) fn of_embed(request: &'r EmbedRequest) -> Self {
         let prompt = TokenEstimate::of_texts(request.inputs.iter().map(String::as_str));
         Self { options: request.options.as_deref(), prompt, output: Some(0), answers: 1, tier: None }
+    }
+
+    /// As part of a batch, at the price of batches.
+    pub(super) fn in_batch(request: &'r ChatRequest) -> Self {
+        Self { tier: Some(BATCH), ..Self::of_chat(request) }
     }
 
     /// What is made of the texts is unknown beforehand.
@@ -138,7 +143,7 @@ async fn reserve_for_plan(
     let mut left_out = Vec::new();
     let mut possible = Vec::new();
     for (place, target) in call.planned.targets.iter().enumerate() {
-        let demand = demand(target, asked, gate.unknown_price(), at);
+        let demand = demand(target.model.as_deref(), asked, gate.unknown_price(), at);
         match gate.check_request(subject, &target.target, &demand) {
             Ok(()) => possible.push((place, demand)),
             Err(error) => left_out.push((place, error.with_target(target.target.clone()))),
@@ -308,9 +313,13 @@ fn known(cost: CostBound) -> Usd {
     }
 }
 
-/// The most an attempt at `target` can use.
-fn demand(target: &PlannedTarget, asked: &Asked<'_>, unknown: UnknownPrice, at: SystemTime) -> Demand {
-    let model = target.model.as_deref();
+/// The most an attempt at `model` can use.
+pub(super) fn demand(
+    model: Option<&Model>,
+    asked: &Asked<'_>,
+    unknown: UnknownPrice,
+    at: SystemTime,
+) -> Demand {
     let window = model.and_then(|model| model.context_window);
     let able = model.and_then(|model| model.max_output_tokens).or(window);
     let each = match (asked.output, able) {
@@ -351,12 +360,15 @@ fn dearest(
     Some(others.chain([cost(&thought(&plain))]).flatten().fold(known, Usd::max))
 }
 
-fn assumed(input: u64, output: u64, per_input: Usd, per_output: Usd) -> Usd {
+pub(super) fn assumed(input: u64, output: u64, per_input: Usd, per_output: Usd) -> Usd {
     let part = |tokens: u64, per_million: Usd| {
         i128::from(tokens).saturating_mul(per_million.pico()).saturating_add(999_999) / 1_000_000
     };
     Usd::from_pico(part(input, per_input).saturating_add(part(output, per_output)))
 }
+
+/// The service tier whose rates a batch is charged at.
+pub(super) const BATCH: &str = "batch";
 
 /// As long as the call may run, and a minute to be booked.
 fn lease(call: &RunningCall) -> Duration {
@@ -395,7 +407,7 @@ impl Host for Hall {
     }
 
     fn finish(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        // Where nothing can run the work is dropped, and what is reserved lapses.
-        drop(self.tasks.spawn(work));
+        // Without a runtime the work is dropped, and what is reserved lapses.
+        drop(self.tasks.spawn_settlement(work));
     }
 }

@@ -44,7 +44,9 @@ impl HttpProvider {
                 let boundary: String =
                     print.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
                 let (content_type, form) = OpenAiBatches::form(&file, &boundary);
-                let uploaded = self.exchange(Method::POST, &["files"], &content_type, form.into()).await?;
+                let uploaded = self.exchange(Method::POST, &["files"], &content_type, form.into()).await;
+                // A file by itself asks for nothing and costs nothing.
+                let uploaded = uploaded.map_err(Error::not_sent)?;
                 let create = OpenAiBatches::create(&OpenAiBatches::file_id(&uploaded)?, &endpoint)?;
                 let answer = self.exchange(Method::POST, &["batches"], json, create.into()).await?;
                 OpenAiBatches::describe(&answer)?

@@ -21,12 +21,22 @@ pub struct BatchJob {
     /// The tags of its requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// What it holds of the application's limits, by its name there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation: Option<String>,
 }
 
 impl BatchJob {
     /// The batch `id` of so many requests at `target`, which is `provider/model`.
     pub fn new(target: impl Into<String>, id: impl Into<String>, requests: usize) -> Self {
-        Self { target: target.into(), id: id.into(), requests, scopes: BTreeMap::new(), tags: Vec::new() }
+        Self {
+            target: target.into(),
+            id: id.into(),
+            requests,
+            scopes: BTreeMap::new(),
+            tags: Vec::new(),
+            reservation: None,
+        }
     }
 }
 

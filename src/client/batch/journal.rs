@@ -1,6 +1,6 @@
 //! The file that remembers which requests of a batch have an answer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BatchAnswer, Origin};
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{CallId, FinishReason, Message, Reply, Target, Usage, Usd};
+use crate::types::{BatchJob, CallId, FinishReason, Message, Reply, Target, Usage, Usd};
 
 /// A file of lines of JSON: a title, then one line for each request that was answered or failed.
 pub(super) struct Journal {
@@ -25,12 +25,36 @@ pub(super) struct Earlier {
     answers: HashMap<String, VecDeque<BatchAnswer>>,
     /// What answers and failures came to.
     pub(super) spent: Usd,
+    /// Which calls the answers are from.
+    calls: HashSet<CallId>,
+    /// Batches that may be with a vendor still.
+    pub(super) handed: Vec<Handed>,
+    /// How many batches were ever handed over.
+    pub(super) batches: u64,
+}
+
+/// Requests that were handed over to a vendor.
+pub(super) struct Handed {
+    /// Its number in the journal.
+    pub(super) number: u64,
+    /// The line that says so.
+    pub(super) line: usize,
+    pub(super) target: String,
+    /// Of the requests, in the order of the batch.
+    pub(super) prints: Vec<String>,
+    /// What the vendor calls it; without, nobody knows whether it was taken.
+    pub(super) job: Option<BatchJob>,
 }
 
 impl Earlier {
     /// The answer to a request with this print, given out once.
     pub(super) fn take(&mut self, print: &str) -> Option<BatchAnswer> {
         self.answers.get_mut(print)?.pop_front()
+    }
+
+    /// Is the answer of this call written down?
+    pub(super) fn knows(&self, call: CallId) -> bool {
+        self.calls.contains(&call)
     }
 }
 
@@ -41,6 +65,21 @@ enum Line {
     PolyrouteBatch(u32),
     Answered(Box<Answered>),
     Failed(Failed),
+    /// About to be handed over to a vendor.
+    HandingOver {
+        batch: u64,
+        target: String,
+        prints: Vec<String>,
+    },
+    /// The vendor has taken it.
+    HandedOver {
+        batch: u64,
+        job: BatchJob,
+    },
+    /// The vendor has not taken it, or what came of it is written down: it is no longer waited for.
+    LetGo {
+        batch: u64,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -134,6 +173,33 @@ impl Journal {
         self.append(&Line::Failed(Failed { print, error, cost }))
     }
 
+    /// Requests are about to be handed over. The disk has it when this returns, before anybody can be charged.
+    ///
+    /// # Errors
+    /// As [`answered`](Self::answered).
+    pub(super) fn handing_over(&mut self, batch: u64, target: String, prints: Vec<String>) -> Result<()> {
+        self.append(&Line::HandingOver { batch, target, prints })?;
+        self.sync()
+    }
+
+    /// The vendor has taken them.
+    ///
+    /// # Errors
+    /// As [`answered`](Self::answered).
+    pub(super) fn handed_over(&mut self, batch: u64, job: &BatchJob) -> Result<()> {
+        self.append(&Line::HandedOver { batch, job: job.clone() })?;
+        self.sync()
+    }
+
+    /// A batch is no longer waited for: what of it has no answer may be asked directly.
+    ///
+    /// # Errors
+    /// As [`answered`](Self::answered).
+    pub(super) fn let_go(&mut self, batch: u64) -> Result<()> {
+        self.append(&Line::LetGo { batch })?;
+        self.sync()
+    }
+
     /// Waits until the disk has everything.
     ///
     /// # Errors
@@ -189,10 +255,20 @@ fn read_line(place: usize, line: &[u8], earlier: &mut Earlier) -> Result<()> {
             reply.model = line.model;
             reply.service_tier = line.service_tier;
             let cost = line.cost.filter(|cost| *cost >= Usd::ZERO);
+            earlier.calls.insert(line.call);
             earlier.spent = earlier.spent.saturating_add(cost.unwrap_or_default());
             let answer = BatchAnswer { reply, target, call: line.call, cost, origin: Origin::Journal };
             earlier.answers.entry(line.print).or_default().push_back(answer);
         }
+        (_, Line::HandingOver { batch, target, prints }) => {
+            earlier.batches = earlier.batches.max(batch.saturating_add(1));
+            earlier.handed.push(Handed { number: batch, line: place + 1, target, prints, job: None });
+        }
+        (_, Line::HandedOver { batch, job }) => {
+            let handed = earlier.handed.iter_mut().find(|handed| handed.number == batch);
+            handed.ok_or_else(damaged)?.job = Some(job);
+        }
+        (_, Line::LetGo { batch }) => earlier.handed.retain(|handed| handed.number != batch),
     }
     Ok(())
 }

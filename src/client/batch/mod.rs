@@ -1,9 +1,11 @@
 //! Many requests as one piece of work: bounded in concurrency and money, and resumed after a kill.
 
+mod hold;
 mod job;
 mod journal;
 mod print;
 mod run;
+mod vendor;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -55,6 +57,7 @@ pub struct Batch {
     budget: Option<Usd>,
     journal: Option<PathBuf>,
     rounds: u32,
+    patience: Duration,
     progress: Option<Progress>,
 }
 
@@ -69,6 +72,7 @@ impl Batch {
             budget: None,
             journal: None,
             rounds: 1,
+            patience: Duration::ZERO,
             progress: None,
         }
     }
@@ -103,6 +107,23 @@ impl Batch {
     /// are done; once by default. That is besides the retries of each call.
     pub fn retry_failed(mut self, rounds: u32) -> Self {
         self.rounds = rounds;
+        self
+    }
+
+    /// Lets vendors answer in their own time, for at most `patience`, where that is cheaper; off by default. They have 24
+    /// hours for it and mostly need fewer.
+    ///
+    /// Requests whose first target is at a vendor that takes batches ([`Client::submit_batch`]) and sells them at a lower
+    /// price are handed over, together with those for the same target that agree on who pays; unless they ask for a service
+    /// tier, or the route's policy reads answers before the caller gets them. All others are asked directly at once.
+    /// What the vendor refuses, leaves out, or has not answered when `patience` is over (the batch is then cancelled) is
+    /// asked directly in the end.
+    ///
+    /// The [`journal`](Self::journal) knows of a batch before the vendor does, so that a run that is killed or dropped
+    /// finds it again, and pays for nothing twice. Killed in the very moment of handing over it cannot know whether the
+    /// vendor took the batch: its requests then fail, and the error says what to do.
+    pub fn vendor_batches(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -155,6 +176,8 @@ pub struct BatchProgress {
     pub failed: usize,
     /// Those on their way.
     pub running: usize,
+    /// Those that a vendor answers in its own time.
+    pub at_vendors: usize,
     /// What is known to have been spent, by earlier runs too.
     pub spent: Usd,
     /// Since this run began.

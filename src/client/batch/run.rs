@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 
 use super::journal::{Earlier, Journal};
+use super::vendor::Parked;
 use super::{
     Batch, BatchAnswer, BatchItem, BatchOutcome, BatchProgress, BatchReport, Origin, Stopped, print,
 };
@@ -24,9 +25,13 @@ pub(super) async fn run(batch: Batch) -> Result<BatchReport> {
         None => (None, Earlier::default()),
     };
     let mut work = Work::new(&batch, journal, earlier);
+    work.hand_over().await;
+    work.run_through(work.due(0)).await;
+    work.collect().await;
+    // First what vendors left over, then what failed.
     for round in 0..=batch.rounds {
         let queue = work.due(round);
-        if queue.is_empty() {
+        if queue.is_empty() && round > 0 {
             break;
         }
         if round > 0 {
@@ -37,24 +42,38 @@ pub(super) async fn run(batch: Batch) -> Result<BatchReport> {
     Ok(work.finish())
 }
 
-struct Work<'b> {
-    batch: &'b Batch,
-    journal: Option<Journal>,
-    started: Instant,
-    items: Vec<Item>,
-    spent: Usd,
-    unknown: u64,
+pub(super) struct Work<'b> {
+    pub(super) batch: &'b Batch,
+    pub(super) journal: Option<Journal>,
+    pub(super) started: Instant,
+    pub(super) items: Vec<Item>,
+    pub(super) spent: Usd,
+    pub(super) unknown: u64,
     /// The most that what is on its way can cost.
-    reserved: Usd,
+    pub(super) reserved: Usd,
     /// Kept up to date by [`Self::set`].
-    state: BatchProgress,
-    stopped: Option<Stopped>,
+    pub(super) state: BatchProgress,
+    pub(super) stopped: Option<Stopped>,
+    /// What vendors have.
+    pub(super) parked: Vec<Parked>,
+    /// How many batches were ever handed over.
+    pub(super) batches: u64,
 }
 
-struct Item {
+pub(super) struct Item {
     /// Empty where nobody writes a journal.
-    print: String,
-    outcome: BatchOutcome,
+    pub(super) print: String,
+    pub(super) outcome: BatchOutcome,
+    pub(super) place: Place,
+}
+
+/// Who has a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It may be asked directly.
+    Here,
+    /// A vendor, or nobody knows: asked directly it might be paid twice.
+    Vendor,
 }
 
 /// A call of the batch that has come back.
@@ -77,9 +96,13 @@ impl<'b> Work<'b> {
                         let known = earlier.take(&print);
                         let outcome = known
                             .map_or(BatchOutcome::NotRun, |known| BatchOutcome::Answered(Box::new(known)));
-                        Item { print, outcome }
+                        Item { print, outcome, place: Place::Here }
                     }
-                    Err(error) => Item { print: String::new(), outcome: BatchOutcome::Failed(error) },
+                    Err(error) => Item {
+                        print: String::new(),
+                        outcome: BatchOutcome::Failed(error),
+                        place: Place::Here,
+                    },
                 }
             })
             .collect();
@@ -89,12 +112,27 @@ impl<'b> Work<'b> {
             state.count(&item.outcome, 1);
         }
         state.resumed = state.done;
-        Self { batch, journal, started, items, spent, unknown: 0, reserved: Usd::ZERO, state, stopped: None }
+        let mut work = Self {
+            batch,
+            journal,
+            started,
+            items,
+            spent,
+            unknown: 0,
+            reserved: Usd::ZERO,
+            state,
+            stopped: None,
+            parked: Vec::new(),
+            batches: earlier.batches,
+        };
+        work.take_up(&mut earlier);
+        work
     }
 
     /// The requests to send in this round: at first all without an answer, then those that may do better.
-    fn due(&self, round: u32) -> VecDeque<usize> {
+    pub(super) fn due(&self, round: u32) -> VecDeque<usize> {
         let due = |item: &Item| match &item.outcome {
+            _ if item.place == Place::Vendor => false,
             BatchOutcome::Answered(_) => false,
             BatchOutcome::NotRun => round == 0,
             BatchOutcome::Failed(error) => round > 0 && error.is_retryable(),
@@ -136,7 +174,8 @@ impl<'b> Work<'b> {
                     // What is on its way usually costs less than it might.
                     Ok(Reserved::No) => {
                         queue.push_front(index);
-                        if running.is_empty() {
+                        // So does what vendors have.
+                        if running.is_empty() && self.parked.is_empty() {
                             self.stopped = Some(Stopped::Budget);
                         }
                         break;
@@ -147,7 +186,7 @@ impl<'b> Work<'b> {
             self.report();
             match running.next().await {
                 Some(back) => self.take_back(back),
-                None if queue.is_empty() || self.stopped.is_some() => return,
+                None if queue.is_empty() || self.stopped.is_some() || !self.parked.is_empty() => return,
                 None => {}
             }
         }
@@ -187,30 +226,36 @@ impl<'b> Work<'b> {
             }
             Err(error) => BatchOutcome::Failed(error),
         };
-        self.write_down(index, &outcome, cost);
+        let print = self.items.get(index).map(|item| item.print.clone()).unwrap_or_default();
+        self.write_down(&print, &outcome, cost);
         self.set(index, outcome);
     }
 
-    fn write_down(&mut self, index: usize, outcome: &BatchOutcome, cost: Usd) {
-        let (Some(journal), Some(item)) = (&mut self.journal, self.items.get(index)) else { return };
+    pub(super) fn write_down(&mut self, print: &str, outcome: &BatchOutcome, cost: Usd) {
+        let Some(journal) = &mut self.journal else { return };
         let written = match outcome {
-            BatchOutcome::Answered(answer) => journal.answered(&item.print, answer),
-            BatchOutcome::Failed(error) => journal.failed(&item.print, error, cost),
+            BatchOutcome::Answered(answer) => journal.answered(print, answer),
+            BatchOutcome::Failed(error) => journal.failed(print, error, cost),
             BatchOutcome::NotRun => Ok(()),
         };
+        self.note(written);
+    }
+
+    /// What cannot be written down is not begun.
+    pub(super) fn note(&mut self, written: Result<()>) {
         if let Err(error) = written {
             self.stopped.get_or_insert(Stopped::Journal(error));
         }
     }
 
-    fn set(&mut self, index: usize, outcome: BatchOutcome) {
+    pub(super) fn set(&mut self, index: usize, outcome: BatchOutcome) {
         let Some(item) = self.items.get_mut(index) else { return };
         self.state.count(&item.outcome, -1);
         self.state.count(&outcome, 1);
         item.outcome = outcome;
     }
 
-    fn report(&mut self) {
+    pub(super) fn report(&mut self) {
         self.state.spent = self.spent;
         self.state.elapsed = self.elapsed();
         if let Some(progress) = &self.batch.progress {
@@ -218,7 +263,7 @@ impl<'b> Work<'b> {
         }
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         self.batch.inner.clock.now().saturating_duration_since(self.started)
     }
 
