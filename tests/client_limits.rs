@@ -1,16 +1,18 @@
 //! Budgets and rate limits as a caller sees them.
 
-#![expect(clippy::unwrap_used, reason = "a test target may panic")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test target may panic")]
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::join_all;
 use polyroute::catalog::Charge;
 use polyroute::quota::{InDoubt, Limit, Limits, Unit, UnknownPrice, Window, Zone};
 use polyroute::resilience::RetryPolicy;
-use polyroute::store::SqliteStore;
+use polyroute::store::{Answer, Claim, Level, MemoryStore, Meter, Rule, SqliteStore, Store, Verdict};
 use polyroute::telemetry::{Event, Observer};
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
 use polyroute::types::{CallOptions, OnLimit, Priority, Reply};
@@ -99,17 +101,17 @@ impl Observer for Heard {
 }
 
 #[test]
-fn of_a_hundred_calls_of_one_unit_a_budget_of_one_unit_lets_one_pass() {
-    let limits = Limits::new().limit(Limit::cost(usd("1"), Window::lifetime()));
+fn of_a_thousand_calls_of_one_unit_a_budget_of_ten_lets_ten_pass() {
+    let limits = Limits::new().limit(Limit::cost(usd("10"), Window::lifetime()));
     let client = client(&manual(), limits).build().unwrap();
 
-    let (answered, refused) = run(at_once(&client, 100));
+    let (answered, refused) = run(at_once(&client, 1_000));
 
-    assert_eq!((answered, refused.len()), (1, 99));
+    assert_eq!((answered, refused.len()), (10, 990));
     assert!(refused.iter().all(|error| error.kind() == ErrorKind::BudgetExceeded && !error.may_be_billed()));
     assert_eq!(
-        refused[98].message(),
-        "limit \"cost, lifetime\": $1 used and $0 held of $1, $1 more asked for"
+        refused[989].message(),
+        "limit \"cost, lifetime\": $10 used and $0 held of $10, $1 more asked for"
     );
 }
 
@@ -398,6 +400,40 @@ fn above_a_percentage_calls_take_the_cheap_route() {
 }
 
 #[test]
+fn when_little_is_left_a_route_takes_what_it_still_pays_for() {
+    let per_call = |dollars: &str| Price::per_million("0", dollars).unwrap();
+    let limits = Limits::new()
+        .limit(lifetime("2.25").each("team"))
+        .limit(Limit::cost(usd("100"), Window::request()))
+        .limit(lifetime("0.01").soft().named("soft"));
+    let client = client(&manual(), limits)
+        .price("a/m", per_call("100000"))
+        .provider(provider("b"))
+        .price("b/m", per_call("10000"))
+        .route("both", Route::ordered(["a/m", "b/m"]))
+        .build()
+        .unwrap();
+    let of = |team: &str| {
+        let request = ChatRequest::from(("both", "hi")).max_output_tokens(10);
+        request.options(CallOptions::new().scope("team", team))
+    };
+    let left = |team: &str| client.facts(of(team)).unwrap().budget_left.map(|left| left.to_string());
+    assert_eq!(left("red").as_deref(), Some("$2.25"));
+    let ask = || run(client.chat(of("red")));
+
+    let answers: Vec<_> = (0..4).map(|_| ask().unwrap()).collect();
+    let providers: String = answers.iter().map(|answer| answer.target().provider().to_owned()).collect();
+    assert_eq!(providers, "aabb");
+    let rejected = &answers[3].decision().rejected;
+    assert_eq!((rejected.len(), &*rejected[0].constraint), (1, "budget"));
+    assert_eq!((left("red").as_deref(), left("blue").as_deref()), (Some("$0.05"), Some("$2.25")));
+    // Nothing fits any more: the limit itself says so.
+    assert_eq!(ask().unwrap_err().kind(), ErrorKind::BudgetExceeded);
+    // Where there is nothing to choose, nothing is looked up.
+    assert_eq!(client.facts(hi()).unwrap().budget_left, None);
+}
+
+#[test]
 fn a_target_without_room_is_left_out_and_counted_on_its_own() {
     let limits = Limits::new()
         .limit(Limit::requests(2, Window::lifetime()).each("vendor"))
@@ -579,4 +615,112 @@ fn embeddings_and_rankings_are_limited_too() {
 
     assert_eq!(run(client.embed(embed)).unwrap_err().kind(), ErrorKind::LimitExceeded);
     assert_eq!(run(client.rerank(rerank)).unwrap_err().kind(), ErrorKind::LimitExceeded);
+}
+
+/// Answers settlements after a while, as a server would; the first few it does not take.
+#[derive(Debug)]
+struct Slow(MemoryStore, AtomicU32);
+
+#[polyroute::async_trait]
+impl Store for Slow {
+    async fn get(&self, key: &str) -> polyroute::Result<Option<Bytes>> {
+        self.0.get(key).await
+    }
+
+    async fn put(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> polyroute::Result<()> {
+        self.0.put(key, value, ttl).await
+    }
+
+    async fn add(&self, key: &str, amount: i64, ttl: Option<Duration>) -> polyroute::Result<i64> {
+        self.0.add(key, amount, ttl).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: Bytes,
+        ttl: Option<Duration>,
+    ) -> polyroute::Result<bool> {
+        self.0.compare_and_set(key, expected, value, ttl).await
+    }
+
+    async fn remove(&self, key: &str) -> polyroute::Result<()> {
+        self.0.remove(key).await
+    }
+
+    fn reserve<'a>(&'a self, id: u128, lease: Duration, claims: &'a [Claim]) -> Answer<'a, Verdict> {
+        self.0.reserve(id, lease, claims)
+    }
+
+    fn settle<'a>(&'a self, id: u128, used: &'a [Claim]) -> Answer<'a, Vec<Level>> {
+        Answer::later(async move {
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            if self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+                return Err(Error::new(ErrorKind::StoreUnavailable, "scripted"));
+            }
+            self.0.settle(id, used).await
+        })
+    }
+}
+
+/// What is used and held of the limit named "budget", in picodollars.
+fn booked(store: &dyn Store) -> (u128, u128) {
+    let meter = Meter::new("budget//", Rule::Total { limit: None }, None).unwrap();
+    let level = run(store.settle(u128::MAX, &[Claim::new(Arc::new(meter), 0)])).unwrap()[0];
+    (level.used, level.held)
+}
+
+#[test]
+fn a_shutdown_books_what_the_store_did_not_take_before() {
+    let clock = manual();
+    let heard = Heard::default();
+    let store = Arc::new(Slow(MemoryStore::new(10, Arc::new(clock.clone())), AtomicU32::new(3)));
+    let client = client(&clock, Limits::new().limit(lifetime("10").named("budget")))
+        .store(Arc::clone(&store))
+        .observer(heard.clone())
+        .build()
+        .unwrap();
+
+    run(async {
+        assert_eq!(at_once(&client, 3).await.0, 3);
+        assert_eq!(heard.all().last().unwrap(), "unsettled store unavailable 3");
+        client.shutdown(SECOND).await.unwrap();
+    });
+
+    assert_eq!(booked(&*store), (3_000_000_000_000, 0));
+}
+
+#[test]
+fn what_a_client_used_is_booked_although_it_is_dropped_with_its_last_call() {
+    let file = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("dropped.db");
+    let _ = std::fs::remove_file(&file);
+    let clock = manual();
+    let time = || Arc::new(clock.clone());
+    let stores: [(&str, Arc<dyn Store>); 3] = [
+        ("memory", Arc::new(MemoryStore::new(10, time()))),
+        ("sqlite", Arc::new(SqliteStore::open(&file, time()).unwrap())),
+        ("slow", Arc::new(Slow(MemoryStore::new(10, time()), AtomicU32::new(0)))),
+    ];
+    for (name, store) in stores {
+        let limit = lifetime("10").named("budget");
+        let client = client(&clock, Limits::new().limit(limit)).store(Arc::clone(&store)).build().unwrap();
+
+        run(async {
+            let call = Box::pin(client.chat_stream(hi()));
+            let mut stream = call.await.unwrap();
+            stream.next().await.unwrap().unwrap();
+            // The last handle and the last call go, and nobody shuts anything down.
+            drop(client);
+            drop(stream);
+            // Others go on.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        });
+
+        assert_eq!(booked(&*store), (1_000_000_000_000, 0), "{name}");
+    }
 }

@@ -106,6 +106,30 @@ fn a_file_that_is_no_database_or_damaged_is_an_error_that_says_so() {
     assert_eq!(SqliteLedger::open(folder.path("no/such/folder")).unwrap_err().kind(), ErrorKind::Storage);
 }
 
+#[test]
+fn a_place_that_cannot_be_written_is_refused_whoever_asks() {
+    let folder = Folder::new("unwritable");
+    let place = folder.path("folder");
+    fs::create_dir(&place).unwrap();
+    // What can be read and not written, also by an administrator, to whom permissions mean nothing.
+    let read_only = ["/proc/version", "/proc/meminfo"].map(std::path::PathBuf::from);
+    for path in read_only.into_iter().chain([place.clone(), place.join("no/such/file")]) {
+        assert_eq!(SqliteLedger::open(&path).unwrap_err().kind(), ErrorKind::Storage, "{}", path.display());
+        assert_eq!(
+            JsonLinesLedger::open(&path).unwrap_err().kind(),
+            ErrorKind::Storage,
+            "{}",
+            path.display()
+        );
+    }
+    // The database could be opened, but not what it writes beside it.
+    let path = folder.path("blocked.sqlite");
+    drop(SqliteLedger::open(&path).unwrap());
+    fs::create_dir(folder.path("blocked.sqlite-wal")).unwrap();
+    let outcome = SqliteLedger::open(&path).and_then(|ledger| ledger.write(&[entry(1)]));
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Storage);
+}
+
 /// A limit of the operating system on the size of files stands for a full disk.
 #[cfg(unix)]
 #[test]

@@ -1,6 +1,7 @@
 //! The ledger's sum is the sum of what callers were told, to the picodollar, whatever happens to the calls.
 //!
-//! A few thousand calls here; `POLYROUTE_LEDGER_CALLS=1000000` makes it a million.
+//! A few thousand calls here; `POLYROUTE_LEDGER_CALLS=1000000` makes it a million. A few million tiny costs;
+//! `POLYROUTE_TINY_COSTS=1000000000` makes it a thousand times as many.
 
 #![expect(
     clippy::indexing_slicing,
@@ -19,9 +20,12 @@ use futures::future::{Either, join_all, select};
 use polyroute::account::{Ledger, MemoryLedger, Query, SqliteLedger, Totals};
 use polyroute::clock::Clock as _;
 use polyroute::provider::Call;
+use polyroute::resilience::HedgePolicy;
 use polyroute::telemetry::{Event, Observer};
 use polyroute::testing::VirtualClock;
-use polyroute::types::{Completeness, Outcome, Reply, ReplyStream, StreamEvent, Usage};
+use polyroute::types::{
+    Attempt, AttemptReason, Completeness, Outcome, Reply, ReplyStream, StreamEvent, Usage,
+};
 use polyroute::{ChatRequest, Client, Error, ErrorKind, Price, Provider, Result, Route, Usd, async_trait};
 
 #[path = "support/folder.rs"]
@@ -32,13 +36,35 @@ use folder::Folder;
 #[derive(Debug)]
 struct Chancy {
     name: &'static str,
+    mood: Mood,
     clock: VirtualClock,
     steps: AtomicU64,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mood {
+    /// Half of what it does fails.
+    Shaky,
+    /// Little fails, and few answers are slow: only the well are asked beside somebody slow.
+    Calm,
+}
+
 impl Chancy {
-    fn new(name: &'static str, clock: &VirtualClock) -> Self {
-        Self { name, clock: clock.clone(), steps: AtomicU64::new(0) }
+    fn new(name: &'static str, mood: Mood, clock: &VirtualClock) -> Self {
+        Self { name, mood, clock: clock.clone(), steps: AtomicU64::new(0) }
+    }
+
+    fn pause(&self, chance: &mut fastrand::Rng, most: u64) -> Duration {
+        Duration::from_millis(match self.mood {
+            Mood::Shaky => chance.u64(0..most),
+            Mood::Calm if chance.u32(0..25) == 0 => 3_000,
+            Mood::Calm => chance.u64(50..100),
+        })
+    }
+
+    /// Does this go well, whatever else is drawn?
+    fn is_spared(&self, chance: &mut fastrand::Rng) -> bool {
+        self.mood == Mood::Calm && chance.u32(0..20) > 0
     }
 
     fn chance(&self) -> fastrand::Rng {
@@ -61,8 +87,9 @@ impl Provider for Chancy {
 
     async fn chat(&self, _: Call<'_>) -> Result<Reply> {
         let mut chance = self.chance();
-        self.clock.sleep(Duration::from_millis(chance.u64(0..2_000))).await;
+        self.clock.sleep(self.pause(&mut chance, 2_000)).await;
         match chance.u32(0..10) {
+            _ if self.is_spared(&mut chance) => Ok(Reply::text("Yes.").with_usage(Self::usage(&mut chance))),
             0 => Err(Error::new(ErrorKind::Overloaded, "scripted")),
             1 => Err(Error::new(ErrorKind::Server, "scripted")),
             2 => Err(Error::new(ErrorKind::Truncated, "scripted")
@@ -75,7 +102,8 @@ impl Provider for Chancy {
 
     async fn chat_stream(&self, _: Call<'_>) -> Result<ReplyStream> {
         let mut chance = self.chance();
-        if chance.u32(0..4) == 0 {
+        let spared = self.is_spared(&mut chance);
+        if chance.u32(0..4) == 0 && !spared {
             return Err(Error::new(ErrorKind::Overloaded, "scripted"));
         }
         let clock = self.clock.clone();
@@ -84,13 +112,13 @@ impl Provider for Chancy {
             Ok(StreamEvent::Text("Y".into())),
             Ok(StreamEvent::Text("es.".into())),
         ];
-        if chance.u32(0..5) == 0 {
+        if chance.u32(0..5) == 0 && !spared {
             events.push(Err(Error::new(ErrorKind::Connection, "scripted")));
         } else {
             events.push(Ok(StreamEvent::Usage(Box::new(Self::usage(&mut chance)))));
             events.push(Ok(StreamEvent::finish(None, None)));
         }
-        let pause = Duration::from_millis(chance.u64(0..500));
+        let pause = self.pause(&mut chance, 500);
         Ok(ReplyStream::new(futures::stream::unfold(events.into_iter(), move |mut events| {
             let clock = clock.clone();
             async move {
@@ -111,6 +139,7 @@ struct Sums {
     cancelled: Usd,
     calls: u64,
     attempts: u64,
+    hedges: u64,
 }
 
 impl Observer for Heard {
@@ -123,28 +152,40 @@ impl Observer for Heard {
             }
             sums.calls += 1;
             sums.attempts += u64::try_from(finished.attempts.len()).unwrap();
+            let hedged = |attempt: &&Attempt| attempt.reason == AttemptReason::Hedge;
+            sums.hedges += u64::try_from(finished.attempts.iter().filter(hedged).count()).unwrap();
         }
     }
 }
 
 fn client(clock: &VirtualClock, heard: &Heard, ledger: impl Ledger + 'static) -> Client {
-    let names = ["ann", "ben", "cid"];
-    let mut builder = Client::builder().clock(clock.clone()).observer(heard.clone()).ledger(ledger).seed(7);
-    for (name, rate) in names.into_iter().zip(["0.3", "1.23", "17.7"]) {
-        builder = builder.provider(Chancy::new(name, clock)).price(
+    let (shaky, calm) = (["ann", "ben", "cid"], ["dot", "eve"]);
+    let mut builder = Client::builder()
+        .clock(clock.clone())
+        .observer(heard.clone())
+        .ledger(ledger)
+        .hedging(HedgePolicy::default().percent(20))
+        .seed(7);
+    for (name, rate) in shaky.iter().chain(&calm).zip(["0.3", "1.23", "17.7", "2.001", "0.07"]) {
+        let mood = if calm.contains(name) { Mood::Calm } else { Mood::Shaky };
+        builder = builder.provider(Chancy::new(name, mood, clock)).price(
             &format!("{name}/m"),
             Price::per_million(rate, rate).unwrap().cached_input("0.0371").unwrap(),
         );
     }
-    builder.route("app", Route::ordered(names.map(|name| format!("{name}/m")))).build().unwrap()
+    builder
+        .route("shaky", Route::ordered(shaky.map(|name| format!("{name}/m"))))
+        .route("calm", Route::ordered(calm.map(|name| format!("{name}/m"))))
+        .build()
+        .unwrap()
 }
 
 /// One call, whole or streamed, perhaps abandoned; returns what the caller was told it cost.
 async fn call(client: &Client, clock: &VirtualClock, number: u64) -> Usd {
     let mut chance = fastrand::Rng::with_seed(number);
-    let request = || ChatRequest::new("app").user("?");
-    let attempts =
-        |attempts: &[polyroute::types::Attempt]| attempts.iter().filter_map(|attempt| attempt.cost).sum();
+    let route = if chance.bool() { "shaky" } else { "calm" };
+    let request = || ChatRequest::new(route).user("?");
+    let attempts = |attempts: &[Attempt]| attempts.iter().filter_map(|attempt| attempt.cost).sum();
     let mut patience = clock.sleep(Duration::from_millis(chance.u64(0..4_000)));
     if chance.bool() {
         return match select(Box::pin(client.chat(request())), patience).await {
@@ -196,12 +237,13 @@ async fn compare(client: &Client, clock: &VirtualClock, heard: &Heard, calls: u6
     assert_eq!((totals.calls, totals.attempts), (heard.calls, heard.attempts));
     assert_eq!(totals.cost, heard.all);
     assert_eq!(totals.cost, told.saturating_add(heard.cancelled));
+    assert!(heard.hedges > calls / 500, "{heard:?}");
     assert!(heard.cancelled > Usd::ZERO && totals.estimated > Usd::ZERO && totals.attempts > totals.calls);
     totals
 }
 
 #[tokio::test]
-async fn the_sum_is_exact_over_cancelled_failed_over_and_broken_calls() {
+async fn the_sum_is_exact_over_cancelled_failed_over_hedged_and_broken_calls() {
     let calls = std::env::var("POLYROUTE_LEDGER_CALLS").map_or(5_000, |calls| calls.parse().unwrap());
     let clock = VirtualClock::automatic(UNIX_EPOCH + Duration::from_secs(1_764_000_000));
     let heard = Heard::default();
@@ -209,7 +251,11 @@ async fn the_sum_is_exact_over_cancelled_failed_over_and_broken_calls() {
 
     let totals = compare(&client, &clock, &heard, calls).await;
 
-    println!("ledger sum: {} calls, {} attempts, {} exactly", totals.calls, totals.attempts, totals.cost);
+    let hedges = heard.0.lock().unwrap().hedges;
+    println!(
+        "ledger sum: {} calls, {} attempts, {hedges} of them hedges, {} exactly",
+        totals.calls, totals.attempts, totals.cost
+    );
 }
 
 #[tokio::test]
@@ -235,6 +281,19 @@ async fn the_sum_is_exact_in_a_file_as_well() {
         .unwrap();
     assert_eq!(again, totals);
     assert!(some_exact);
+}
+
+#[test]
+fn the_sum_of_very_many_tiny_costs_is_exact() {
+    let count = std::env::var("POLYROUTE_TINY_COSTS").map_or(2_000_000, |count| count.parse().unwrap());
+    // From one picodollar to seven, none of which a float could tell from nothing beside a few thousand dollars.
+    let start = "9000".parse::<Usd>().unwrap();
+    let sum = (0..count).fold(start, |sum, number: i128| {
+        sum.saturating_add(std::hint::black_box(Usd::from_pico(number % 7 + 1)))
+    });
+
+    let (weeks, days) = (count / 7, count % 7);
+    assert_eq!(sum.pico() - start.pico(), weeks * 28 + days * (days + 1) / 2);
 }
 
 /// Calls that are on their way together.
