@@ -121,6 +121,7 @@ fn how_far_an_attempt_had_come_changes_what_is_done() {
     for (error, expected) in [
         (broken(), TRANSIENT),
         (broken().not_sent(), unbilled),
+        (broken().unprocessed(), unbilled),
         (broken().after_content(), committed),
         (Error::timeout(TimeoutPhase::Connect, limit), unbilled),
         (Error::timeout(TimeoutPhase::FirstToken, limit), TRANSIENT),

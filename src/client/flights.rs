@@ -14,6 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) struct Flights {
     open: AtomicUsize,
     stage: AtomicU8,
+    /// How often everybody who waits was woken, and forgotten.
+    waves: AtomicUsize,
     waiting: Mutex<Waiting>,
 }
 
@@ -66,12 +68,12 @@ impl Flights {
 
     /// Resolves when the calls are to end.
     pub(super) fn stopped(self: &Arc<Self>) -> Until {
-        Until { flights: Arc::clone(self), number: None, what: What::Stopped }
+        Until { flights: Arc::clone(self), waiting: None, what: What::Stopped }
     }
 
     /// Resolves when no call is left.
     pub(super) fn empty(self: &Arc<Self>) -> Until {
-        Until { flights: Arc::clone(self), number: None, what: What::Empty }
+        Until { flights: Arc::clone(self), waiting: None, what: What::Empty }
     }
 
     fn holds(&self, what: What) -> bool {
@@ -82,7 +84,11 @@ impl Flights {
     }
 
     fn wake(&self) {
-        let wakers = std::mem::take(&mut self.lock().wakers);
+        let wakers = {
+            let mut waiting = self.lock();
+            self.waves.fetch_add(1, Ordering::SeqCst);
+            std::mem::take(&mut waiting.wakers)
+        };
         wakers.into_values().for_each(Waker::wake);
     }
 
@@ -114,8 +120,16 @@ enum What {
 #[derive(Debug)]
 pub(super) struct Until {
     flights: Arc<Flights>,
-    number: Option<u64>,
+    waiting: Option<Registered>,
     what: What,
+}
+
+/// Under which number somebody waits since which wave, and who is woken.
+#[derive(Debug)]
+struct Registered {
+    number: u64,
+    wave: usize,
+    waker: Waker,
 }
 
 impl Future for Until {
@@ -126,18 +140,25 @@ impl Future for Until {
         if this.flights.holds(this.what) {
             return Poll::Ready(());
         }
-        let mut waiting = this.flights.lock();
-        let number = *this.number.get_or_insert_with(|| {
-            waiting.numbered += 1;
-            waiting.numbered
-        });
-        match waiting.wakers.get_mut(&number) {
-            Some(known) => known.clone_from(context.waker()),
-            None => {
-                waiting.wakers.insert(number, context.waker().clone());
-            }
+        // A call is polled for each piece that comes; all calls share the lock.
+        let is_registered = |known: &Registered| {
+            known.wave == this.flights.waves.load(Ordering::SeqCst) && known.waker.will_wake(context.waker())
+        };
+        if this.waiting.as_ref().is_some_and(is_registered) {
+            return Poll::Pending;
         }
-        drop(waiting);
+        let mut all = this.flights.lock();
+        let number = match &this.waiting {
+            Some(known) => known.number,
+            None => {
+                all.numbered += 1;
+                all.numbered
+            }
+        };
+        let wave = this.flights.waves.load(Ordering::SeqCst);
+        all.wakers.insert(number, context.waker().clone());
+        drop(all);
+        this.waiting = Some(Registered { number, wave, waker: context.waker().clone() });
         // Whoever changed it in between may have missed the waker.
         if this.flights.holds(this.what) { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -145,8 +166,8 @@ impl Future for Until {
 
 impl Drop for Until {
     fn drop(&mut self) {
-        if let Some(number) = self.number {
-            self.flights.lock().wakers.remove(&number);
+        if let Some(known) = &self.waiting {
+            self.flights.lock().wakers.remove(&known.number);
         }
     }
 }
@@ -154,4 +175,47 @@ impl Drop for Until {
 /// The error of a call that was ended by a shutdown.
 pub(super) fn stopped() -> Error {
     Error::new(ErrorKind::ShutDown, "the client was shut down before the call had ended")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn whoever_was_woken_for_nothing_and_waits_on_is_woken_again() {
+        let flights = Arc::<Flights>::default();
+        let woken = Arc::<Woken>::default();
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
+        let held = flights.enter().unwrap();
+        let mut stopped = flights.stopped();
+        for _ in 0..3 {
+            assert!(Pin::new(&mut stopped).poll(&mut context).is_pending());
+        }
+        assert_eq!(flights.lock().wakers.len(), 1, "it waits once, however often it is polled");
+
+        flights.close();
+        // Somebody comes too late, is refused and goes, and everybody is told to look; nothing has changed for this one.
+        flights.wake();
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+        assert!(Pin::new(&mut stopped).poll(&mut context).is_pending());
+        flights.stop();
+
+        assert_eq!(woken.0.load(Ordering::SeqCst), 2);
+        assert!(Pin::new(&mut stopped).poll(&mut context).is_ready());
+        drop(stopped);
+        assert!(flights.lock().wakers.is_empty());
+        drop(held);
+    }
 }
