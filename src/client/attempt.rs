@@ -1,5 +1,6 @@
 //! The attempt loop: send, and after a failure fail over, wait or give up. The only place where attempts are made.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::types::Reply;
 ///
 /// # Errors
 /// The last attempt's error, once the plan, the attempts or the time are used up.
-pub(super) async fn run<O: Operation>(call: &mut RunningCall, operation: &O) -> Result<O::Output> {
+pub(super) async fn run<O: Operation>(call: &mut RunningCall, operation: &O) -> Result<Box<O::Output>> {
     let first = call.first_step().await?;
     go(call, operation, first).await
 }
@@ -31,11 +32,11 @@ pub(super) async fn resume<O: Operation>(
     call: &mut RunningCall,
     operation: &O,
     first: Step,
-) -> Result<O::Output> {
+) -> Result<Box<O::Output>> {
     go(call, operation, first).await
 }
 
-async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) -> Result<O::Output> {
+async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) -> Result<Box<O::Output>> {
     // Shared, so that an attempt can run while another one is recorded.
     let mut targets = Arc::clone(&call.planned.targets);
     let mut step = first;
@@ -114,16 +115,24 @@ async fn attempt<O: Operation>(
     targets: &[PlannedTarget],
     place: usize,
     begun: &Begun,
-) -> (usize, Result<O::Output>) {
+) -> (usize, Result<Box<O::Output>>) {
     let clock = Arc::clone(&call.inner.clock);
     let hedge_after = O::hedged_by().and_then(|of| call.hedge_after(place, of));
-    let first = leg(operation, &*clock, targets.get(place), begun, Bounds::of::<O>(call));
-    let (place, outcome) = match hedge_after {
-        None => (place, first.await),
-        Some(delay) => Box::pin(hedged(call, operation, targets, place, first, delay)).await,
+    // It stays where it is: an attempt is large, and most have no other beside them.
+    let mut first = pin!(leg(operation, &*clock, targets.get(place), begun, Bounds::of::<O>(call)));
+    let early = match hedge_after {
+        None => Some(first.as_mut().await),
+        Some(delay) => match select(first.as_mut(), clock.sleep(delay)).await {
+            Either::Left((outcome, _)) => Some(outcome),
+            Either::Right(((), _)) => None,
+        },
+    };
+    let (place, outcome) = match early {
+        Some(outcome) => (place, outcome),
+        None => Box::pin(hedged(call, operation, targets, place, first)).await,
     };
     if let Ok(answer) = &outcome {
-        call.note_answer(place, answer);
+        call.note_answer(place, &**answer);
     }
     (place, outcome)
 }
@@ -144,21 +153,22 @@ impl Bounds {
     }
 }
 
-/// One attempt, to its answer, its error or its limit.
+/// One attempt, to its answer, its error or its limit. Answers are large and are handed up from here through several futures,
+/// so they are boxed.
 async fn leg<O: Operation>(
     operation: &O,
     clock: &dyn Clock,
     target: Option<&PlannedTarget>,
     begun: &Begun,
     bounds: Bounds,
-) -> Result<O::Output> {
+) -> Result<Box<O::Output>> {
     let Some(target) = target else {
         return Err(Error::new(ErrorKind::Internal, "the plan has no such target"));
     };
     let Bounds { limit, phase, remaining } = bounds;
     let started = operation.start(target, begun.key, &begun.meter).instrument(begun.span.clone());
     let error = match within(clock, limit.min(remaining), started).await {
-        Some(Ok(answer)) => return Ok(answer),
+        Some(Ok(answer)) => return Ok(Box::new(answer)),
         Some(Err(error)) => error,
         None if remaining <= limit => RunningCall::deadline_exceeded(),
         None => Error::timeout(phase, limit),
@@ -172,37 +182,26 @@ async fn leg<O: Operation>(
     }
 }
 
-/// Waits for `first`, and when it has taken `delay` makes a second attempt elsewhere, if there is leave. The first answer is
-/// taken; the other attempt is dropped, which closes its connection, and accounted.
+/// Makes a second attempt beside `first`, which has taken too long, if there is leave. The first answer is taken; the other
+/// attempt is accounted, and dropped as soon as this has returned, which closes its connection.
 async fn hedged<O: Operation>(
     call: &mut RunningCall,
     operation: &O,
     targets: &[PlannedTarget],
     place: usize,
-    first: impl Future<Output = Result<O::Output>> + Send,
-    delay: Duration,
-) -> (usize, Result<O::Output>) {
+    first: Pin<&mut (impl Future<Output = Result<Box<O::Output>>> + Send)>,
+) -> (usize, Result<Box<O::Output>>) {
     let clock = Arc::clone(&call.inner.clock);
-    let first = match select(Box::pin(first), clock.sleep(delay)).await {
-        Either::Left((outcome, _)) => return (place, outcome),
-        Either::Right(((), first)) => first,
-    };
     let Some(mut step) = call.hedge(place) else { return (place, first.await) };
     let other = step.place;
     let (Ok(()), Some(permit)) = (call.enter(other).await, call.admit(&mut step)) else {
         return (place, first.await);
     };
     let begun = call.begin_attempt(&step, permit);
-    let second = Box::pin(leg(operation, &*clock, targets.get(other), &begun, Bounds::of::<O>(call)));
+    let second = pin!(leg(operation, &*clock, targets.get(other), &begun, Bounds::of::<O>(call)));
     let (won, lost) = match select(first, second).await {
-        Either::Left((Ok(answer), second)) => {
-            drop(second);
-            ((place, Ok(answer)), other)
-        }
-        Either::Right((Ok(answer), first)) => {
-            drop(first);
-            ((other, Ok(answer)), place)
-        }
+        Either::Left((Ok(answer), _)) => ((place, Ok(answer)), other),
+        Either::Right((Ok(answer), _)) => ((other, Ok(answer)), place),
         Either::Left((Err(error), second)) => {
             note_failure(call, place, &error);
             return (other, second.await);
@@ -250,7 +249,7 @@ pub(super) async fn within<T>(
     if limit.is_zero() {
         return None;
     }
-    match select(std::pin::pin!(work), clock.sleep(limit)).await {
+    match select(pin!(work), clock.sleep(limit)).await {
         Either::Left((outcome, _)) => Some(outcome),
         Either::Right(((), _)) => None,
     }

@@ -53,8 +53,10 @@ pub(super) struct RunningCall {
     started: Instant,
     /// When the clock was last read. It is read once for each thing that takes time, not for each record of it.
     latest: Instant,
-    /// The attempts that run, each at a place of its own: seldom more than one.
-    open: Vec<OpenAttempt>,
+    /// The attempts that run, each at a place of its own: seldom more than one. Boxed, because each is large and goes from
+    /// hand to hand.
+    #[expect(clippy::vec_box, reason = "removing one would move the others")]
+    open: Vec<Box<OpenAttempt>>,
     /// Who answered, once somebody has.
     answered: Option<(Target, Option<Cost>)>,
     /// Counts the call as running.
@@ -251,7 +253,9 @@ impl RunningCall {
         for observer in &self.inner.observers {
             observer.observe(&Event::AttemptStarted { target, reason });
         }
-        self.open.push(OpenAttempt {
+        // Room for the one that most calls need, rather than for four.
+        self.open.reserve_exact(1);
+        self.open.push(Box::new(OpenAttempt {
             place,
             attempt,
             started: now,
@@ -261,7 +265,7 @@ impl RunningCall {
             permit,
             toll: step.toll,
             tier,
-        });
+        }));
         Begun { span, meter, key }
     }
 
@@ -388,10 +392,10 @@ impl RunningCall {
         let Some(position) = self.open.iter().position(|open| open.place == place) else {
             return Closed::default();
         };
-        let OpenAttempt { place, mut attempt, started, span, meter, mut received, permit, toll, tier } =
-            self.open.remove(position);
+        let mut open = self.open.remove(position);
+        let (attempt, received) = (&mut open.attempt, &mut open.received);
         let noted =
-            received.usage.take().or_else(|| if consumed.usage.is_none() { meter.take() } else { None });
+            received.usage.take().or_else(|| if consumed.usage.is_none() { open.meter.take() } else { None });
         let reported = consumed.usage.or(noted.as_deref());
         let usage = match gaps {
             Gaps::Estimated if !received.finished => {
@@ -399,7 +403,7 @@ impl RunningCall {
             }
             Gaps::Estimated | Gaps::Left => reported.cloned(),
         };
-        let asked = match tier {
+        let asked = match open.tier {
             AskedTier::Callers => self.asked_tier.as_deref(),
             AskedTier::Routes(tier) => Some(tier),
             AskedTier::Dropped => None,
@@ -413,30 +417,32 @@ impl RunningCall {
             Finished::Cancelled => Outcome::Cancelled,
         };
         self.latest = self.inner.clock.now();
-        attempt.elapsed = self.latest.saturating_duration_since(started);
+        attempt.elapsed = self.latest.saturating_duration_since(open.started);
         attempt.usage = usage;
         attempt.cost = cost.as_ref().map(|cost| cost.total);
-        attempt.completeness = completeness(&attempt, &received);
-        telemetry::record_attempt(&span, &attempt);
+        attempt.completeness = completeness(attempt, received);
+        let attempt = &open.attempt;
+        telemetry::record_attempt(&open.span, attempt);
         for observer in &self.inner.observers {
-            observer.observe(&Event::AttemptFinished(&attempt));
+            observer.observe(&Event::AttemptFinished(attempt));
         }
-        routing::observe(&*self.planned.policy, &attempt);
+        routing::observe(&*self.planned.policy, attempt);
         if let Some(memory) = &self.planned.memory {
-            memory.note(&attempt, self.latest);
+            memory.note(attempt, self.latest);
         }
         if let Some(booking) = &self.booking {
             let target = self.planned.targets.get(place);
-            booking.attempt(&attempt, target, booking::source(cost.as_ref()), self.inner.clock.wall());
+            booking.attempt(attempt, target, booking::source(cost.as_ref()), self.inner.clock.wall());
         }
-        let ended = match (ended, tier) {
+        let ended = match (ended, open.tier) {
             (Finished::Failed(error), AskedTier::Routes(_)) if may_be_for_its_tier(error) => {
                 Finished::Cancelled
             }
             (ended, _) => ended,
         };
-        let cooling = self.conclude(permit, &ended, &attempt, toll);
-        self.attempts.push(attempt);
+        let cooling = self.conclude(open.permit, &ended, attempt, open.toll);
+        self.attempts.reserve_exact(1);
+        self.attempts.push(open.attempt);
         Closed { cost, cooling }
     }
 

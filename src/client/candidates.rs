@@ -17,6 +17,7 @@ use crate::catalog::{Capability, CapabilitySet, Catalogue, Mode, Model, Support,
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::Provider;
 use crate::quota::Subject;
+use crate::resilience::Endpoint;
 use crate::routing;
 use crate::routing::policy::Ordered;
 use crate::routing::{
@@ -75,6 +76,8 @@ impl Remembering {
 pub(super) struct PlannedTarget {
     pub(super) target: Target,
     pub(super) provider: Arc<dyn Provider>,
+    /// What is known of its health.
+    pub(super) endpoint: Arc<Endpoint>,
     pub(super) model: Option<Arc<Model>>,
     /// Is its answer read by the policy before the caller gets it?
     pub(super) reading: Reading,
@@ -157,7 +160,8 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
                 (None, Arc::new(Ordered::new()), Arc::new(Candidates::new([candidate])))
             }
         };
-    let pulse = route.map(|route| Pulse { endpoints: &route.endpoints, now: inner.clock.now() });
+    let now = inner.clock.now();
+    let pulse = route.map(|route| Pulse { endpoints: &route.endpoints, now });
     let mut question = Question::new(facts, &candidates);
     if let Some(pulse) = &pulse {
         question.live = pulse;
@@ -176,6 +180,7 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
         session: facts.session,
         beginning: facts.beginning,
     });
+    let known_endpoints = route.map(|route| &*route.endpoints);
     let route = route.map(|_| model.to_owned());
     let mut decision = Decision::new(route, decided.policy);
     decision.rejected = decided.rejected;
@@ -198,6 +203,9 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
         targets.push(PlannedTarget {
             target: candidate.target.clone(),
             provider: Arc::clone(&registered.provider),
+            endpoint: known_endpoints
+                .and_then(|known| known.get(choice.candidate))
+                .map_or_else(|| inner.endpoints.of(&candidate.target, now), Arc::clone),
             model: candidate.model.clone(),
             reading: choice.reading,
             service_tier: candidate.service_tier,

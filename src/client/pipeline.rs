@@ -37,7 +37,7 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Ch
             start(audit, &call, request, Some(&reply));
             call.start_shadows(&reply);
             let adaptations = std::mem::take(&mut reply.adaptations);
-            Ok(ChatResponse::new(reply, call.succeed(cost, adaptations)))
+            Ok(ChatResponse::new(*reply, call.succeed(cost, adaptations)))
         }
         Err(error) => Err(failed(call, error).await),
     }
@@ -52,7 +52,7 @@ pub(super) async fn chat_stream(inner: &Arc<Inner>, request: &ChatRequest) -> Re
     match run(&mut call, &open, None).await {
         Ok(opened) => {
             start(audit, &call, request, None);
-            Ok(ChatStream::new(CallStream::new(call, opened, Recoverer::of(request))))
+            Ok(ChatStream::new(CallStream::new(call, *opened, Recoverer::of(request))))
         }
         Err(error) => Err(failed(call, error).await),
     }
@@ -69,7 +69,7 @@ async fn read_first(
             call.answer_attempt(&reply.consumed());
             start(audit, &call, request, Some(&reply));
             let first_at = call.inner.clock.now();
-            let opened = Opened { held: VecDeque::new(), rest: reply.into(), first_at };
+            let opened = Opened { held: VecDeque::new(), rest: (*reply).into(), first_at };
             Ok(ChatStream::new(CallStream::new(call, opened, None)))
         }
         Err(error) => Err(failed(call, error).await),
@@ -99,7 +99,7 @@ pub(super) async fn embed(inner: &Arc<Inner>, request: &EmbedRequest) -> Result<
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
             call.settle_spend().await;
-            Ok(EmbedResponse::new(reply, call.succeed(cost, Vec::new())))
+            Ok(EmbedResponse::new(*reply, call.succeed(cost, Vec::new())))
         }
         Err(error) => Err(failed(call, error).await),
     }
@@ -142,7 +142,7 @@ pub(super) async fn rerank(inner: &Arc<Inner>, request: &RerankRequest) -> Resul
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
             call.settle_spend().await;
-            Ok(RerankResponse::new(reply, call.succeed(cost, Vec::new())))
+            Ok(RerankResponse::new(*reply, call.succeed(cost, Vec::new())))
         }
         Err(error) => Err(failed(call, error).await),
     }
@@ -153,7 +153,7 @@ pub(super) async fn run<O: Operation>(
     call: &mut RunningCall,
     operation: &O,
     first: Option<Step>,
-) -> Result<O::Output> {
+) -> Result<Box<O::Output>> {
     let stopped = call.inner.flights.stopped();
     let ended = {
         let attempts = async {

@@ -92,6 +92,7 @@ async fn probe(inner: &Arc<Inner>, probes: &Probes, endpoint: &Arc<Endpoint>) {
     let planned = PlannedTarget {
         target: target.clone(),
         provider: Arc::clone(&registered.provider),
+        endpoint: Arc::clone(endpoint),
         model,
         reading: Reading::Unread,
         service_tier: None,

@@ -23,7 +23,7 @@ pub(super) struct Recoverer {
 }
 
 /// The attempt that is to go on; gives the call back with what came of it.
-pub(super) type Resuming = Pin<Box<dyn Future<Output = (Box<RunningCall>, Result<Opened>)> + Send>>;
+pub(super) type Resuming = Pin<Box<dyn Future<Output = (Box<RunningCall>, Result<Box<Opened>>)> + Send>>;
 
 impl Recoverer {
     /// Keeps a copy of `request` where it may be needed, which by default it is not.

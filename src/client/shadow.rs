@@ -78,6 +78,7 @@ pub(super) fn sampled(
             decide(&Ordered::new(), &question).ok()?;
             let (_, registered) = inner.registry.provider(target.provider())?;
             Some(PlannedTarget {
+                endpoint: inner.endpoints.of(&row.target, call.latest()),
                 target: row.target,
                 provider: Arc::clone(&registered.provider),
                 model: row.model,
@@ -109,7 +110,7 @@ impl Planning {
         let said: Arc<str> = said(reply).into();
         for target in targets {
             let now = call.latest();
-            let endpoint = inner.endpoints.of(&target.target, now);
+            let endpoint = Arc::clone(&target.endpoint);
             if target.target == answered.target || endpoint.check(now).is_err() {
                 continue;
             }

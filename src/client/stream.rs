@@ -222,7 +222,7 @@ impl Stream for CallStream {
                 let Poll::Ready((call, outcome)) = resuming.poll_unpin(context) else { return Poll::Pending };
                 let Some((_, cause)) = this.resuming.take() else { return Poll::Ready(None) };
                 match outcome {
-                    Ok(opened) => this.resumed(call, opened, &cause),
+                    Ok(opened) => this.resumed(call, *opened, &cause),
                     Err(_) => return Poll::Ready(Some(Err(call.fail(cause.after_content())))),
                 }
             }

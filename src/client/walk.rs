@@ -292,7 +292,7 @@ impl RunningCall {
                 Err(refusal)
                     if least_bad.as_ref().is_none_or(|(_, _, best)| refusal.rank() < best.rank()) =>
                 {
-                    least_bad = Some((place, endpoint, refusal));
+                    least_bad = Some((place, Arc::clone(endpoint), refusal));
                 }
                 Err(_) => {}
             }
@@ -301,9 +301,8 @@ impl RunningCall {
     }
 
     /// What is known of the target in this place of the plan.
-    fn endpoint(&self, place: usize) -> Option<Arc<Endpoint>> {
-        let target = &self.planned.targets.get(place)?.target;
-        Some(self.inner.endpoints.of(target, self.latest()))
+    fn endpoint(&self, place: usize) -> Option<&Arc<Endpoint>> {
+        Some(&self.planned.targets.get(place)?.endpoint)
     }
 
     fn out_of_use(&self, endpoint: &Endpoint, refusal: Refusal) -> Error {
