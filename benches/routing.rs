@@ -8,8 +8,8 @@ use polyroute::RoutingPolicy;
 use polyroute::catalog::{Capability, CapabilitySet, Mode, Support};
 use polyroute::provider::vendor;
 use polyroute::routing::difficulty::Difficulty;
-use polyroute::routing::policy::{Cascade, Cheapest, Ordered};
-use polyroute::routing::{Candidate, Candidates, QualityFloor, Question, RequestFacts, decide};
+use polyroute::routing::policy::{Cascade, Cheapest, Composed, Ordered, Score};
+use polyroute::routing::{Candidate, Candidates, QualityFloor, Question, RequestFacts, Traits, decide};
 
 fn routing(criterion: &mut Criterion) {
     let needs = Capability::Tools;
@@ -37,11 +37,14 @@ fn routing(criterion: &mut Criterion) {
                 .filter_map(|(number, (provider, model))| {
                     let copy = number * step / rows.len();
                     let target = polyroute::Target::new(&format!("{provider}{copy}"), &model.id).ok()?;
-                    Some(Candidate::new(target, Some(std::sync::Arc::clone(model))))
+                    // The quality made up is that of seven models in ten.
+                    let traits = Traits::new().quality(if number % 10 < 7 { 0.7 } else { 0.2 });
+                    Some(Candidate::new(target, Some(std::sync::Arc::clone(model))).with_traits(traits))
                 })
                 .collect();
             assert_eq!(candidates.len(), count);
-            for policy in [&Ordered::new() as &dyn RoutingPolicy, &Cheapest::new()] {
+            let composed = Composed::by(Score::Cost).quality_at_least(0.5).then_by(Score::FirstToken);
+            for policy in [&Ordered::new() as &dyn RoutingPolicy, &Cheapest::new(), &composed] {
                 criterion.bench_function(&format!("{} of {count} {name}", policy.name()), |bench| {
                     bench.iter(|| decide(policy, &Question::new(black_box(&facts), black_box(&candidates))));
                 });

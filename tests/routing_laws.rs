@@ -190,3 +190,34 @@ fn whoever_is_well_is_planned_before_whoever_is_not() {
         }
     }
 }
+
+#[test]
+fn a_composed_policy_finds_in_long_lists_what_looking_at_all_finds() {
+    let mut random = fastrand::Rng::with_seed(5);
+    for round in 0..200 {
+        let candidates: Candidates =
+            (0..random.usize(1..300)).map(|number| support::random_candidate(&mut random, number)).collect();
+        let facts = random_facts(&mut random, &candidates);
+        let live = random_live(&mut random, candidates.len());
+        let shortlist = Shortlist::all(&candidates, &live);
+        let least = [0.0, 0.5, 0.8][random.usize(..3)];
+        let policy = Composed::by(Score::Cost).quality_at_least(least).then_by(Score::Load);
+
+        let plan = policy.plan(&facts, &shortlist);
+
+        let mut all: Vec<_> = shortlist
+            .iter()
+            .filter(|(_, row)| row.traits.quality.is_some_and(|quality| quality >= least))
+            .map(|(position, _)| {
+                let cost = shortlist.expected_cost(position, &facts);
+                (cost.is_none(), cost, live[position].in_flight, position)
+            })
+            .collect();
+        all.sort_unstable();
+        let expected: Vec<usize> =
+            all.iter().take(facts.max_targets).map(|(_, _, _, position)| *position).collect();
+        let found: Vec<usize> = plan.choices.iter().map(|choice| choice.candidate).collect();
+        assert_eq!(found, expected, "round {round}");
+        assert_eq!(plan.refusal.is_some(), expected.is_empty() && !shortlist.is_empty());
+    }
+}

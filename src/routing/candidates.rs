@@ -1,7 +1,7 @@
 //! The candidates of a route, prepared once.
 
 use super::price_book::PriceBook;
-use super::{Candidate, Hosting, RequestFacts, Shortlist};
+use super::{Candidate, Hosting, RequestFacts, Shortlist, Tier};
 use crate::catalog::CapabilitySet;
 use crate::types::Target;
 
@@ -15,6 +15,10 @@ pub struct Candidates {
     windows: Box<[(u64, u32)]>,
     /// A bit for each that is not self-hosted.
     pub(super) away: Box<[u64]>,
+    /// How good each is known to be; not a number where nobody knows.
+    qualities: Box<[f64]>,
+    /// A bit for each of a tier: best, which is also where those without one are, cheaper, light.
+    tiers: [Box<[u64]>; 3],
     pub(super) prices: PriceBook,
     pub(super) plain: Plain,
 }
@@ -46,12 +50,15 @@ impl Candidates {
         let mut windows: Box<[(u64, u32)]> = known.collect();
         windows.sort_unstable();
         let away = mask(&rows, |row| row.traits.hosting != Hosting::SelfHosted);
+        let qualities = rows.iter().map(|row| row.traits.quality.unwrap_or(f64::NAN)).collect();
+        let tiers = [Tier::Best, Tier::Cheaper, Tier::Light]
+            .map(|tier| mask(&rows, |row| row.traits.tier.unwrap_or(Tier::Best) == tier));
         let prices = PriceBook::new(&rows);
         let plain = Plain {
             tagged: rows.iter().any(|row| !row.traits.tags.is_empty()),
             ordered: rows.iter().any(|row| row.traits.order.is_some()),
         };
-        Self { rows, unable, windows, away, prices, plain }
+        Self { rows, unable, windows, away, qualities, tiers, prices, plain }
     }
 
     /// The candidates, in the order of the route.
@@ -105,6 +112,26 @@ impl Candidates {
             }
         }
         bits
+    }
+
+    /// A bit for each that is known to be at least so good.
+    pub(super) fn as_good_as(&self, least: f64) -> Box<[u64]> {
+        let word = |qualities: &[f64]| {
+            let bits =
+                qualities.iter().enumerate().map(|(place, quality)| u64::from(*quality >= least) << place);
+            bits.fold(0, |word, bit| word | bit)
+        };
+        self.qualities.chunks(64).map(word).collect()
+    }
+
+    /// A bit for each of this tier; those that have none count as best.
+    pub(super) fn of_tier(&self, tier: Tier) -> &[u64] {
+        let [best, cheaper, light] = &self.tiers;
+        match tier {
+            Tier::Best => best,
+            Tier::Cheaper => cheaper,
+            Tier::Light => light,
+        }
     }
 }
 

@@ -86,14 +86,14 @@ impl<'a> Constraints<'a> {
         let wanted = self.wanted_tags();
         // A decision is recorded for every call; when everything was removed, all of it is needed to say why.
         let most = if kept.is_empty() { removed } else { MOST_RECORDED };
-        kept.removed(most)
-            .into_iter()
-            .filter_map(|position| {
-                let candidate = self.candidates.get(position)?;
-                let violation = self.violation(candidate, &wanted)?;
-                Some(Rejected::new(candidate.target.clone(), violation.constraint, violation.reason))
-            })
-            .collect()
+        let positions = kept.removed(most);
+        let mut rejected = Vec::with_capacity(positions.len());
+        rejected.extend(positions.into_iter().filter_map(|position| {
+            let candidate = self.candidates.get(position)?;
+            let violation = self.violation(candidate, &wanted)?;
+            Some(Rejected::new(candidate.target.clone(), violation.constraint, violation.reason))
+        }));
+        rejected
     }
 
     /// The first constraint that `candidate` fails.

@@ -1,7 +1,7 @@
 //! The candidates that are left for one request.
 
 use super::price_book::Offer;
-use super::{Candidate, Candidates, Health, Live, LiveFacts, Observed, RequestFacts};
+use super::{Candidate, Candidates, Health, Live, LiveFacts, Observed, RequestFacts, Tier};
 use crate::types::{Target, Usd};
 
 /// The candidates that can serve one request and may, with what is known of them now. What a policy ranks.
@@ -41,6 +41,22 @@ impl<'a> Shortlist<'a> {
         let count = usize::try_from(ones).unwrap_or(usize::MAX);
         let kept = if count == candidates.len() { Kept::All } else { Kept::Some { bits, count } };
         Self { candidates, live, kept }
+    }
+
+    /// Those of this list whose bit is set.
+    pub(super) fn among(&self, bits: &[u64]) -> Self {
+        let words = bits.iter().zip(0..).map(|(word, number)| word & self.word(number));
+        Self::of_bits(self.candidates, self.live, words.collect())
+    }
+
+    /// Those of this list that are known to be at least so good.
+    pub(super) fn as_good_as(&self, least: f64) -> Self {
+        self.among(&self.candidates.as_good_as(least))
+    }
+
+    /// Those of this list that are of this tier; those that have none count as best.
+    pub(super) fn of_tier(&self, tier: Tier) -> Self {
+        self.among(self.candidates.of_tier(tier))
     }
 
     /// Those of this list that are not among `positions`, and then those that are.

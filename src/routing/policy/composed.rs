@@ -98,15 +98,11 @@ impl RoutingPolicy for Composed {
             (Stakes::High, Some(high), usual) => Some(usual.map_or(high, |usual| high.max(usual))),
             (_, _, usual) => usual,
         };
-        let is_good = |position: usize| {
-            least_quality.is_none_or(|least| {
-                let quality = shortlist.candidate(position).and_then(|candidate| candidate.traits.quality);
-                quality.is_some_and(|quality| quality >= least)
-            })
-        };
-        let mut ranked: Vec<(Vec<Option<f64>>, usize)> = shortlist
-            .positions()
-            .filter(|position| is_good(*position))
+        let good = least_quality.map(|least| shortlist.as_good_as(least));
+        let good = good.as_ref().unwrap_or(shortlist);
+        let mut ranked: Vec<(Vec<Option<f64>>, usize)> = self
+            .worth_ranking(facts, good)
+            .into_iter()
             .map(|position| {
                 let scores = self.scores.iter().map(|score| score.of(position, facts, shortlist)).collect();
                 (scores, position)
@@ -150,6 +146,29 @@ impl RoutingPolicy for Composed {
     }
 }
 
+impl Composed {
+    /// The positions that may come out first. Where cost decides, all but the cheapest can be left out of a long list, as long
+    /// as none of those left out costs the same as one that is planned.
+    fn worth_ranking(&self, facts: &RequestFacts, good: &Shortlist<'_>) -> Vec<usize> {
+        let wanted = facts.max_targets.max(self.any_of).max(1);
+        let looked_at = wanted.saturating_add(TIES);
+        let is_by_cost = self.scores.first() == Some(&Score::Cost) && self.alike <= 0.0;
+        if is_by_cost && good.len() > looked_at {
+            let cheapest = good.cheapest(facts, looked_at);
+            let last_wanted = wanted.checked_sub(1).and_then(|last| cheapest.get(last));
+            if let (Some((_, Some(wanted))), Some((_, Some(last)))) = (last_wanted, cheapest.last())
+                && wanted < last
+            {
+                let mut positions: Vec<usize> = cheapest.into_iter().map(|(position, _)| position).collect();
+                // Equals stand as written.
+                positions.sort_unstable();
+                return positions;
+            }
+        }
+        good.positions().collect()
+    }
+}
+
 impl Score {
     /// Smaller is better.
     #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "scores are not money")]
@@ -175,3 +194,6 @@ fn compare(one: Option<f64>, other: Option<f64>) -> Ordering {
         (None, None) => Ordering::Equal,
     }
 }
+
+/// So many more than are planned are looked at, in case several cost the same.
+const TIES: usize = 16;

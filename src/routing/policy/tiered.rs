@@ -60,10 +60,7 @@ impl<P: RoutingPolicy> RoutingPolicy for Tiered<P> {
         let mut plan = Plan::default();
         let mut refusal = None;
         for tier in self.tiers(facts.stakes).iter().copied() {
-            let own = shortlist.narrowed(|position| {
-                let traits = shortlist.candidate(position).map(|candidate| &candidate.traits);
-                traits.and_then(|traits| traits.tier).unwrap_or(Tier::Best) == tier
-            });
+            let own = shortlist.of_tier(tier);
             let planned = self.within.plan(facts, &own);
             refusal = refusal.or(planned.refusal);
             let mut choices = planned.choices;
