@@ -31,6 +31,9 @@ pub(super) struct Row {
 #[derive(Debug, Default)]
 struct Current {
     span: Option<Span>,
+    /// Of a limit that knows one value.
+    only: Option<Arc<Counter>>,
+    /// Of one that applies to each.
     counters: HashMap<Box<str>, Arc<Counter>>,
 }
 
@@ -275,9 +278,11 @@ impl Row {
         if let Kind::Calendar(unit, zone) = &self.limit.window.0
             && current.span.is_none_or(|span| !span.contains(at))
         {
-            *current = Current { span: Some(zone.span(*unit, at)?), counters: HashMap::new() };
+            *current = Current { span: Some(zone.span(*unit, at)?), ..Current::default() };
         }
-        if let Some(counter) = current.counters.get(value) {
+        let applies_to_each = matches!(self.limit.applies, Applies::Each(_));
+        let known = if applies_to_each { current.counters.get(value) } else { current.only.as_ref() };
+        if let Some(counter) = known {
             return Ok((Arc::clone(counter), current.span));
         }
         let Some(rule) = self.rule() else {
@@ -290,6 +295,10 @@ impl Row {
         })?;
         let counter =
             Arc::new(Counter { meter: Arc::new(meter), value: value.into(), seen: AtomicU64::new(0) });
+        if !applies_to_each {
+            current.only = Some(Arc::clone(&counter));
+            return Ok((counter, current.span));
+        }
         if current.counters.len() >= MOST_COUNTERS {
             current.counters.clear();
         }
