@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures::FutureExt as _;
 use polyroute::client::{BatchOutcome, BatchProgress, BatchReport, Origin};
 use polyroute::clock::{Clock, Sleep};
-use polyroute::quota::{Limit, Limits, Window};
+use polyroute::quota::{Limit, Limits, Unit, Window};
 use polyroute::store::MemoryStore;
 use polyroute::testing::{Fault, Sandbox, VirtualClock};
 use polyroute::types::{BatchPhase, CallOptions};
@@ -48,6 +48,7 @@ impl Clock for Impatient {
 }
 
 struct House {
+    clock: VirtualClock,
     sandbox: Sandbox,
     folder: Folder,
     client: Client,
@@ -66,7 +67,8 @@ impl House {
         let sandbox = Sandbox::start().await.unwrap();
         let vendor =
             |name| Settings::vendor(name).api_key("sk-test").base_url(sandbox.vendor(name).url().to_owned());
-        let clock = Impatient(VirtualClock::manual(UNIX_EPOCH + Duration::from_secs(1_764_000_000)));
+        let time = VirtualClock::manual(UNIX_EPOCH + Duration::from_secs(1_764_000_000));
+        let clock = Impatient(time.clone());
         let client = Client::builder()
             .vendor(vendor("openai"))
             .vendor(vendor("anthropic"))
@@ -78,7 +80,7 @@ impl House {
             .seed(1)
             .build()
             .unwrap();
-        Self { sandbox, folder: Folder::new(name), client }
+        Self { clock: time, sandbox, folder: Folder::new(name), client }
     }
 
     fn journal(&self) -> PathBuf {
@@ -378,4 +380,25 @@ async fn a_batch_holds_its_price_of_every_budget_until_its_results_are_fetched_a
     }
     assert!(paid > Usd::ZERO && paid.pico() < held);
     assert_eq!(whole.pico() - left().pico(), paid.pico());
+}
+
+#[tokio::test]
+async fn a_batch_counts_in_the_window_that_runs_when_its_results_are_fetched() {
+    let limits = Limits::new().limit(Limit::cost("1".parse().unwrap(), Window::calendar(Unit::Day)));
+    let house = House::with("another day", limits).await;
+    let left = || house.client.facts(question("night", 0)).unwrap().budget_left.unwrap().pico();
+    let whole = left();
+    let job = house.client.submit_batch(questions(OPENAI, 20)).await.unwrap();
+    assert!(left() < whole);
+
+    house.clock.advance(DAY);
+    assert_eq!(left(), whole);
+    while house.client.batch_state(&job).await.unwrap().phase != BatchPhase::Ended {}
+    let items = house.client.batch_results(&job).await.unwrap();
+    // Long after the store itself has forgotten that it was settled.
+    house.clock.advance(Duration::from_secs(3 * 3_600));
+    house.client.batch_results(&job).await.unwrap();
+
+    let paid: Usd = items.iter().filter_map(|item| item.answer()?.cost).sum();
+    assert_eq!(whole - left(), paid.pico());
 }

@@ -324,6 +324,27 @@ fn a_settlement_counts_once_and_what_nobody_reserved_counts_too() {
 }
 
 #[test]
+fn a_settlement_on_other_meters_counts_there_and_what_was_held_elsewhere_is_free_with_the_lease() {
+    each(async |store, clock| {
+        let [old, both, new] = ["old", "both", "new"].map(|key| total(key, 10));
+        let held = id();
+        let claims = [claim(&old, 10), claim(&both, 7)];
+        assert!(matches!(store.reserve(held, SECOND * 5, &claims).await.unwrap(), Verdict::Held(_)));
+
+        // The window of one has ended meanwhile; the order is another, too.
+        for _ in 0..2 {
+            let levels = store.settle(held, &[claim(&new, 3), claim(&both, 4)]).await.unwrap();
+            assert_eq!(levels, [Level::new(3, 0), Level::new(4, 0)]);
+        }
+        clock.advance(SECOND * 5);
+        for (meter, used) in [(&old, 0), (&both, 4), (&new, 3)] {
+            assert_eq!(level(&store, meter).await, Level::new(used, 0));
+        }
+        assert!(take(&store, &old, 10).await.is_ok());
+    });
+}
+
+#[test]
 fn what_a_dead_process_held_is_free_when_its_lease_ends_and_not_before() {
     each(async |store, clock| {
         let (meter, rate) = (total("m", 10), bucket("b", 10, SECOND * 1_000, 10));

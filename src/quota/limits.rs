@@ -18,6 +18,7 @@ use crate::types::{OnLimit, Usd};
 /// * what the calls that run cost beyond one attempt each, where failed, hedged or escalated attempts were billed as well;
 /// * what a prompt has beyond that estimate, tools that run at the vendor, and a service tier nobody asked for;
 /// * what was really spent by a process that died, whose reservations lapse with the deadlines of their calls;
+/// * what a vendor's batch costs whose results are fetched only after 26 hours, or never;
 ///
 /// and what is spent beyond what is booked is what [`in_doubt`](Self::in_doubt) leaves out.
 ///

@@ -88,7 +88,8 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     fn reserve<'a>(&'a self, id: u128, lease: Duration, claims: &'a [Claim]) -> Answer<'a, Verdict>;
 
     /// Ends the reservation `id`: books what was really used, which may be more than was held, and releases the rest, in
-    /// one step and one round trip. `used` are the claims of the reservation in their order, with what was used of each.
+    /// one step and one round trip. `used` says what was used of which meter: mostly those of the reservation. Of one that is
+    /// not among them, what was held is free at the latest when the lease ends.
     ///
     /// Counts once, however often it is repeated within the hour. A reservation that has lapsed, or that the store does
     /// not know, is booked all the same: it was used. Returns the levels after that.

@@ -311,7 +311,7 @@ impl Work<'_> {
         let first = planned.targets.first().filter(|first| first.reading == Reading::Unread)?;
         let (model, at) = (first.model.as_deref()?, inner.clock.wall());
         let usage = Usage::of(SAMPLE, SAMPLE);
-        let usual = candidates::price(model, &usage, at, None)?;
+        let usual = candidates::price(model, &usage, at, first.service_tier)?;
         let batch = candidates::price(model, &usage, at, Some(BATCH))?;
         let most = spend::demand(Some(model), &Asked::in_batch(request), UnknownPrice::Refuse, at).cost;
         match most {
