@@ -207,6 +207,46 @@
 //! Every answer has [`cost`](ChatResponse::cost) and its parts; every attempt, failed ones too, has its own.
 //! [`Client::hindsight`] says what a call saved against the reference of its route, and what the best target would have.
 //!
+//! # Budgets, rates and the books
+//!
+//! A request says on whose account it goes; budgets and rates hold for each name, and what a call may cost at most is
+//! reserved before it is sent. A [`Ledger`](account::Ledger) records every attempt and every call.
+//!
+//! ```
+//! use polyroute::account::{MemoryLedger, Query};
+//! use polyroute::quota::{Limit, Limits, Unit, Window};
+//! use polyroute::types::CallOptions;
+//! use polyroute::{ChatRequest, Client};
+//!
+//! # use polyroute::{Settings, testing::Sandbox};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> polyroute::Result<()> {
+//! # let sandbox = Sandbox::start().await?;
+//! let client = Client::builder()
+//! #   .vendor(Settings::vendor("openai").api_key("no-key").base_url(sandbox.openai().url()))
+//!     .vendors_from_env()
+//!     .limits(
+//!         Limits::new()
+//!             .limit(Limit::cost("50".parse()?, Window::calendar(Unit::Month)).each("team").required())
+//!             .limit(Limit::requests(100, Window::rolling(std::time::Duration::from_secs(60))).each("user")),
+//!     )
+//!     .ledger(MemoryLedger::new(100_000))
+//!     .build()?;
+//!
+//! let account = CallOptions::new().scope("team", "search").scope("user", "anna");
+//! let request = ChatRequest::from(("openai/gpt-6-luna", "What is 2 + 2?")).options(account);
+//! let answer = client.chat(request).await?;
+//!
+//! let books = client.books().expect("there is a ledger");
+//! let search = books.totals(&Query::all().scope("team", "search")).await?;
+//! assert_eq!(Some(search.cost), answer.summary.total_cost());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What several processes share, or what must survive a restart, is kept by `SqliteStore` or `RedisStore`
+//! ([`ClientBuilder::store`]) and written by [`JsonLinesLedger`](account::JsonLinesLedger) or `SqliteLedger`.
+//!
 //! # A provider of your own
 //!
 //! ```
@@ -267,6 +307,23 @@
 //! let route = Route::with_policy(Roomiest, ["openai/gpt-6-luna", "google/gemini-3.8-flash"]);
 //! # assert_eq!(route.policy().name(), "roomiest");
 //! ```
+//!
+//! # And also
+//!
+//! | to | see |
+//! |---|---|
+//! | read an answer into a type of your own | `Client::chat_as`, with the feature `schema` |
+//! | let tools run by themselves, bounded in rounds, time and money | [`Client::tool_run`], [`Toolbox`] |
+//! | ask thousands of things, resume after a kill, pay once | [`Client::batch`] |
+//! | hand a vendor a job for the night at its batch price | [`Client::submit_batch`] |
+//! | turn text into vectors, rank documents | [`Client::embed`], [`Client::rerank`] |
+//! | make pictures and speech, transcribe, moderate | [`Client::generate_image`], [`Client::speak`], [`Client::transcribe`], [`Client::moderate`] |
+//! | know what a model cannot do before asking it | [`Client::check`], [`Client::supports`] |
+//! | take the cheapest answer that is good enough | [`routing::policy::Cascade`], [`Client::feedback`] |
+//! | know what last week would have cost otherwise | [`routing::replay`] |
+//! | follow prices without a new version | [`Client::update_prices`] |
+//! | measure and alert | [`ClientBuilder::observer`] |
+//! | stop without losing anything | [`Client::shutdown`] |
 //!
 //! # Errors
 //!

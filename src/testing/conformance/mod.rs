@@ -20,6 +20,7 @@ use crate::types::Reply;
 /// A provider that is held to the suite, and the vendor behind it.
 ///
 /// ```
+/// use polyroute::resilience::RetryPolicy;
 /// use polyroute::testing::{Play, ScriptedProvider, Subject, conformance};
 /// use polyroute::types::Reply;
 /// use polyroute::{Client, Error, ErrorKind, Result};
@@ -45,7 +46,7 @@ use crate::types::Reply;
 ///                 _ => provider.clone(),
 ///             };
 ///         }
-///         Client::builder().provider(provider).build()
+///         Client::builder().provider(provider).retry(RetryPolicy::default().max_attempts(1)).build()
 ///     }
 /// }
 ///
