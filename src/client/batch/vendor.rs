@@ -1,6 +1,6 @@
 //! The part of a batch that vendors answer in their own time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::journal::Earlier;
@@ -58,34 +58,38 @@ struct Group {
 impl Work<'_> {
     /// Takes up what earlier runs have handed over.
     pub(super) fn take_up(&mut self, earlier: &mut Earlier) {
+        let mut unanswered: HashMap<String, VecDeque<usize>> = HashMap::new();
+        if !earlier.handed.is_empty() {
+            for (place, item) in self.items.iter().enumerate() {
+                if !matches!(item.outcome, BatchOutcome::Answered(_)) {
+                    unanswered.entry(item.print.clone()).or_default().push_back(place);
+                }
+            }
+        }
         for handed in std::mem::take(&mut earlier.handed) {
             let written =
                 |index| handed.job.as_ref().is_some_and(|job| earlier.knows(job::name_of(job, index)));
             let mut slots = Vec::with_capacity(handed.prints.len());
             for (index, print) in handed.prints.iter().enumerate() {
-                let free = |item: &super::run::Item| {
-                    item.place == Place::Here
-                        && item.print == *print
-                        && !matches!(item.outcome, BatchOutcome::Answered(_))
+                let whose = if written(index) {
+                    Whose::Written
+                } else {
+                    let item = unanswered.get_mut(print).and_then(VecDeque::pop_front);
+                    item.map_or(Whose::Nobody, Whose::Item)
                 };
-                let whose = match self.items.iter().position(free) {
-                    _ if written(index) => Whose::Written,
-                    Some(item) => Whose::Item(item),
-                    None => Whose::Nobody,
-                };
-                let slot = Slot { print: print.clone(), whose };
-                if let Some(item) = slot.item().and_then(|item| self.items.get_mut(item)) {
-                    item.place = Place::Vendor;
-                }
-                slots.push(slot);
+                slots.push(Slot { print: print.clone(), whose });
             }
+            let items: Vec<usize> = slots.iter().filter_map(Slot::item).collect();
+            self.move_to(&items, Place::Vendor);
             match handed.job {
                 Some(job) => {
-                    self.state.at_vendors += slots.iter().filter_map(Slot::item).count();
-                    self.parked.push(Parked { number: handed.number, job, slots, reserved: Usd::ZERO });
+                    self.state.at_vendors += items.len();
+                    let reserved = self.most_of(&job, &items);
+                    self.reserved = self.reserved.saturating_add(reserved);
+                    self.parked.push(Parked { number: handed.number, job, slots, reserved });
                 }
                 None => {
-                    for item in slots.iter().filter_map(Slot::item) {
+                    for item in items {
                         let error = Error::new(
                             ErrorKind::Storage,
                             format!(
@@ -99,6 +103,21 @@ impl Work<'_> {
                 }
             }
         }
+    }
+
+    /// The most that `items` can cost as part of `job`, as far as that is known.
+    fn most_of(&self, job: &BatchJob, items: &[usize]) -> Usd {
+        let inner = &self.batch.inner;
+        let model = job.target.parse().ok().and_then(|target: Target| candidates::describe(inner, &target));
+        let requests = items.iter().filter_map(|item| self.batch.requests.get(*item));
+        let costs = requests.map(|request| {
+            let asked = Asked::in_batch(request);
+            spend::demand(model.as_deref(), &asked, UnknownPrice::Refuse, inner.clock.wall()).cost
+        });
+        costs.fold(Usd::ZERO, |sum, cost| match cost {
+            CostBound::Known(cost) => sum.saturating_add(cost),
+            CostBound::Unbounded | CostBound::UnknownPrice => sum,
+        })
     }
 
     /// Hands over what vendors answer at a lower price.
@@ -212,6 +231,11 @@ impl Work<'_> {
         let inner = &self.batch.inner;
         let phase = match job::state(inner, &parked.job).await {
             Ok(state) => state.phase,
+            Err(error) if matches!(error.kind(), ErrorKind::NoRoute | ErrorKind::Configuration) => {
+                // Nobody can be asked.
+                self.give_up(&parked, &error);
+                return None;
+            }
             // It may be there the next time.
             Err(_) => return Some(parked),
         };
