@@ -515,6 +515,35 @@ fn redis_killed_under_load_loses_nothing_it_acknowledged_and_counts_nothing_twic
 }
 
 #[test]
+fn what_a_client_used_is_told_to_redis_although_it_is_dropped_with_its_last_call() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = Arc::new(RedisStore::open(&server.url(), patient(), system()).unwrap());
+    let dollar = Price::per_million("0", "0").unwrap().with(Charge::PerRequest, "1").unwrap();
+    let provider = ScriptedProvider::new("a").always(|| Reply::text("ok").with_usage(Usage::of(10, 10)));
+    let limits = Limits::new().limit(Limit::cost("10".parse().unwrap(), Window::lifetime()).named("budget"));
+    let client = Client::builder().provider(provider).price("a/m", dollar).limits(limits);
+    let client = client.store(Arc::clone(&store)).build().unwrap();
+    run(async {
+        let request = ChatRequest::from(("a/m", "hi")).max_output_tokens(10);
+        let mut stream = client.chat_stream(request).await.unwrap();
+        stream.next().await.unwrap().unwrap();
+        drop(client);
+        drop(stream);
+
+        let meter = Arc::new(Meter::new("budget//", Rule::Total { limit: None }, None).unwrap());
+        let mut levels = Vec::new();
+        for id in 1..=10_000 {
+            levels = store.settle(id, &[Claim::new(Arc::clone(&meter), 0)]).await.unwrap();
+            if levels[0].held == 0 {
+                break;
+            }
+        }
+        assert_eq!(levels, [Level::new(1_000_000_000_000, 0)]);
+    });
+    ran("a dropped client");
+}
+
+#[test]
 fn a_reservation_is_one_command_and_a_settlement_another() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let store = RedisStore::open(&server.url(), patient(), system()).unwrap();
