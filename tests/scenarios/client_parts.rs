@@ -111,7 +111,9 @@ fn s26_prices_and_routes_are_replaced_under_a_thousand_calls_and_none_fails() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 
     let work = async {
-        set_prices(&current.lock().unwrap().clone(), "2026-11-15", "1").await;
+        let first = current.lock().unwrap().clone();
+        set_prices(&first, "2026-11-15", "1").await;
+        drop(first);
         let calls = (0..3_000_u32).map(|place| {
             let (current, clock) = (&current, &clock);
             async move {

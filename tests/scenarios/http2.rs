@@ -43,6 +43,7 @@ fn s22_streams_that_a_closing_connection_did_not_process_are_sent_again_and_no_a
     });
 }
 
+#[expect(clippy::disallowed_methods, reason = "the server ends with the runtime of the test")]
 async fn close_under_calls(folder: &Path, ending: Ending) {
     let issuer = issuer(folder);
     let acceptor = acceptor(&issuer, "localhost", 2100, &["h2"]);
