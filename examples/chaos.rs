@@ -169,7 +169,7 @@ impl Sums {
         println!("  time of the library, µs     {}", self.library_time.show(1_000));
         println!("  time to detect, ms          {}", self.detection.show(1));
         println!("  calls until detected        {}", self.failures.show(1));
-        println!("  time out of use, ms         {}", self.recovery.show(1));
+        println!("  time to recover, ms         {}", self.recovery.show(1));
         println!("  wasted tokens               {:>12} of {}", self.wasted_tokens, self.tokens);
         println!("  schedules with a violation  {:>12} of {}", self.violations.len(), self.schedules);
     }

@@ -293,8 +293,10 @@ pub(crate) fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
     // In half of the schedules one provider is always well, so that no call that waits long enough may fail.
     let steady = chance.bool().then(|| chance.u8(0..PROVIDERS));
     let background = chance.u8(0..8) == 0;
+    let mut fates = Vec::new();
     for place in 0..PROVIDERS {
         let phases = if steady == Some(place) { vec![(Duration::MAX, WELL)] } else { fate(&mut chance) };
+        fates.push(phases.clone());
         let cancelling = if background { Cancelling::BilledToTheEnd } else { Cancelling::StopsBilling };
         builder = builder.provider(Fated {
             place,
@@ -370,7 +372,7 @@ pub(crate) fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
     });
     outcomes.sent =
         trace.events.iter().filter(|(_, what)| matches!(what, Happened::Sent { .. })).count() as u64;
-    measure(&trace, &mut outcomes);
+    measure(&trace, &fates, &mut outcomes);
     outcomes.trace = trace;
     outcomes
 }
@@ -453,8 +455,18 @@ fn downs(chance: &mut fastrand::Rng, span: Duration) -> Vec<(Duration, Behaviour
     phases
 }
 
-/// How soon a target that fails is left alone, and is in use again.
-fn measure(trace: &Trace, outcomes: &mut Outcomes) {
+/// Since when a provider with this fate has been well at `at`; `None` when it is not.
+fn well_since(fate: &[(Duration, Behaviour)], at: Duration) -> Option<Duration> {
+    let is_well = |(_, behaviour): &(Duration, Behaviour)| matches!(behaviour, Behaviour::Well { .. });
+    let last = fate.len().saturating_sub(1);
+    let now = fate.partition_point(|(until, _)| *until <= at).min(last);
+    let well = fate.get(..=now)?.iter().rev().take_while(|phase| is_well(phase)).count();
+    let before = (now + 1).checked_sub(well).filter(|_| well > 0)?;
+    Some(before.checked_sub(1).map_or(Duration::ZERO, |before| fate[before].0))
+}
+
+/// How soon a target that fails is left alone, and how soon one that is well again is in use again.
+fn measure(trace: &Trace, fates: &[Vec<(Duration, Behaviour)>], outcomes: &mut Outcomes) {
     let mut first_sent = [None; PROVIDERS as usize];
     let mut sent = [0_u32; PROVIDERS as usize];
     let mut opened = [None; PROVIDERS as usize];
@@ -472,7 +484,11 @@ fn measure(trace: &Trace, outcomes: &mut Outcomes) {
                 opened[place] = Some(*at);
             }
             Happened::Closed { provider } => {
-                if let Some(since) = opened[usize::from(provider)].take() {
+                let place = usize::from(provider);
+                // One that answered by chance between failures has not recovered.
+                let well = fates.get(place).and_then(|fate| well_since(fate, *at));
+                if let (Some(opened), Some(well)) = (opened[place].take(), well) {
+                    let since = well.max(opened);
                     let took = u64::try_from(at.saturating_sub(since).as_millis()).unwrap_or(u64::MAX);
                     outcomes.recovery.push(took);
                 }
