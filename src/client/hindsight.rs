@@ -20,8 +20,8 @@ pub struct Hindsight {
     /// What the same tokens cost at each target of the route that could have served the call, cheapest first, unknown last.
     /// The one that answered is among them.
     pub elsewhere: Vec<Elsewhere>,
-    /// What savings are measured against: the route's [reference](crate::routing::Route::reference), else the target of the
-    /// best known quality, else the dearest of the route.
+    /// What savings are measured against: the route's [reference](crate::routing::Route::reference), else its best target
+    /// where the quality of all is known, else its dearest.
     pub reference: Option<Target>,
     /// What the reference would have cost, less what was paid: below zero where the reference would have been cheaper.
     pub saved: Option<Usd>,
@@ -123,7 +123,11 @@ impl Client {
             is_new
         });
         let own = elsewhere.iter().find(|one| one.target == call.target).and_then(|one| one.quality);
-        let is_as_good = |one: &Elsewhere| own.is_none_or(|own| one.quality.is_some_and(|good| good >= own));
+        let is_as_good = |one: &Elsewhere| match (one.quality, own) {
+            (Some(good), Some(own)) => good >= own,
+            (None, None) => true,
+            _ => one.target == call.target,
+        };
         let best = elsewhere
             .iter()
             .find(|one| one.cost.is_some() && !did_not_do(call, &one.target) && is_as_good(one));
@@ -148,10 +152,11 @@ fn cost(row: &Candidate, usage: &Usage, at: SystemTime) -> Option<Usd> {
     account::cost(usage, price, at, row.service_tier).map(|cost| cost.total)
 }
 
-/// The target of the best known quality; of equals, and where none is known, the dearest.
-fn reference(known: &[Elsewhere]) -> Option<&Elsewhere> {
-    known.iter().max_by(|one, other| {
-        let quality = |one: &Elsewhere| one.quality.unwrap_or(f64::NEG_INFINITY);
+/// The best target where the quality of all is known; of equals, and else, the dearest.
+fn reference(all: &[Elsewhere]) -> Option<&Elsewhere> {
+    let is_known = all.iter().all(|one| one.quality.is_some());
+    all.iter().max_by(|one, other| {
+        let quality = |one: &Elsewhere| one.quality.filter(|_| is_known).unwrap_or(0.0);
         quality(one).total_cmp(&quality(other)).then(one.cost.cmp(&other.cost))
     })
 }
