@@ -36,8 +36,9 @@ async fn main() -> Result<()> {
         sandbox.google().then(Step::usual().pace(Duration::from_millis(40)).usage(usage));
     }
 
-    // One name for several models, tried in this order.
-    let client = builder.route("smart", Route::ordered(models)).build()?;
+    // One name for several models, tried in this order; savings are told against the first.
+    let reference = models.first().cloned().unwrap_or_default();
+    let client = builder.route("smart", Route::ordered(models).reference(reference)).build()?;
     let request = ChatRequest::new("smart").system("Answer in one sentence.").user("Why is the sky blue?");
 
     // Resolves with the first word: until then, failures move on to the next model unseen.

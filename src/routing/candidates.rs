@@ -2,7 +2,7 @@
 
 use super::price_book::PriceBook;
 use super::{Candidate, Hosting, RequestFacts, Shortlist, Tier};
-use crate::catalog::CapabilitySet;
+use crate::catalog::{Capability, CapabilitySet};
 use crate::types::Target;
 
 /// The candidates of a route. What does not depend on a request is computed once, so that a decision reads little.
@@ -112,6 +112,14 @@ impl Candidates {
             }
         }
         bits
+    }
+
+    /// The first of `needs` that the candidate in this position is unable to do.
+    pub(super) fn missing(&self, position: usize, needs: CapabilitySet) -> Option<Capability> {
+        let unable = self.unable.iter().filter(|(alone, _)| !alone.intersection(needs).is_empty());
+        let mut unable = unable
+            .filter(|(_, bits)| bits.get(position / 64).is_some_and(|word| word >> (position % 64) & 1 == 1));
+        unable.next().and_then(|(alone, _)| alone.first())
     }
 
     /// A bit for each that is known to be at least so good.

@@ -90,7 +90,10 @@ impl<'a> Constraints<'a> {
         let mut rejected = Vec::with_capacity(positions.len());
         rejected.extend(positions.into_iter().filter_map(|position| {
             let candidate = self.candidates.get(position)?;
-            let violation = self.violation(candidate, &wanted)?;
+            let violation = match self.candidates.missing(position, self.facts.needs) {
+                Some(missing) => Violation::new("capability", lacks(missing)),
+                None => self.violation(candidate, &wanted)?,
+            };
             Some(Rejected::new(candidate.target.clone(), violation.constraint, violation.reason))
         }));
         rejected

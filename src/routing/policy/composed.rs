@@ -100,32 +100,31 @@ impl RoutingPolicy for Composed {
         };
         let good = least_quality.map(|least| shortlist.as_good_as(least));
         let good = good.as_ref().unwrap_or(shortlist);
-        let mut ranked: Vec<(Vec<Option<f64>>, usize)> = self
+        let mut ranked: Vec<Place> = self
             .worth_ranking(facts, good)
             .into_iter()
-            .map(|position| {
-                let scores = self.scores.iter().map(|score| score.of(position, facts, shortlist)).collect();
-                (scores, position)
-            })
+            .map(|position| Place { position, first: None, key: None })
             .collect();
         if ranked.is_empty() && !shortlist.is_empty() {
             let least = least_quality.unwrap_or_default();
             return Plan::refused(format!("no target is known to have quality {least}"));
         }
+        let first = self.scores.first().copied().unwrap_or(Score::Cost);
+        for place in &mut ranked {
+            place.key = first.of(place.position, facts, shortlist);
+        }
         if self.alike > 0.0 {
-            let firsts = || ranked.iter().filter_map(|(scores, _)| scores.first().copied().flatten());
-            let best = firsts().fold(f64::INFINITY, f64::min);
+            let best = ranked.iter().filter_map(|place| place.key).fold(f64::INFINITY, f64::min);
             let limit = best + best.abs() * self.alike;
-            for (scores, _) in &mut ranked {
-                if let Some(Some(first)) = scores.first_mut() {
-                    *first = if *first <= limit { best } else { *first };
-                }
+            for place in &mut ranked {
+                place.key = place.key.map(|key| if key <= limit { best } else { key });
             }
         }
-        ranked.sort_by(|(one, _), (other, _)| {
-            let keys = one.iter().zip(other).map(|(one, other)| compare(*one, *other));
-            keys.fold(Ordering::Equal, Ordering::then)
-        });
+        for place in &mut ranked {
+            place.first = place.key;
+        }
+        let wanted = facts.max_targets.max(self.any_of);
+        settle(&mut ranked, self.scores.get(1..).unwrap_or_default(), wanted, facts, shortlist);
         let best = ranked.len().min(self.any_of);
         if best > 1 {
             let drawn = facts.random().usize(..best);
@@ -133,16 +132,49 @@ impl RoutingPolicy for Composed {
                 first.rotate_right(1);
             }
         }
-        Plan::new(ranked.into_iter().take(facts.max_targets).enumerate().map(
-            |(place, (scores, position))| {
-                let reason = if place == 0 { "best score" } else { "next best score" };
-                let choice = Choice::new(position, reason);
-                match scores.first().copied().flatten() {
-                    Some(score) => choice.scored(score),
-                    None => choice,
-                }
-            },
-        ))
+        Plan::new(ranked.into_iter().take(facts.max_targets).enumerate().map(|(number, place)| {
+            let reason = if number == 0 { "best score" } else { "next best score" };
+            let choice = Choice::new(place.position, reason);
+            match place.first {
+                Some(score) => choice.scored(score),
+                None => choice,
+            }
+        }))
+    }
+}
+
+/// A target on its way to its place.
+struct Place {
+    position: usize,
+    /// What decides first.
+    first: Option<f64>,
+    /// What is being compared.
+    key: Option<f64>,
+}
+
+/// Sorts by the keys, and those that are equal by what breaks ties, as far as the first `wanted` are concerned.
+fn settle(
+    places: &mut [Place],
+    ties: &[Score],
+    wanted: usize,
+    facts: &RequestFacts,
+    shortlist: &Shortlist<'_>,
+) {
+    places.sort_by(|one, other| compare(one.key, other.key));
+    let Some((score, ties)) = ties.split_first() else { return };
+    let mut before = 0;
+    for equals in places.chunk_by_mut(|one, other| compare(one.key, other.key) == Ordering::Equal) {
+        if before >= wanted {
+            break;
+        }
+        let count = equals.len();
+        if count > 1 {
+            for place in equals.iter_mut() {
+                place.key = score.of(place.position, facts, shortlist);
+            }
+            settle(equals, ties, wanted - before, facts, shortlist);
+        }
+        before += count;
     }
 }
 
@@ -151,18 +183,20 @@ impl Composed {
     /// as none of those left out costs the same as one that is planned.
     fn worth_ranking(&self, facts: &RequestFacts, good: &Shortlist<'_>) -> Vec<usize> {
         let wanted = facts.max_targets.max(self.any_of).max(1);
-        let looked_at = wanted.saturating_add(TIES);
         let is_by_cost = self.scores.first() == Some(&Score::Cost) && self.alike <= 0.0;
-        if is_by_cost && good.len() > looked_at {
+        let mut looked_at = wanted.saturating_add(TIES);
+        while is_by_cost && looked_at < good.len() / 2 {
             let cheapest = good.cheapest(facts, looked_at);
-            let last_wanted = wanted.checked_sub(1).and_then(|last| cheapest.get(last));
-            if let (Some((_, Some(wanted))), Some((_, Some(last)))) = (last_wanted, cheapest.last())
-                && wanted < last
-            {
-                let mut positions: Vec<usize> = cheapest.into_iter().map(|(position, _)| position).collect();
-                // Equals stand as written.
-                positions.sort_unstable();
-                return positions;
+            match (cheapest.get(wanted - 1), cheapest.last()) {
+                (Some((_, Some(wanted))), Some((_, Some(last)))) if wanted < last => {
+                    let mut positions: Vec<usize> =
+                        cheapest.into_iter().map(|(position, _)| position).collect();
+                    // Equals stand as written.
+                    positions.sort_unstable();
+                    return positions;
+                }
+                (Some((_, None)) | None, _) | (_, Some((_, None)) | None) => break,
+                _ => looked_at = looked_at.saturating_mul(4),
             }
         }
         good.positions().collect()
