@@ -1,18 +1,16 @@
 //! Budgets and rate limits as a caller sees them.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test target may panic")]
+#![expect(clippy::unwrap_used, reason = "a test target may panic")]
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::join_all;
 use polyroute::catalog::Charge;
 use polyroute::quota::{InDoubt, Limit, Limits, Unit, UnknownPrice, Window, Zone};
 use polyroute::resilience::RetryPolicy;
-use polyroute::store::{Answer, Claim, Level, MemoryStore, Meter, Rule, SqliteStore, Store, Verdict};
+use polyroute::store::SqliteStore;
 use polyroute::telemetry::{Event, Observer};
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
 use polyroute::types::{CallOptions, OnLimit, Priority, Reply};
@@ -615,112 +613,4 @@ fn embeddings_and_rankings_are_limited_too() {
 
     assert_eq!(run(client.embed(embed)).unwrap_err().kind(), ErrorKind::LimitExceeded);
     assert_eq!(run(client.rerank(rerank)).unwrap_err().kind(), ErrorKind::LimitExceeded);
-}
-
-/// Answers settlements after a while, as a server would; the first few it does not take.
-#[derive(Debug)]
-struct Slow(MemoryStore, AtomicU32);
-
-#[polyroute::async_trait]
-impl Store for Slow {
-    async fn get(&self, key: &str) -> polyroute::Result<Option<Bytes>> {
-        self.0.get(key).await
-    }
-
-    async fn put(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> polyroute::Result<()> {
-        self.0.put(key, value, ttl).await
-    }
-
-    async fn add(&self, key: &str, amount: i64, ttl: Option<Duration>) -> polyroute::Result<i64> {
-        self.0.add(key, amount, ttl).await
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &str,
-        expected: Option<&[u8]>,
-        value: Bytes,
-        ttl: Option<Duration>,
-    ) -> polyroute::Result<bool> {
-        self.0.compare_and_set(key, expected, value, ttl).await
-    }
-
-    async fn remove(&self, key: &str) -> polyroute::Result<()> {
-        self.0.remove(key).await
-    }
-
-    fn reserve<'a>(&'a self, id: u128, lease: Duration, claims: &'a [Claim]) -> Answer<'a, Verdict> {
-        self.0.reserve(id, lease, claims)
-    }
-
-    fn settle<'a>(&'a self, id: u128, used: &'a [Claim]) -> Answer<'a, Vec<Level>> {
-        Answer::later(async move {
-            for _ in 0..20 {
-                tokio::task::yield_now().await;
-            }
-            if self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
-                return Err(Error::new(ErrorKind::StoreUnavailable, "scripted"));
-            }
-            self.0.settle(id, used).await
-        })
-    }
-}
-
-/// What is used and held of the limit named "budget", in picodollars.
-fn booked(store: &dyn Store) -> (u128, u128) {
-    let meter = Meter::new("budget//", Rule::Total { limit: None }, None).unwrap();
-    let level = run(store.settle(u128::MAX, &[Claim::new(Arc::new(meter), 0)])).unwrap()[0];
-    (level.used, level.held)
-}
-
-#[test]
-fn a_shutdown_books_what_the_store_did_not_take_before() {
-    let clock = manual();
-    let heard = Heard::default();
-    let store = Arc::new(Slow(MemoryStore::new(10, Arc::new(clock.clone())), AtomicU32::new(3)));
-    let client = client(&clock, Limits::new().limit(lifetime("10").named("budget")))
-        .store(Arc::clone(&store))
-        .observer(heard.clone())
-        .build()
-        .unwrap();
-
-    run(async {
-        assert_eq!(at_once(&client, 3).await.0, 3);
-        assert_eq!(heard.all().last().unwrap(), "unsettled store unavailable 3");
-        client.shutdown(SECOND).await.unwrap();
-    });
-
-    assert_eq!(booked(&*store), (3_000_000_000_000, 0));
-}
-
-#[test]
-fn what_a_client_used_is_booked_although_it_is_dropped_with_its_last_call() {
-    let file = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("dropped.db");
-    let _ = std::fs::remove_file(&file);
-    let clock = manual();
-    let time = || Arc::new(clock.clone());
-    let stores: [(&str, Arc<dyn Store>); 3] = [
-        ("memory", Arc::new(MemoryStore::new(10, time()))),
-        ("sqlite", Arc::new(SqliteStore::open(&file, time()).unwrap())),
-        ("slow", Arc::new(Slow(MemoryStore::new(10, time()), AtomicU32::new(0)))),
-    ];
-    for (name, store) in stores {
-        let limit = lifetime("10").named("budget");
-        let client = client(&clock, Limits::new().limit(limit)).store(Arc::clone(&store)).build().unwrap();
-
-        run(async {
-            let call = Box::pin(client.chat_stream(hi()));
-            let mut stream = call.await.unwrap();
-            stream.next().await.unwrap().unwrap();
-            // The last handle and the last call go, and nobody shuts anything down.
-            drop(client);
-            drop(stream);
-            // Others go on.
-            for _ in 0..100 {
-                tokio::task::yield_now().await;
-            }
-        });
-
-        assert_eq!(booked(&*store), (1_000_000_000_000, 0), "{name}");
-    }
 }

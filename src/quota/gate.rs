@@ -4,10 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
-
-use bytes::Bytes;
 
 use super::held::Held;
 use super::limit::Measure;
@@ -15,35 +13,35 @@ use super::limits::{InDoubt, Limits, UnknownPrice};
 use super::notice::{Host, Notice};
 use super::queue::{Full, Queue, Rank, Turn};
 use super::row::{Line, Lines, Row, Stage};
-use super::subject::{Demand, Subject, Used};
+use super::subject::{Demand, Subject};
 use super::window::Kind;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Answer, Claim, Cure, Level, Refusal, Store, Verdict};
+use crate::store::{Claim, Cure, Level, Refusal, Store, Verdict};
 use crate::types::{OnLimit, Priority, Target, Usd};
 
 /// The limits of one client at work.
 pub struct Gate {
-    rows: Vec<Row>,
+    pub(super) rows: Vec<Row>,
     traits: Traits,
     dimensions: BTreeSet<String>,
     unknown_price: UnknownPrice,
     in_doubt: InDoubt,
     on_limit: OnLimit,
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    host: Arc<dyn Host>,
-    queue: Arc<Queue>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) queue: Arc<Queue>,
     arrivals: AtomicU64,
     /// Drawn by chance, not from a seed: no two processes may name their reservations alike.
     name: u64,
     reservations: AtomicU64,
     /// Settlements the store did not take yet.
-    unsettled: Mutex<VecDeque<(u128, Vec<Claim>)>>,
+    pub(super) unsettled: Mutex<VecDeque<(u128, Vec<Claim>)>>,
     /// How many; read without the lock.
-    waiting: AtomicUsize,
+    pub(super) waiting: AtomicUsize,
     /// Somebody is at them.
-    settling: AtomicBool,
+    pub(super) settling: AtomicBool,
     /// One reading of both clocks.
     together: Mutex<(Instant, SystemTime)>,
     /// The second of the calendar in which they were compared last.
@@ -345,20 +343,6 @@ impl Gate {
         }
     }
 
-    /// Settles the reservation that was [left](Held::leave) under this name. `lines` are those that apply to it now; of
-    /// limits whose window has ended since, what was held lapses, and what was used counts in the window that runs.
-    ///
-    /// Counts once within a month, however often it is repeated.
-    pub async fn settle_left(self: &Arc<Self>, id: u128, lines: Lines, used: &Used) {
-        let settled = format!("settled {id:032x}");
-        if matches!(self.store.get(&settled).await, Ok(Some(_))) {
-            return;
-        }
-        Held::new(self, id, lines).settle(used).await;
-        // Until this is written the store itself remembers.
-        drop(self.store.put(&settled, Bytes::from_static(b"1"), Some(MONTH)).await);
-    }
-
     fn id(&self) -> u128 {
         (u128::from(self.name) << 64) | u128::from(self.reservations.fetch_add(1, Ordering::Relaxed))
     }
@@ -423,77 +407,6 @@ impl Gate {
         self.rows.get(line.row).is_some_and(|row| asked <= row.amount)
     }
 
-    /// How much of what `line` counts was used.
-    pub(super) fn used(&self, line: &Line, used: &Used) -> u128 {
-        self.rows.get(line.row).map_or(0, |row| used.of(row.limit.measure))
-    }
-
-    /// Books the claims of `lines` for the reservation `id`.
-    pub(super) fn settle<'a>(&'a self, id: u128, lines: &'a Lines) -> Answer<'a, Vec<Level>> {
-        self.store.settle(id, &lines.claims)
-    }
-
-    /// The store has booked `lines`, or did not and is asked again as soon as it can.
-    pub(super) fn settled(self: &Arc<Self>, id: u128, lines: Lines, booked: Result<Vec<Level>>) {
-        let error = match booked {
-            Ok(levels) => {
-                self.see_settled(&lines, &levels);
-                self.queue.released(&lines.claims);
-                self.settle_the_rest();
-                return;
-            }
-            Err(error) => error,
-        };
-        let claims = lines.claims;
-        let mut unsettled = self.unsettled();
-        if claims.iter().all(|claim| claim.amount == 0) {
-            // Only a hold to give back, if there was one: it lapses by itself.
-            if unsettled.len() < MOST_UNSETTLED / 2 {
-                unsettled.push_back((id, claims));
-                self.waiting.store(unsettled.len(), Ordering::Release);
-            }
-            return;
-        }
-        if unsettled.len() >= MOST_UNSETTLED {
-            drop(unsettled);
-            self.host.notice(Notice::Lost);
-            return;
-        }
-        unsettled.push_back((id, claims));
-        let waiting = unsettled.len();
-        self.waiting.store(waiting, Ordering::Release);
-        drop(unsettled);
-        self.host.notice(Notice::Unsettled { kind: error.kind(), waiting });
-    }
-
-    /// The store has just answered: it may take what it did not take before.
-    fn settle_the_rest(self: &Arc<Self>) {
-        if self.waiting.load(Ordering::Acquire) == 0 || self.settling.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let gate = Arc::clone(self);
-        let done = Settled(Arc::clone(self));
-        self.host.finish(Box::pin(async move {
-            let _done = done;
-            gate.catch_up().await;
-        }));
-    }
-
-    /// Books what the store did not take before, as far as it takes it now.
-    pub async fn catch_up(&self) {
-        loop {
-            let Some((id, claims)) = self.unsettled().front().cloned() else { return };
-            if self.store.settle(id, &claims).await.is_err() {
-                return;
-            }
-            self.queue.released(&claims);
-            // Somebody else may have settled it meanwhile; it counts once.
-            let mut unsettled = self.unsettled();
-            unsettled.retain(|(other, _)| *other != id);
-            self.waiting.store(unsettled.len(), Ordering::Release);
-        }
-    }
-
     /// Notes how full the meters are; returns the place of a limit that sends calls elsewhere.
     fn see_held(&self, lines: &Lines, levels: &[Level]) -> Option<usize> {
         let mut diversion = None;
@@ -512,18 +425,8 @@ impl Gate {
         diversion
     }
 
-    fn see_settled(&self, lines: &Lines, levels: &[Level]) {
-        for ((line, claim), level) in lines.lines.iter().zip(&lines.claims).zip(levels) {
-            let Some(row) = self.rows.get(line.row) else { continue };
-            row.see(&line.counter, level.total());
-            if !matches!(row.limit.window.0, Kind::Refill(_)) {
-                self.warn(row, line, level.used.saturating_sub(claim.amount), level.used);
-            }
-        }
-    }
-
     /// Says which percentages were passed just now. The store counts one call after the other, so only one passes each.
-    fn warn(&self, row: &Row, line: &Line, before: u128, after: u128) {
+    pub(super) fn warn(&self, row: &Row, line: &Line, before: u128, after: u128) {
         for percent in &row.warnings {
             let reached = |amount: u128| row.is_reached(amount, *percent) && amount > 0;
             if reached(after) && !reached(before) {
@@ -576,25 +479,12 @@ impl Gate {
         }
         wall
     }
-
-    fn unsettled(&self) -> MutexGuard<'_, VecDeque<(u128, Vec<Claim>)>> {
-        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.rows.iter().map(|row| &*row.name).collect();
         f.debug_struct("Gate").field("limits", &names).field("store", &self.store).finish_non_exhaustive()
-    }
-}
-
-/// The rest is settled, or as much of it as could be; the next may try, also when the work was dropped.
-struct Settled(Arc<Gate>);
-
-impl Drop for Settled {
-    fn drop(&mut self) {
-        self.0.settling.store(false, Ordering::Release);
     }
 }
 
@@ -621,12 +511,6 @@ fn too_long() -> Error {
 
 /// Scopes that calls may carry without a limit that looks at them.
 const KNOWN_DIMENSIONS: [&str; 4] = ["key", "user", "team", "project"];
-
-/// How many calls may wait to be booked.
-const MOST_UNSETTLED: usize = 10_000;
-
-/// For longer no vendor keeps the results of a batch.
-const MONTH: Duration = Duration::from_secs(32 * 86_400);
 
 /// Other processes do not say when they give something back.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);

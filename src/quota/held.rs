@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::gate::Gate;
-use super::row::{Lines, Stage};
+use super::row::Lines;
 use super::subject::Used;
-use crate::store::{Claim, Meter};
+use crate::store::Claim;
 
 /// A reservation. Dropped without being settled, everything is given back.
 #[must_use]
@@ -68,10 +68,7 @@ impl Held {
 
     fn work(&mut self, whole: &Used, at_target: &Used) -> Settling {
         let mut lines = std::mem::take(&mut self.lines);
-        for (line, claim) in lines.lines.iter().zip(&mut lines.claims) {
-            let used = if line.of == Stage::Call { whole } else { at_target };
-            claim.amount = self.gate.used(line, used).min(Meter::MOST);
-        }
+        self.gate.fill_in(&mut lines, whole, at_target);
         Settling::begin(&self.gate, self.id, lines)
     }
 }

@@ -20,6 +20,7 @@ mod limits;
 mod notice;
 mod queue;
 mod row;
+mod settlement;
 mod subject;
 mod window;
 #[cfg(feature = "timezone")]
