@@ -1,7 +1,8 @@
 //! How many tokens a request has, before it is sent.
 //!
 //! Nobody but the vendor can say for certain: vocabularies, templates and the way tools are written into the prompt are
-//! its own. By default bytes are counted. What that is worth was measured on recorded exchanges with their vendors: the
+//! its own. With the feature `tokenizer` the texts of requests to OpenAI's models are counted in the models' own
+//! vocabularies. Otherwise bytes are counted. What that is worth was measured on recorded exchanges with their vendors: the
 //! tokens of the request, estimated from the recorded body, against the input tokens the answer reports. Requests with
 //! pictures, built-in tools, stored conversations or replayed reasoning are left out, because their tokens are not in
 //! the body. Most of the recorded prompts are shorter than 400 tokens, where a vendor's template of a hundred tokens is
@@ -45,7 +46,10 @@
 //! | zai | 3 | -65 % | -65 % to -47 % | 3 |
 //! <!-- end -->
 
-use crate::types::{ChatRequest, MediaSource, Part, Tool};
+use serde::{Deserialize, Serialize};
+
+use super::Vocabulary;
+use crate::types::{ChatRequest, MediaSource, Part, ResponseFormat, Tool};
 
 /// How many tokens a prompt has: a range and the likeliest.
 ///
@@ -59,7 +63,7 @@ use crate::types::{ChatRequest, MediaSource, Part, Tool};
 /// assert_eq!(estimate.expected, 11);
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenEstimate {
     /// Fewer it does not have: for ruling a context window out.
     pub least: u64,
@@ -78,16 +82,15 @@ impl TokenEstimate {
     /// Of a chat, from its bytes: four to a token, four tokens for each message and a hundred where tools are offered.
     /// Pictures, files and sound count with what vendors document for common sizes and are not in the table above.
     pub fn of_chat(request: &ChatRequest) -> Self {
-        let mut content = Content::default();
-        for message in &request.messages {
-            content.messages += 1;
-            message.parts.iter().for_each(|part| content.add(part));
-        }
-        for tool in &request.tools {
-            content.tools += 1;
-            content.tool_bytes += count(tool_bytes(tool));
-        }
-        content.estimate()
+        Content::of(request, None).estimate()
+    }
+
+    /// Of a chat with `model`, as its provider names it. With the feature `tokenizer` the texts for OpenAI's models are
+    /// counted; a chat of nothing but text is then known to a few tokens, and what is offered beside it, tools and pictures,
+    /// is estimated. Otherwise as [`of_chat`](Self::of_chat).
+    pub fn of_chat_with(request: &ChatRequest, model: &str) -> Self {
+        let vocabulary = Vocabulary::of_model(model).filter(|_| Vocabulary::is_built_in());
+        Content::of(request, vocabulary).estimate()
     }
 
     /// Of texts that are read one by one, such as those to be turned into vectors.
@@ -103,18 +106,93 @@ impl TokenEstimate {
     }
 }
 
+/// A prompt in the vocabularies its targets read with, where it was counted.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// In `cl100k_base`.
+    pub cl100k: Option<TokenEstimate>,
+    /// In `o200k_base`.
+    pub o200k: Option<TokenEstimate>,
+}
+
+impl Counted {
+    /// Counted nowhere.
+    pub const NOT: Self = Self { cl100k: None, o200k: None };
+
+    /// A chat in those of `vocabularies` that are built in.
+    pub fn chat(request: &ChatRequest, vocabularies: impl IntoIterator<Item = Vocabulary>) -> Self {
+        Self::by(vocabularies, |vocabulary| Content::of(request, Some(vocabulary)).estimate())
+    }
+
+    /// Texts that are read one by one in those of `vocabularies` that are built in. The least is that of the longest text:
+    /// a window holds one of them.
+    pub fn texts(texts: &[&str], vocabularies: impl IntoIterator<Item = Vocabulary>) -> Self {
+        Self::by(vocabularies, |vocabulary| {
+            texts.iter().fold(TokenEstimate::default(), |known, text| {
+                let tokens = vocabulary.count(text).unwrap_or(0);
+                let sum = known.expected.saturating_add(tokens);
+                TokenEstimate { least: known.least.max(tokens), expected: sum, most: sum }
+            })
+        })
+    }
+
+    fn by(
+        vocabularies: impl IntoIterator<Item = Vocabulary>,
+        count: impl Fn(Vocabulary) -> TokenEstimate,
+    ) -> Self {
+        let mut counted = Self::NOT;
+        for vocabulary in vocabularies.into_iter().filter(|_| Vocabulary::is_built_in()) {
+            let place = match vocabulary {
+                Vocabulary::Cl100k => &mut counted.cl100k,
+                Vocabulary::O200k => &mut counted.o200k,
+            };
+            place.get_or_insert_with(|| count(vocabulary));
+        }
+        counted
+    }
+
+    /// In this vocabulary, if it was counted there.
+    pub fn of(&self, vocabulary: Option<Vocabulary>) -> Option<TokenEstimate> {
+        match vocabulary? {
+            Vocabulary::Cl100k => self.cl100k,
+            Vocabulary::O200k => self.o200k,
+        }
+    }
+}
+
 /// What there is to count.
 #[derive(Default)]
 struct Content {
+    /// Counts tokens instead of bytes.
+    vocabulary: Option<Vocabulary>,
     messages: u64,
-    text_bytes: u64,
+    /// Bytes, or tokens.
+    text: u64,
     tools: u64,
-    tool_bytes: u64,
+    /// Of tools and of the schema of the answer; bytes, or tokens.
+    schemas: u64,
     /// Of pictures, files and sound.
     media: u64,
 }
 
 impl Content {
+    fn of(request: &ChatRequest, vocabulary: Option<Vocabulary>) -> Self {
+        let mut content = Self { vocabulary, ..Self::default() };
+        for message in &request.messages {
+            content.messages += 1;
+            message.parts.iter().for_each(|part| content.add(part));
+        }
+        for tool in &request.tools {
+            content.tools += 1;
+            content.schemas = content.schemas.saturating_add(content.tool(tool));
+        }
+        if let Some(ResponseFormat::JsonSchema { schema, .. }) = &request.response_format {
+            content.schemas = content.schemas.saturating_add(content.length(schema.as_str()));
+        }
+        content
+    }
+
     fn add(&mut self, part: &Part) {
         match part {
             Part::Text(text) => self.text(&text.text),
@@ -135,12 +213,28 @@ impl Content {
     }
 
     fn text(&mut self, text: &str) {
-        self.text_bytes = self.text_bytes.saturating_add(count(text.len()));
+        self.text = self.text.saturating_add(self.length(text));
+    }
+
+    /// In bytes, or tokens.
+    fn length(&self, text: &str) -> u64 {
+        self.vocabulary
+            .and_then(|vocabulary| vocabulary.count(text))
+            .unwrap_or_else(|| u64::try_from(text.len()).unwrap_or(u64::MAX))
+    }
+
+    fn tool(&self, tool: &Tool) -> u64 {
+        let description = tool.description.as_deref().map_or(0, |text| self.length(text));
+        let schema = tool.parameters.as_ref().map_or(0, |schema| self.length(schema.as_str()));
+        self.length(&tool.name).saturating_add(description).saturating_add(schema)
     }
 
     fn estimate(self) -> TokenEstimate {
-        let bytes = self.text_bytes.saturating_add(self.tool_bytes);
         let tools = u64::from(self.tools > 0);
+        if self.vocabulary.is_some() {
+            return self.counted(tools);
+        }
+        let bytes = self.text.saturating_add(self.schemas);
         let most = (bytes / BYTES_OF_SHORT_TOKENS)
             .saturating_add(self.messages.saturating_mul(MOST_PER_MESSAGE))
             .saturating_add(MOST_TEMPLATE)
@@ -150,14 +244,23 @@ impl Content {
             .saturating_add(self.messages.saturating_mul(PER_MESSAGE))
             .saturating_add(tools * FOR_TOOLS)
             .saturating_add(self.media);
-        TokenEstimate { least: self.text_bytes / BYTES_OF_LONG_TOKENS, expected, most }
+        TokenEstimate { least: self.text / BYTES_OF_LONG_TOKENS, expected, most }
     }
-}
 
-fn tool_bytes(tool: &Tool) -> usize {
-    let description = tool.description.as_ref().map_or(0, String::len);
-    let schema = tool.parameters.as_ref().map_or(0, |schema| schema.as_str().len());
-    tool.name.len() + description + schema
+    fn counted(self, tools: u64) -> TokenEstimate {
+        let text = self.text.saturating_add(self.messages.saturating_mul(PER_MESSAGE)).saturating_add(ANSWER);
+        let expected = text
+            .saturating_add(self.schemas)
+            .saturating_add(tools * FOR_COUNTED_TOOLS)
+            .saturating_add(self.media);
+        let most = text
+            .saturating_add(self.schemas.saturating_mul(2))
+            .saturating_add(tools * FOR_TOOLS)
+            .saturating_add(self.messages)
+            .saturating_add(self.media.saturating_mul(3))
+            .saturating_add(MOST_COUNTED_TEMPLATE);
+        TokenEstimate { least: self.text, expected, most }
+    }
 }
 
 fn base64_bytes(source: &MediaSource) -> u64 {
@@ -171,6 +274,13 @@ fn count(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
+/// What opens the answer: <https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken_for_chat>
+/// (read 2026-11-26), which gives each message three tokens and its role's one as well.
+const ANSWER: u64 = 3;
+/// What introduces tools that were counted.
+const FOR_COUNTED_TOOLS: u64 = 12;
+/// Reasoning models begin with a few lines that nobody sees.
+const MOST_COUNTED_TEMPLATE: u64 = 64;
 const BYTES_PER_TOKEN: u64 = 4;
 /// The longest tokens of common vocabularies are runs of white space; ordinary text never averages ten bytes.
 const BYTES_OF_LONG_TOKENS: u64 = 10;

@@ -21,19 +21,26 @@ mod price;
 mod quality;
 mod rate;
 mod row;
+#[cfg(feature = "tokenizer")]
+mod tokenizer;
+#[cfg(not(feature = "tokenizer"))]
+#[path = "no_tokenizer.rs"]
+mod tokenizer;
 mod update;
+mod vocabulary;
 
 pub use capability::{Capabilities, Capability, CapabilitySet, Support};
 pub use card::RateCard;
 pub use catalogue::{Catalogue, Found, Table};
 pub use charge::{Charge, Rates};
 pub use date::Date;
-pub use estimate::TokenEstimate;
+pub use estimate::{Counted, TokenEstimate};
 pub use lookup::{MatchedBy, family};
 pub use model::{Mode, Model};
 pub use price::Price;
 pub use quality::{Figure, Quality, quality};
 pub use rate::Rate;
 pub use update::{Revision, UpdateKey};
+pub use vocabulary::Vocabulary;
 
 pub(crate) use price::rounded;

@@ -13,7 +13,9 @@ use super::ratings::Answered;
 use super::registry::{Meaning, Registry};
 use super::review;
 use crate::account;
-use crate::catalog::{Capability, CapabilitySet, Catalogue, Mode, Model, Support, TokenEstimate, quality};
+use crate::catalog::{
+    Capability, CapabilitySet, Catalogue, Counted, Mode, Model, Support, TokenEstimate, Vocabulary, quality,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::provider::Provider;
 use crate::quota::Subject;
@@ -475,6 +477,7 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
     let estimate = TokenEstimate::of_chat(request);
     facts.input_tokens = estimate.expected;
     facts.least_input_tokens = estimate.least;
+    count(inner, &mut facts, &request.model, |vocabularies| Counted::chat(request, vocabularies));
     if let Some(limit) = request.max_output_tokens {
         facts.output_tokens = limit.min(facts.output_tokens);
         facts.output_limit = Some(limit);
@@ -523,41 +526,60 @@ fn gain(inner: &Inner, request: &ChatRequest) -> Option<f64> {
 
 /// What a policy may know of an embedding.
 pub(super) fn embed_facts(inner: &Inner, request: &EmbedRequest) -> RequestFacts {
-    let bytes: usize = request.inputs.iter().map(String::len).sum();
-    let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
-    facts.output_tokens = 0;
-    let mut facts = finish_facts(inner, facts, &request.model, request.options.as_deref());
-    guard(inner, &request.model, &mut facts, request.inputs.iter().map(String::as_str));
-    facts
+    let texts: Vec<&str> = request.inputs.iter().map(String::as_str).collect();
+    text_facts(inner, &request.model, &texts, request.options.as_deref())
 }
 
-/// What a policy may know of a question about `texts`. What is made of them is not counted in tokens beforehand.
+/// What a policy may know of a question about `texts`, each of which must fit the window. What is made of them is not
+/// counted in tokens beforehand.
 pub(super) fn text_facts(
     inner: &Inner,
     model: &str,
     texts: &[&str],
     options: Option<&CallOptions>,
 ) -> RequestFacts {
-    let bytes: usize = texts.iter().map(|text| text.len()).sum();
-    let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
+    let estimate = TokenEstimate::of_texts(texts.iter().copied());
+    let mut facts = RequestFacts::new(estimate.expected, inner.clock.wall());
+    let each = texts.iter().map(|text| TokenEstimate::of_texts([*text]).least);
+    facts.least_input_tokens = each.max().unwrap_or(0);
+    count(inner, &mut facts, model, |vocabularies| Counted::texts(texts, vocabularies));
     facts.output_tokens = 0;
     let mut facts = finish_facts(inner, facts, model, options);
     guard(inner, model, &mut facts, texts.iter().copied());
     facts
 }
 
-/// What a policy may know of a ranking: the query is read with every document.
+/// What a policy may know of a ranking: the query is read with every document. What is too long for
+/// the model is cut by vendors, so that no window is too small.
 pub(super) fn rerank_facts(inner: &Inner, request: &RerankRequest) -> RequestFacts {
-    let bytes = request
-        .documents
-        .iter()
-        .fold(0_usize, |sum, text| sum.saturating_add(text.len()).saturating_add(request.query.len()));
-    let mut facts = RequestFacts::new(u64::try_from(bytes).unwrap_or(u64::MAX) / 4, inner.clock.wall());
+    let texts = request.documents.iter().flat_map(|text| [text.as_str(), request.query.as_str()]);
+    let estimate = TokenEstimate::of_texts(texts);
+    let mut facts = RequestFacts::new(estimate.expected, inner.clock.wall());
     facts.output_tokens = 0;
     let mut facts = finish_facts(inner, facts, &request.model, request.options.as_deref());
     let texts = request.documents.iter().chain(std::iter::once(&request.query));
     guard(inner, &request.model, &mut facts, texts.map(String::as_str));
     facts
+}
+
+/// Counts the prompt in the vocabularies of the targets that `model` means. Where they all read with the same one, nothing
+/// needs to be guessed.
+fn count(
+    inner: &Inner,
+    facts: &mut RequestFacts,
+    model: &str,
+    counted: impl FnOnce(Vec<Vocabulary>) -> Counted,
+) {
+    // Who cannot count need not look.
+    let Some(candidates) = Vocabulary::is_built_in().then(|| meant(inner, model).ok()).flatten() else {
+        return;
+    };
+    let known: Vec<Option<Vocabulary>> = candidates.as_slice().iter().map(Candidate::vocabulary).collect();
+    facts.counted = counted(known.iter().flatten().copied().collect());
+    let first = known.first().copied().flatten();
+    if let Some(estimate) = facts.counted.of(first).filter(|_| known.iter().all(|other| *other == first)) {
+        facts.input_tokens = estimate.expected;
+    }
 }
 
 /// Marks `facts` as sensitive where the route `model` says that a call with such tags, or such texts, is.

@@ -94,7 +94,7 @@ pub(super) async fn embed(inner: &Arc<Inner>, request: &EmbedRequest) -> Result<
     let mut call = RunningCall::begin(inner, "embeddings", &request.model, planned, total);
     call.hold(flight);
     call.charge(request.options.as_deref());
-    let mut call = reserve(call, || Asked::of_embed(request), &facts).await?;
+    let mut call = reserve(call, || Asked::of_embed(request, &facts), &facts).await?;
     match run(&mut call, &Embed::new(request), None).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
@@ -116,7 +116,7 @@ pub(super) async fn ask<Q: Question>(inner: &Arc<Inner>, request: &Q) -> Result<
     let mut call = RunningCall::begin(inner, Q::NAME, request.model(), planned, total);
     call.hold(flight);
     call.charge(request.options());
-    let mut call = reserve(call, || Asked::of_texts(request.options(), &texts), &facts).await?;
+    let mut call = reserve(call, || Asked::of_texts(request.options(), &texts, &facts), &facts).await?;
     match run(&mut call, &Asking(request), None).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
@@ -137,7 +137,7 @@ pub(super) async fn rerank(inner: &Arc<Inner>, request: &RerankRequest) -> Resul
     let mut call = RunningCall::begin(inner, "rerank", &request.model, planned, total);
     call.hold(flight);
     call.charge(request.options.as_deref());
-    let mut call = reserve(call, || Asked::of_rerank(request), &facts).await?;
+    let mut call = reserve(call, || Asked::of_rerank(request, &facts), &facts).await?;
     match run(&mut call, &Rerank(request), None).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
@@ -192,7 +192,7 @@ async fn begin_chat(
     if request.reasoning.is_some_and(|reasoning| reasoning.effort == Some(Effort::None)) {
         call.think(Thinking::Off);
     }
-    let mut call = reserve(call, || Asked::of_chat(request), &facts).await?;
+    let mut call = reserve(call, || Asked::of_chat(request, &facts), &facts).await?;
     call.shadows = shadow::sampled(&call, request, &facts);
     Ok((call, audit))
 }

@@ -10,7 +10,7 @@ use super::call::RunningCall;
 use super::candidates;
 use super::tasks::Tasks;
 use crate::account::{Answered, Flag, suspicions};
-use crate::catalog::{Model, TokenEstimate};
+use crate::catalog::{Counted, Model, TokenEstimate, Vocabulary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::quota::{
     AtTarget, CostBound, Demand, Gate, Held, Host, InDoubt, Notice, Patience, Refused, Settling, Subject,
@@ -27,6 +27,8 @@ use crate::types::{
 pub(super) struct Asked<'r> {
     options: Option<&'r CallOptions>,
     prompt: TokenEstimate,
+    /// The prompt in the vocabularies of its targets.
+    counted: Counted,
     /// Most tokens of each answer, as far as the caller says.
     output: Option<u64>,
     answers: u64,
@@ -34,19 +36,20 @@ pub(super) struct Asked<'r> {
 }
 
 impl<'r> Asked<'r> {
-    pub(super) fn of_chat(request: &'r ChatRequest) -> Self {
+    pub(super) fn of_chat(request: &'r ChatRequest, facts: &RequestFacts) -> Self {
         Self {
             options: request.options.as_deref(),
             prompt: TokenEstimate::of_chat(request),
+            counted: facts.counted,
             output: request.max_output_tokens,
             answers: request.n.unwrap_or(1).max(1).into(),
             tier: request.service_tier.as_deref(),
         }
     }
 
-    pub(super) fn of_embed(request: &'r EmbedRequest) -> Self {
-        let prompt = TokenEstimate::of_texts(request.inputs.iter().map(String::as_str));
-        Self { options: request.options.as_deref(), prompt, output: Some(0), answers: 1, tier: None }
+    pub(super) fn of_embed(request: &'r EmbedRequest, facts: &RequestFacts) -> Self {
+        let texts: Vec<&str> = request.inputs.iter().map(String::as_str).collect();
+        Self { output: Some(0), ..Self::of_texts(request.options.as_deref(), &texts, facts) }
     }
 
     /// As part of a batch, at the price of batches.
@@ -55,16 +58,23 @@ impl<'r> Asked<'r> {
     }
 
     /// What is made of the texts is unknown beforehand.
-    pub(super) fn of_texts(options: Option<&'r CallOptions>, texts: &[&str]) -> Self {
+    pub(super) fn of_texts(options: Option<&'r CallOptions>, texts: &[&str], facts: &RequestFacts) -> Self {
         let prompt = TokenEstimate::of_texts(texts.iter().copied());
-        Self { options, prompt, output: None, answers: 1, tier: None }
+        Self { options, prompt, counted: facts.counted, output: None, answers: 1, tier: None }
     }
 
     /// The query is read with every document.
-    pub(super) fn of_rerank(request: &'r RerankRequest) -> Self {
-        let texts = request.documents.iter().flat_map(|text| [text.as_str(), request.query.as_str()]);
-        let prompt = TokenEstimate::of_texts(texts);
-        Self { options: request.options.as_deref(), prompt, output: Some(0), answers: 1, tier: None }
+    pub(super) fn of_rerank(request: &'r RerankRequest, facts: &RequestFacts) -> Self {
+        let texts: Vec<&str> =
+            (request.documents.iter()).flat_map(|text| [text.as_str(), request.query.as_str()]).collect();
+        Self { output: Some(0), ..Self::of_texts(request.options.as_deref(), &texts, facts) }
+    }
+
+    /// The prompt as `target` reads it.
+    fn prompt_at(&self, target: &PlannedTarget) -> TokenEstimate {
+        let known = target.model.as_ref().and_then(|model| Vocabulary::of_model(&model.id));
+        let vocabulary = known.or_else(|| Vocabulary::of_model(target.target.model()));
+        self.counted.of(vocabulary).unwrap_or(self.prompt)
     }
 }
 
@@ -327,7 +337,7 @@ pub(super) fn demand(
         (asked, able) => asked.or(able),
     };
     let output = each.map(|each| each.saturating_mul(asked.answers));
-    let input = asked.prompt.most;
+    let input = asked.prompt_at(target).most;
     let cost = match (output, unknown) {
         (None, _) => CostBound::Unbounded,
         (Some(output), unknown) => match (dearest(model, input, output, at, asked.tier), unknown) {

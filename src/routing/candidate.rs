@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{RequestFacts, Traits};
-use crate::catalog::{Model, rounded};
+use crate::catalog::{Model, Vocabulary, rounded};
 use crate::types::{Target, Usd};
 
 /// One target a request may go to.
@@ -55,6 +55,13 @@ impl Candidate {
         name.eq_ignore_ascii_case(self.target.provider())
             || name.eq_ignore_ascii_case(self.target.as_str())
             || vendor.is_some_and(|vendor| name.eq_ignore_ascii_case(vendor))
+    }
+
+    /// The vocabulary its model reads with, where it is known: by the catalogue's name of the model, which may be another
+    /// than the provider's, and else by the provider's.
+    pub fn vocabulary(&self) -> Option<Vocabulary> {
+        let known = self.model.as_ref().and_then(|model| Vocabulary::of_model(&model.id));
+        known.or_else(|| Vocabulary::of_model(self.target.model()))
     }
 
     /// The context window in tokens, where it is known.

@@ -94,7 +94,7 @@ impl Candidates {
     /// Can every candidate do what the request needs, and take its prompt?
     pub(super) fn all_can(&self, facts: &RequestFacts) -> bool {
         self.unable.iter().all(|(alone, _)| alone.intersection(facts.needs).is_empty())
-            && self.windows.first().is_none_or(|(window, _)| facts.least_input_tokens <= *window)
+            && self.windows.first().is_none_or(|(window, _)| facts.least_tokens_anywhere() <= *window)
     }
 
     /// A bit for each that can. Whole words at a time, so that long lists cost little.
@@ -104,9 +104,13 @@ impl Candidates {
         {
             without(&mut bits, unable);
         }
-        for (_, position) in self.windows.iter().take_while(|(window, _)| *window < facts.least_input_tokens)
-        {
+        let least = facts.least_tokens_anywhere();
+        for (window, position) in self.windows.iter().take_while(|(window, _)| *window < least) {
             let position = usize::try_from(*position).unwrap_or(usize::MAX);
+            let fits = |row: &Candidate| facts.least_tokens(row.vocabulary()) <= *window;
+            if self.rows.get(position).is_some_and(fits) {
+                continue;
+            }
             if let Some(word) = bits.get_mut(position / 64) {
                 *word &= !(1 << (position % 64));
             }

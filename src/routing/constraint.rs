@@ -117,7 +117,7 @@ impl<'a> Constraints<'a> {
             return Some(Violation::new("capability", lacks(missing)));
         }
         match model.context_window {
-            Some(window) if self.facts.least_input_tokens > window => Some(Violation::new(
+            Some(window) if self.facts.least_tokens(candidate.vocabulary()) > window => Some(Violation::new(
                 "context_window",
                 format!("the prompt does not fit its window of {window} tokens"),
             )),

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::CapabilitySet;
+use crate::catalog::{CapabilitySet, Counted, Vocabulary};
 use crate::types::{Preferences, Sensitivity, Stakes, Target, Usd};
 
 /// Facts about one request. Never the text itself.
@@ -17,6 +17,9 @@ pub struct RequestFacts {
     pub input_tokens: u64,
     /// Fewer tokens than this the prompt cannot have; for ruling context windows out.
     pub least_input_tokens: u64,
+    /// The prompt in the vocabularies of the candidates that have one; empty without the feature `tokenizer`.
+    #[serde(default)]
+    pub counted: Counted,
     /// How many tokens the answer is expected to have: what answers of this route had of late, at most the request's own
     /// limit.
     pub output_tokens: u64,
@@ -58,6 +61,7 @@ impl RequestFacts {
         Self {
             input_tokens,
             least_input_tokens: 0,
+            counted: Counted::NOT,
             output_tokens: USUAL_OUTPUT,
             output_limit: None,
             needs: CapabilitySet::default(),
@@ -75,6 +79,17 @@ impl RequestFacts {
             gain: None,
             labels: Labels::default(),
         }
+    }
+
+    /// Fewer tokens than this the prompt cannot have for a model that reads with `vocabulary`.
+    pub fn least_tokens(&self, vocabulary: Option<Vocabulary>) -> u64 {
+        self.counted.of(vocabulary).map_or(self.least_input_tokens, |counted| counted.least)
+    }
+
+    /// The same for every candidate.
+    pub(super) fn least_tokens_anywhere(&self) -> u64 {
+        let counted = [self.counted.cl100k, self.counted.o200k].into_iter().flatten();
+        counted.map(|counted| counted.least).fold(self.least_input_tokens, u64::max)
     }
 
     /// A source of chance that follows from [`chance`](Self::chance), for policies that draw more than once.

@@ -316,11 +316,12 @@ enum Reserved {
 fn most(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Usd> {
     request.validate()?;
     let planned = candidates::plan(inner, &request.model, &candidates::chat_facts(inner, request))?;
-    let input = TokenEstimate::of_chat(request).most;
     let answers = u64::from(request.n.unwrap_or(1).max(1));
     let mut dearest = Usd::ZERO;
     for target in planned.targets.iter() {
         let model = target.model.as_deref();
+        let name = model.map_or_else(|| target.target.model(), |model| &*model.id);
+        let input = TokenEstimate::of_chat_with(request, name).most;
         let output = request
             .max_output_tokens
             .or_else(|| model.and_then(|model| model.max_output_tokens.or(model.context_window)));
