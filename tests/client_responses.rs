@@ -94,3 +94,35 @@ async fn a_refusal_has_its_kind() {
 
     assert_eq!(error.kind(), ErrorKind::RateLimited);
 }
+
+#[tokio::test]
+async fn a_format_can_be_chosen_model_by_model() {
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let settings =
+        |name: &'static str| Settings::vendor(name).base_url(sandbox.vendor(name).url()).api_key("key");
+    let client = Client::builder()
+        .vendor(settings("openai").speak_with("gpt-5", Wire::Responses))
+        .vendor(settings("azure").speak(Wire::Responses))
+        .build()
+        .expect("the settings are right");
+
+    for model in ["openai/gpt-5-mini", "openai/gpt-4o", "azure/my-deployment"] {
+        client.chat((model, "hello")).await.expect("an answer");
+        let stream = client.chat_stream((model, "hello")).await.expect("a stream");
+        stream.into_response().await.expect("an answer");
+    }
+    let paths =
+        |name| -> Vec<String> { sandbox.vendor(name).received().into_iter().map(|one| one.path).collect() };
+    assert_eq!(
+        paths("openai"),
+        ["/v1/responses", "/v1/responses", "/v1/chat/completions", "/v1/chat/completions"]
+    );
+    assert_eq!(paths("azure"), ["/v1/responses", "/v1/responses"]);
+    for (settings, words) in [
+        (settings("openai").speak_with("gpt", Wire::Messages), "does not speak"),
+        (settings("moonshot").speak_with("kimi", Wire::Messages), "another address"),
+    ] {
+        let error = Client::builder().vendor(settings).build().expect_err("it cannot be");
+        assert!(error.kind() == ErrorKind::Configuration && error.message().contains(words), "{error}");
+    }
+}

@@ -405,3 +405,73 @@ async fn sound_and_film_where_there_is_none_are_refused_before_anything_is_sent(
         assert!(sandbox.vendor(vendor).received().is_empty(), "{vendor}");
     }
 }
+
+#[tokio::test]
+async fn an_ibm_key_is_exchanged_for_a_token_and_goes_nowhere_else() {
+    use polyroute::provider::ibm::ApiKey;
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let tokens = json!({"access_token": "ibm-token-CANARY", "token_type": "Bearer", "expires_in": 3600});
+    let service = sandbox.vendor("iam");
+    let answer = |status, body: String| Raw::new(status, body).header("content-type", "application/json");
+    service.then(answer(200, tokens.to_string()));
+    let watsonx = sandbox.vendor("watsonx");
+    watsonx.always(polyroute::types::Reply::text("Hello."));
+    let settings = || {
+        let settings = Settings::vendor("watsonx").base_url(watsonx.url()).resource("4947c695-a374");
+        settings.token_source(ApiKey::new("ibm-key-CANARY").at(url(&service)))
+    };
+
+    let own = client(settings());
+    let tool = polyroute::Tool::function("clock", "the time", json!({"type": "object"}));
+    let request = polyroute::ChatRequest::from(("watsonx/ibm/granite-4-h-small", "hello")).tool(tool);
+    let request = request.tool_choice(polyroute::ToolChoice::Required);
+    assert_eq!(own.chat(&request).await.expect("an answer").text(), "Hello.");
+    let streamed = own.chat_stream(&request).await.expect("a stream begins");
+    assert_eq!(streamed.into_response().await.expect("it ends").text(), "Hello.");
+    let asked = service.received();
+    assert_eq!(asked.len(), 1, "one token serves both");
+    let form = String::from_utf8_lossy(&asked[0].body).into_owned();
+    assert_eq!(form, "grant_type=urn%3Aibm%3Aparams%3Aoauth%3Agrant-type%3Aapikey&apikey=ibm-key-CANARY");
+    let received = watsonx.received();
+    let paths: Vec<_> = received.iter().map(|one| (one.path.as_str(), one.query.as_str())).collect();
+    let version = "version=2025-02-11";
+    assert_eq!(paths, [("/v1/text/chat", version), ("/v1/text/chat_stream", version)]);
+    assert_eq!(received[0].header("authorization"), Some("Bearer ibm-token-CANARY"));
+    let json = &received[0].json;
+    assert_eq!(
+        (&json["model_id"], &json["project_id"]),
+        (&json!("ibm/granite-4-h-small"), &json!("4947c695-a374"))
+    );
+    assert_eq!(
+        (&json["tool_choice_option"], json.get("model"), json.get("stream")),
+        (&json!("required"), None, None)
+    );
+
+    let denial =
+        json!({"errorCode": "BXNIM0415E", "errorMessage": "Provided API key ibm-key-CANARY is unknown."});
+    service.then(answer(400, denial.to_string()));
+    let error = client(settings()).chat(&request).await.expect_err("there is no token");
+    assert_eq!(error.kind(), ErrorKind::Authentication);
+    assert!(error.message().contains("IBM's token service refuses the key"), "{error}");
+    assert!(!format!("{error} {error:?} {:?}", error.provider_message()).contains("CANARY"));
+
+    for (settings, words) in [
+        (
+            Settings::vendor("watsonx").region("us-south").api_key("t"),
+            "give .resource(..), or set WATSONX_PROJECT_ID",
+        ),
+        (Settings::vendor("watsonx").resource("p").api_key("t"), "give .region(..), or set WATSONX_REGION"),
+        (
+            Settings::vendor("watsonx").region("us-south").resource("x/../").api_key("t"),
+            "letters, digits and hyphens",
+        ),
+        (
+            Settings::vendor("watsonx").region("x@evil").resource("p").api_key("t"),
+            "letters, digits and hyphens",
+        ),
+    ] {
+        let builder = Client::builder().environment(Environment::of([("NOTHING", "set")]));
+        let error = builder.vendor(settings).build().expect_err("it is not complete");
+        assert!(error.kind() == ErrorKind::Configuration && error.message().contains(words), "{error}");
+    }
+}

@@ -207,6 +207,7 @@ impl Content {
                 self.media += (base64_bytes(&document.source) / PAGE_BYTES + 1) * PAGE
             }
             Part::Audio(audio) => self.media += base64_bytes(&audio.source) / SOUND_BYTES_PER_TOKEN,
+            Part::Video(video) => self.media += base64_bytes(&video.source) / FILM_BYTES_PER_TOKEN,
             // Earlier reasoning is left out by most vendors when they count.
             Part::Reasoning(_) | Part::Opaque(_) => {}
         }
@@ -300,6 +301,8 @@ const PAGE: u64 = 3_000;
 const PAGE_BYTES: u64 = 50_000;
 /// 32 tokens a second at 128 kbit/s: <https://ai.google.dev/gemini-api/docs/audio> (read 2026-11-23).
 const SOUND_BYTES_PER_TOKEN: u64 = 500;
+/// 300 tokens a second at 1 Mbit/s: <https://ai.google.dev/gemini-api/docs/video-understanding> (seen in a copy).
+const FILM_BYTES_PER_TOKEN: u64 = 400;
 
 #[cfg(test)]
 mod tests {

@@ -445,6 +445,7 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
         match part {
             Part::Image(_) => need(Capability::Vision, &mut facts),
             Part::Audio(_) => need(Capability::AudioIn, &mut facts),
+            Part::Video(_) => need(Capability::VideoIn, &mut facts),
             Part::Document(document) => {
                 if is_pdf(&document.source) {
                     need(Capability::Pdf, &mut facts);
@@ -600,7 +601,7 @@ fn texts_of(part: &Part) -> Vec<&str> {
         Part::ToolResult(result) => result.content.iter().filter_map(Part::as_text).collect(),
         Part::Reasoning(reasoning) => vec![&reasoning.text],
         Part::Refusal(refusal) => vec![&refusal.text],
-        Part::Image(_) | Part::Audio(_) | Part::Document(_) | Part::Opaque(_) => Vec::new(),
+        Part::Image(_) | Part::Audio(_) | Part::Video(_) | Part::Document(_) | Part::Opaque(_) => Vec::new(),
     }
 }
 

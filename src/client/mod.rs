@@ -184,7 +184,9 @@ impl Client {
     /// # Errors
     /// As [`chat`](Self::chat). Once content has come, errors are items of the stream.
     pub async fn chat_stream(&self, request: impl Into<ChatRequest>) -> Result<ChatStream> {
-        pipeline::chat_stream(&self.inner, &request.into()).await
+        let request = request.into();
+        let stream = pipeline::chat_stream(&self.inner, &request).await?;
+        Ok(mend::checked(stream, &request))
     }
 
     /// Says what would become of `request` at each target of its route, without sending anything: the order they would be

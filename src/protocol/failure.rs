@@ -19,6 +19,8 @@ pub struct WireFailure {
     pub error_type: Option<String>,
     /// The sentence. Treat it as user data.
     pub message: Option<String>,
+    /// The field of the request that is wrong, in the vendor's spelling, for example `response_format`.
+    pub field: Option<String>,
     /// The machine-readable reason among Google's details, for example `API_KEY_INVALID`.
     pub reason: Option<String>,
     /// How long to wait, where the body says so.
@@ -40,7 +42,11 @@ impl WireFailure {
         };
         let inner = match outer.get("error") {
             Some(error @ Value::Object(_)) => error,
-            _ => outer,
+            // IBM lists them.
+            _ => match outer.get("errors").and_then(Value::as_array).and_then(|errors| errors.first()) {
+                Some(error @ Value::Object(_)) => error,
+                _ => outer,
+            },
         };
         let code = inner.get("code").or_else(|| outer.get("code"));
         let message = [inner.get("message"), outer.get("error"), outer.get("detail"), outer.get("message")]
@@ -59,6 +65,7 @@ impl WireFailure {
                 .or_else(|| inner.get("status").and_then(Value::as_str).map(str::to_owned))
                 .or_else(|| outer.get("type").and_then(word)),
             message,
+            field: field(inner),
             reason: reason(inner),
             retry_after: retry_info(inner),
         }
@@ -91,9 +98,13 @@ impl WireFailure {
             ErrorKind::ContextTooLong if status == 413 && !self.says(TOO_LONG) => {
                 "the request is larger than the provider takes; send pictures and files by address, or make them smaller"
             }
+            ErrorKind::InvalidRequest if self.says(BAD_SCHEMA) => BAD_SCHEMA_ADVICE,
             other => explain(other),
         };
         let mut error = Error::new(kind, what).with_status(status);
+        if let Some(field) = self.field.as_deref().filter(|_| kind == ErrorKind::InvalidRequest) {
+            error = error.with_hint(&format!("the field is {field}"));
+        }
         if let Some(code) = self.code.as_deref().or(self.error_type.as_deref()) {
             error = error.with_provider_code(code);
         }
@@ -225,6 +236,18 @@ fn reason(error: &Value) -> Option<String> {
     details.iter().find_map(|detail| detail.get("reason")?.as_str()).map(str::to_owned)
 }
 
+/// OpenAI's `param`, and Google's `BadRequest`: <https://cloud.google.com/apis/design/errors#error_details> (read
+/// 2026-11-23). A path of names and numbers; anything else is somebody's text.
+fn field(error: &Value) -> Option<String> {
+    let violations = || {
+        let details = error.get("details")?.as_array()?;
+        details.iter().find_map(|detail| detail.pointer("/fieldViolations/0/field")?.as_str())
+    };
+    let field = error.get("param").and_then(Value::as_str).or_else(violations)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]".contains(&byte);
+    (!field.is_empty() && field.len() <= 100 && field.bytes().all(plain)).then(|| field.to_owned())
+}
+
 /// Google's `RetryInfo`: <https://cloud.google.com/apis/design/errors#error_details> (read 2026-11-23).
 fn retry_info(error: &Value) -> Option<Duration> {
     let delay = error.get("details")?.as_array()?.iter().find_map(|detail| detail.get("retryDelay"))?;
@@ -267,6 +290,17 @@ const STATUS_OF_TYPE: &[(u16, &[&str])] = &[
     (503, &["overloaded_error", "UNAVAILABLE", "ServiceUnavailableException"]),
     (504, &["timeout_error", "DEADLINE_EXCEEDED", "ModelTimeoutException"]),
 ];
+
+/// OpenAI's code and sentence, which its imitators repeat:
+/// <https://developers.openai.com/api/docs/guides/structured-outputs> (the code is in users' reports).
+const BAD_SCHEMA: &[Sign] = &[
+    Sign::Code("invalid_json_schema"),
+    Sign::Code("invalid_function_parameters"),
+    Sign::Opening("invalid schema for"),
+];
+
+const BAD_SCHEMA_ADVICE: &str = "the provider refuses a JSON schema of the request; provider_message() names the keyword: leave it out, or do \
+     without strict";
 
 /// OpenAI's, Azure's and llama.cpp's codes; then the sentences of Anthropic, OpenAI-compatible servers (vLLM, DeepSeek),
 /// Perplexity, Google, Mistral, Bedrock, Cohere and xAI, which have no code for it.

@@ -27,7 +27,9 @@ use bytes::Bytes;
 
 pub use batch::BatchWire;
 pub use failure::WireFailure;
-pub use fit::{CacheStyle, HostedStyle, JsonStyle, Needs, SafetyStyle, SchemaRules, ToolNames};
+pub use fit::{
+    CacheStyle, Fetches, HostedStyle, JsonStyle, Medium, Needs, SafetyStyle, SchemaRules, ToolNames,
+};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{
@@ -241,12 +243,14 @@ pub struct EncodeFor<'a> {
     pub mode: Mode,
     /// What the catalogue knows of the model.
     pub hints: ModelHints,
+    /// The application's own part of the vendor, such as a project, where requests and not the address name it.
+    pub resource: Option<&'a str>,
 }
 
 impl<'a> EncodeFor<'a> {
     /// For `model` at `provider`, about which nothing more is known.
     pub fn new(provider: &'a str, model: &'a str, mode: Mode) -> Self {
-        Self { provider, model, mode, hints: ModelHints::default() }
+        Self { provider, model, mode, hints: ModelHints::default(), resource: None }
     }
 }
 
@@ -287,6 +291,13 @@ impl Encoded {
 pub enum Path {
     /// Always the same, for example `chat/completions`.
     Fixed(&'static str),
+    /// Always the same, with a query.
+    Queried {
+        /// For example `text/chat`.
+        path: &'static str,
+        /// For example `version=2025-02-11`.
+        query: &'static str,
+    },
     /// With the model in it: `{prefix}/{model}{suffix}?{query}`. Whoever builds the URL escapes the model.
     Model {
         /// For example `models`.

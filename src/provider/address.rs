@@ -14,10 +14,34 @@ const REGION: &str = "{region}";
 
 /// Can the address be told without the application?
 pub(crate) fn is_known(vendor: &Vendor, environment: &Environment) -> bool {
+    if vendor.resource_field.is_some() && environment.first(vendor.resource_env).is_none() {
+        return false;
+    }
     environment.first(vendor.base_url_env.as_slice()).is_some()
         || !(vendor.base_url.is_empty()
             || vendor.base_url.contains(RESOURCE) && environment.first(vendor.resource_env).is_none()
             || vendor.base_url.contains(REGION) && environment.first(vendor.region_env).is_none())
+}
+
+/// What requests name as the application's own part of the vendor, where the address does not.
+///
+/// # Errors
+/// [`ErrorKind::Configuration`] when it is not known, or is no name.
+pub(super) fn resource(
+    vendor: &Vendor,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<Option<String>> {
+    let Some(field) = vendor.resource_field else { return Ok(None) };
+    let known = environment.first(vendor.resource_env).map(|resource| resource.expose().to_owned());
+    let Some(resource) = settings.resource.clone().or(known) else {
+        let variables = vendor.resource_env.join(" or ");
+        return Err(Error::new(
+            ErrorKind::Configuration,
+            format!("requests need a {field}: give .resource(..), or set {variables}"),
+        ));
+    };
+    fill(RESOURCE, RESOURCE, &resource).map(Some)
 }
 
 /// The address that paths are below. `elsewhere` is the address of the format spoken, if it is not the usual one.
@@ -37,7 +61,9 @@ pub(super) fn base_url(
     };
     let template = &*template;
     let has_resource = template.contains(RESOURCE);
-    match (&settings.base_url, &settings.resource) {
+    // A resource that requests name is none of the address's.
+    let resource = settings.resource.as_ref().filter(|_| vendor.resource_field.is_none());
+    match (&settings.base_url, resource) {
         (Some(_), _) if settings.region.is_some() => {
             return refuse("give .base_url(..) or .region(..), not both".to_owned());
         }
@@ -52,7 +78,7 @@ pub(super) fn base_url(
     }
     if let Some(url) = environment.first(vendor.base_url_env.as_slice()) {
         let url = url.expose().trim_end_matches('/');
-        if has_resource && !has_path(url) {
+        if (has_resource || vendor.base_url.contains(REGION)) && !has_path(url) {
             let scheme = if url.contains("://") { "" } else { "https://" };
             return Ok(format!("{scheme}{url}{}", path_of(template)));
         }
@@ -64,7 +90,7 @@ pub(super) fn base_url(
         }
         return Ok(url.to_owned());
     }
-    if let Some(resource) = environment.first(vendor.resource_env) {
+    if let Some(resource) = environment.first(vendor.resource_env).filter(|_| has_resource) {
         return with_region(vendor, fill(template, RESOURCE, resource.expose())?);
     }
     if has_resource {
@@ -75,7 +101,7 @@ pub(super) fn base_url(
         let variable = vendor.base_url_env.map(|name| format!(" or {name}")).unwrap_or_default();
         return refuse(format!("it needs .base_url(..){variable}"));
     }
-    Ok(template.to_owned())
+    with_region(vendor, template.to_owned())
 }
 
 /// The vendor's address in the region that is named, if it is named already.

@@ -16,6 +16,7 @@ use url::Url;
 use super::address;
 use super::credential::scrub;
 use super::events::{Events, Head};
+use super::media;
 use super::settings::{Environment, Limits, Settings, parse_base_url};
 use super::signer::{Exchange, Signer};
 use super::vendor::{KeyStyle, Vendor};
@@ -29,7 +30,7 @@ use crate::protocol::{
     BatchWire, EmbedLimit, EmbedProtocol, EncodeFor, Encoded, Framing, Mode, Path, Procedure, Protocol,
     RawAnswer, RerankProtocol, WireFailure,
 };
-use crate::transport::{self, Body, HttpRequest, HttpResponse, Transport};
+use crate::transport::{self, Body, GuardedFetcher, HttpRequest, HttpResponse, Transport};
 use crate::types::{
     Adaptation, BatchState, ChatRequest, EmbedReply, ImageReply, ImageRequest, ModerationReply,
     ModerationRequest, RateLimits, Reply, ReplyFacts, ReplyStream, RerankReply, Secret, SpeechReply,
@@ -40,7 +41,7 @@ use crate::types::{
 pub struct HttpProvider {
     chat: Option<&'static dyn Protocol>,
     /// The formats of some models, by the beginning of their names.
-    families: &'static [(&'static str, &'static dyn Protocol)],
+    families: Vec<(String, &'static dyn Protocol)>,
     embed: Option<&'static dyn EmbedProtocol>,
     rerank: Option<&'static dyn RerankProtocol>,
     /// The vendor, for what it does at its usual address beside these; `None` at the address of another format.
@@ -63,6 +64,10 @@ pub struct HttpProvider {
     /// The last few secrets it used, which must not come back either.
     issued: Mutex<Vec<Secret>>,
     limits: Limits,
+    /// What requests name as the application's own.
+    resource: Option<String>,
+    /// Fetches what the vendor does not, where that is allowed.
+    fetcher: Option<GuardedFetcher>,
     request_limit: Option<usize>,
     /// What to look at when the address or the account is wrong.
     placed: Option<&'static str>,
@@ -97,6 +102,10 @@ impl HttpProvider {
             )));
         }
         let spoken = spoken(vendor, settings.wire)?;
+        let families = families(vendor, settings)
+            .map_err(|error| configuration(format!("{name}: {}", error.message())))?;
+        let resource = address::resource(vendor, settings, environment)
+            .map_err(|error| configuration(format!("{name}: {}", error.message())))?;
         let base = address::base_url(vendor, spoken.base_url, settings, environment)
             .map_err(|error| configuration(format!("{name}: {}", error.message())))?;
         if settings.signer.is_some() && settings.api_key.is_some() {
@@ -142,8 +151,7 @@ impl HttpProvider {
         };
         Ok(Self {
             chat: spoken.chat,
-            // Who chose a format chose it for every model.
-            families: if settings.wire.is_some() { &[] } else { vendor.families },
+            families,
             // Vectors and rankings are made at the usual address, which is not the one of another format.
             embed: vendor.embed.filter(|_| spoken.base_url.is_none()),
             rerank: vendor.rerank.filter(|_| spoken.base_url.is_none()),
@@ -158,6 +166,8 @@ impl HttpProvider {
             signer: settings.signer.clone(),
             issued: Mutex::default(),
             limits: settings.limits,
+            resource,
+            fetcher: settings.fetcher.clone(),
             request_limit: vendor.request_limit,
             placed: placed(vendor, settings),
             habits: habits(vendor, spoken.chat),
@@ -256,6 +266,11 @@ impl HttpProvider {
             Path::Fixed(path) => {
                 let (known, url) = self.fixed.get_or_init(|| (path, below(&self.base, path)));
                 Ok(if known == path { url.clone() } else { below(&self.base, path) })
+            }
+            Path::Queried { path, query } => {
+                let mut url = below(&self.base, path);
+                url.set_query(Some(query));
+                Ok(url)
             }
             Path::Model { prefix, model, suffix, query } => {
                 let mut url = below(&self.base, prefix);
@@ -478,14 +493,34 @@ impl HttpProvider {
         Ok(reply)
     }
 
+    /// The format that `model` speaks.
+    fn format_of(&self, model: &str) -> Result<&'static dyn Protocol> {
+        let family = self.families.iter().find(|(name, _)| model.starts_with(&**name));
+        family.map_or_else(|| self.chat_format(), |(_, chat)| Ok(*chat))
+    }
+
+    /// Writes a request, with the bytes of what the vendor does not fetch itself. Whether it can be written is known before
+    /// anything is fetched.
+    async fn prepare(&self, call: Call<'_>, mode: Mode) -> Result<Written> {
+        let addresses = media::addresses(call.request, self.format_of(call.model)?.needs().fetches);
+        let (Some(fetcher), false) = (&self.fetcher, addresses.is_empty()) else {
+            return self.encode(call, mode);
+        };
+        self.encode(Call { request: &media::foreseen(call.request, &addresses), ..call }, mode)?;
+        let request = media::fetched(call.request, &addresses, fetcher).await?;
+        let mut written = self.encode(Call { request: &request, ..call }, mode)?;
+        written.adaptations.push(media::note());
+        Ok(written)
+    }
+
     fn encode(&self, call: Call<'_>, mode: Mode) -> Result<Written> {
-        let family = self.families.iter().find(|(name, _)| call.model.starts_with(name));
-        let chat = family
-            .map(|(_, chat)| *chat)
-            .or(self.chat)
-            .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("{} has no chat", self.name)))?;
+        let chat = self.format_of(call.model)?;
+        if let Some(address) = media::addresses(call.request, chat.needs().fetches).first() {
+            return Err(media::refusal(&self.name, *address));
+        }
         let mut target = EncodeFor::new(&self.name, call.model, mode);
         target.hints = call.hints;
+        target.resource = self.resource.as_deref();
         let fitted = fit(call.request, chat, target)?;
         let mut encoded = chat.encode_chat(&fitted.request, target)?;
         if let Some(limit) = self.request_limit.filter(|limit| encoded.body.len() > *limit) {
@@ -534,7 +569,7 @@ impl Provider for HttpProvider {
     }
 
     async fn chat(&self, call: Call<'_>) -> Result<Reply> {
-        let Written { encoded, chat, adaptations, restore } = self.encode(call, Mode::Whole)?;
+        let Written { encoded, chat, adaptations, restore } = self.prepare(call, Mode::Whole).await?;
         let response = self.send(encoded, Mode::Whole, call.key).await?;
         let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
         let mut reply = self.read_reply(response, chat).await?;
@@ -544,7 +579,7 @@ impl Provider for HttpProvider {
     }
 
     async fn chat_stream(&self, call: Call<'_>) -> Result<ReplyStream> {
-        let Written { encoded, chat, adaptations, mut restore } = self.encode(call, Mode::Stream)?;
+        let Written { encoded, chat, adaptations, mut restore } = self.prepare(call, Mode::Stream).await?;
         let response = self.send(encoded, Mode::Stream, call.key).await?;
         let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
         let mut stream = match media_type(&response.headers) {
@@ -587,7 +622,14 @@ impl Provider for HttpProvider {
     }
 
     fn check(&self, call: Call<'_>) -> Result<Vec<Adaptation>> {
-        self.encode(call, Mode::Whole).map(|written| written.adaptations)
+        let addresses = media::addresses(call.request, self.format_of(call.model)?.needs().fetches);
+        if self.fetcher.is_none() || addresses.is_empty() {
+            return self.encode(call, Mode::Whole).map(|written| written.adaptations);
+        }
+        let foreseen = media::foreseen(call.request, &addresses);
+        let mut adaptations = self.encode(Call { request: &foreseen, ..call }, Mode::Whole)?.adaptations;
+        adaptations.push(media::note());
+        Ok(adaptations)
     }
 
     fn embed_limit(&self, model: &str) -> EmbedLimit {
@@ -724,6 +766,23 @@ struct Spoken {
     base_url: Option<&'static str>,
     key: KeyStyle,
     headers: &'static [(&'static str, &'static str)],
+}
+
+/// The formats of some models: those of the application before the vendor's. Who chose a format for all chose it for these.
+fn families(vendor: &'static Vendor, settings: &Settings) -> Result<Vec<(String, &'static dyn Protocol)>> {
+    let own = settings.model_wires.iter().map(|(model, wire)| {
+        let spoken = spoken(vendor, Some(*wire))?;
+        let usual = spoken.base_url.is_none() && spoken.key == vendor.key && spoken.headers == vendor.headers;
+        match spoken.chat.filter(|_| usual) {
+            Some(chat) => Ok((model.clone(), chat)),
+            None => Err(Error::new(
+                ErrorKind::Configuration,
+                format!("{wire} has another address or key there; register it once more with .name(..) and .speak(..)"),
+            )),
+        }
+    });
+    let vendors = vendor.families.iter().filter(|_| settings.wire.is_none());
+    own.chain(vendors.map(|(model, chat)| Ok(((*model).to_owned(), *chat)))).collect()
 }
 
 /// The format asked for, or the vendor's usual one.

@@ -7,6 +7,7 @@ use url::{Host, Url};
 
 use super::signer::{Signer, TokenSource, Tokens};
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::GuardedFetcher;
 use crate::types::{Secret, Wire};
 
 /// Which vendor, under which name, where, and with which key.
@@ -33,8 +34,11 @@ pub struct Settings {
     pub(crate) model_aliases: Vec<(String, String)>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) wire: Option<Wire>,
+    /// Formats of some models, by the beginning of their names.
+    pub(crate) model_wires: Vec<(String, Wire)>,
     pub(crate) plain_http: PlainHttp,
     pub(crate) limits: Limits,
+    pub(crate) fetcher: Option<GuardedFetcher>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +62,10 @@ impl Settings {
             model_aliases: Vec::new(),
             headers: Vec::new(),
             wire: None,
+            model_wires: Vec::new(),
             plain_http: PlainHttp::LoopbackOnly,
             limits: Limits::default(),
+            fetcher: None,
         }
     }
 
@@ -161,10 +167,44 @@ impl Settings {
         self
     }
 
+    /// Speaks this format with every model whose name begins with `model`, where the vendor speaks it at its usual address.
+    /// Of several beginnings the first that fits counts.
+    ///
+    /// ```
+    /// use polyroute::Settings;
+    /// use polyroute::types::Wire;
+    /// let openai = Settings::vendor("openai").speak_with("gpt-5", Wire::Responses);
+    /// ```
+    #[must_use]
+    pub fn speak_with(mut self, model: impl Into<String>, wire: Wire) -> Self {
+        self.model_wires.push((model.into(), wire));
+        self
+    }
+
     /// Allows `http://` to a host that is not this machine. Keys and prompts then travel unencrypted.
     #[must_use]
     pub fn allow_plain_http(mut self) -> Self {
         self.plain_http = PlainHttp::Anywhere;
+        self
+    }
+
+    /// Fetches pictures, files, sound and film of which a request has the address, where the vendor takes bytes only, and
+    /// sends those along. Without it such a request is refused. `fetcher` says how large each may be and how long it may
+    /// take; what is there is judged by its bytes. Whoever writes the request says which public address this program asks,
+    /// so leave it out where that is not you.
+    ///
+    /// ```
+    /// use polyroute::Settings;
+    /// use polyroute::transport::GuardedFetcher;
+    /// # fn main() -> polyroute::Result<()> {
+    /// let bedrock = Settings::vendor("bedrock").fetch_media(GuardedFetcher::new()?.most_bytes(4 << 20));
+    /// # let _ = bedrock;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn fetch_media(mut self, fetcher: GuardedFetcher) -> Self {
+        self.fetcher = Some(fetcher);
         self
     }
 

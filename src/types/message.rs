@@ -114,6 +114,8 @@ pub enum Part {
     Document(Document),
     /// Sound.
     Audio(Audio),
+    /// Film.
+    Video(Video),
     /// The model asks for a function to be run.
     ToolCall(ToolCall),
     /// What the function returned.
@@ -159,6 +161,7 @@ impl Part {
             Self::Image(image) => media(&image.source),
             Self::Document(document) => media(&document.source),
             Self::Audio(audio) => media(&audio.source),
+            Self::Video(video) => media(&video.source),
             Self::ToolCall(call) => call.arguments.len(),
             Self::ToolResult(result) => result.content.iter().map(Self::size_hint).sum(),
             Self::Reasoning(reasoning) => {
@@ -200,7 +203,7 @@ macro_rules! block_into_part {
         }
     )*};
 }
-block_into_part!(Text, Image, Document, Audio, ToolCall, ToolResult, Reasoning, Refusal, Opaque);
+block_into_part!(Text, Image, Document, Audio, Video, ToolCall, ToolResult, Reasoning, Refusal, Opaque);
 
 /// Text.
 #[non_exhaustive]
@@ -226,7 +229,7 @@ impl fmt::Debug for Text {
     }
 }
 
-/// Where a picture, file or sound is.
+/// Where a picture, file, sound or film is.
 #[non_exhaustive]
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -322,6 +325,24 @@ impl Audio {
     /// Sound from `source`.
     pub fn new(source: MediaSource) -> Self {
         Self { source, transcript: None, extra: Extra::new() }
+    }
+}
+
+/// Film, for the few models that watch it. Others refuse it.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Video {
+    /// Where it is.
+    pub source: MediaSource,
+    /// Fields without a name here, such as how many pictures a second to look at.
+    #[serde(default, skip_serializing_if = "Extra::is_empty")]
+    pub extra: Extra,
+}
+
+impl Video {
+    /// Film from `source`.
+    pub fn new(source: MediaSource) -> Self {
+        Self { source, extra: Extra::new() }
     }
 }
 

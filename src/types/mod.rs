@@ -56,7 +56,7 @@ pub use image::{GeneratedImage, ImageContent, ImageReply, ImageRequest};
 pub use json::Json;
 pub use message::{
     Audio, Document, Image, MediaSource, Message, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall,
-    ToolOutcome, ToolResult,
+    ToolOutcome, ToolResult, Video,
 };
 pub use moderation::{Moderation, ModerationReply, ModerationRequest};
 pub use money::{Cost, PriceSource, Usd};

@@ -1,6 +1,6 @@
 //! How services differ from OpenAI and from each other: a named, finite list.
 
-use crate::protocol::{CacheStyle, HostedStyle, JsonStyle, Needs, SchemaRules, ToolNames};
+use crate::protocol::{CacheStyle, Fetches, HostedStyle, JsonStyle, Medium, Needs, SchemaRules, ToolNames};
 use crate::types::Effort;
 
 /// How one service differs. Start from [`Dialect::PLAIN`] and change what its documentation says.
@@ -32,6 +32,12 @@ pub struct Dialect {
     pub developer: Developer,
     /// How files are spelled.
     pub documents: Documents,
+    /// How pictures are carried.
+    pub pictures: Pictures,
+    /// How film is carried.
+    pub videos: Videos,
+    /// How a request says where it goes.
+    pub envelope: Envelope,
     /// How its reasoning is kept apart from its text.
     pub apart: Apart,
     /// JSON Schemas it takes when it is to hold the model to them.
@@ -56,6 +62,9 @@ impl Dialect {
         tool_call_ids: ToolCallIds::Any,
         developer: Developer::AsSystem,
         documents: Documents::File,
+        pictures: Pictures::DataOrAddress,
+        videos: Videos::Refused,
+        envelope: Envelope::OpenAi,
         apart: Apart::Unasked,
         schema: SchemaRules::Any,
         cache: CacheStyle::Unsaid,
@@ -71,7 +80,30 @@ impl Dialect {
             (true, true) => JsonStyle::Object,
         };
         let (schema, cache, hosted) = (self.schema, self.cache, self.hosted);
-        Needs { tool_names: ToolNames::Plain, schema, json, cache, hosted, ..Needs::PLAIN }
+        Needs {
+            tool_names: ToolNames::Plain,
+            schema,
+            json,
+            cache,
+            hosted,
+            fetches: self.fetches(),
+            ..Needs::PLAIN
+        }
+    }
+
+    fn fetches(&self) -> Fetches {
+        let mut fetches = Fetches::NOTHING;
+        if self.pictures == Pictures::DataOrAddress {
+            fetches = fetches.and(Medium::Picture);
+        }
+        if self.documents != Documents::File {
+            fetches = fetches.and(Medium::Document);
+        }
+        // Who refuses film says so better than who would fetch it.
+        if self.videos != Videos::DataOrFile {
+            fetches = fetches.and(Medium::Film);
+        }
+        fetches
     }
 
     /// Does the service lack `what`?
@@ -193,6 +225,39 @@ pub enum Documents {
     FileOrAddress,
     /// Mistral's `document_url`.
     DocumentUrl,
+}
+
+/// How a request says where it goes and how it is to be answered.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// `model` and `stream` in the body, `tool_choice` for every choice.
+    OpenAi,
+    /// IBM's `model_id` and `project_id` in the body, a path of its own for streams, and `tool_choice_option` for a choice
+    /// without a name.
+    Watsonx,
+}
+
+/// How pictures are carried.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pictures {
+    /// In the request, or fetched by the service.
+    DataOrAddress,
+    /// In the request only.
+    Data,
+}
+
+/// How film is carried; the block is called `video_url` wherever there is one.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Videos {
+    /// Not at all.
+    Refused,
+    /// In the request, or fetched by the service.
+    DataOrAddress,
+    /// In the request, or as a file uploaded to the service.
+    DataOrFile,
 }
 
 /// How reasoning is kept apart from text.

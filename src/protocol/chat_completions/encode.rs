@@ -5,9 +5,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::error::Result;
 use crate::protocol::notes::Notes;
 use crate::protocol::{EncodeFor, Encoded, Mode, Path};
-use crate::types::{ChatRequest, Extra, Json, ParallelToolCalls, Part, Tool, Wire};
+use crate::types::{ChatRequest, Extra, Json, ParallelToolCalls, Part, Tool, ToolChoice, Wire};
 
-use super::dialect::{Apart, Dialect, SeedField, StreamUsage, TokenLimit};
+use super::dialect::{Apart, Dialect, Envelope, SeedField, StreamUsage, TokenLimit};
 use super::message::Messages;
 use super::options::{Decider, Options};
 use super::part::{Object, Place, check, extras, unwritable};
@@ -26,7 +26,12 @@ pub(super) fn encode(dialect: &Dialect, request: &ChatRequest, target: EncodeFor
     };
     let mut bytes = Vec::with_capacity(request.size_hint());
     serde_json::to_writer(&mut bytes, &body).map_err(|error| unwritable(&error))?;
-    let mut encoded = Encoded::new(Path::Fixed("chat/completions"), bytes);
+    let path = match (dialect.envelope, target.mode) {
+        (Envelope::OpenAi, _) => Path::Fixed("chat/completions"),
+        (Envelope::Watsonx, Mode::Whole) => Path::Queried { path: "text/chat", query: WATSONX },
+        (Envelope::Watsonx, Mode::Stream) => Path::Queried { path: "text/chat_stream", query: WATSONX },
+    };
+    let mut encoded = Encoded::new(path, bytes);
     encoded.adaptations = decider.notes.into_list();
     Ok(encoded)
 }
@@ -91,9 +96,15 @@ impl Serialize for Body<'_> {
             object.extra.retain(|(name, _)| !REASONING_FIELDS.contains(name) || spelled_out.contains(name));
         }
 
-        object.put("model", self.context.target.model)?;
+        match dialect.envelope {
+            Envelope::OpenAi => object.put("model", self.context.target.model)?,
+            Envelope::Watsonx => {
+                object.put("model_id", self.context.target.model)?;
+                object.put_some("project_id", self.context.target.resource)?;
+            }
+        }
         object.put("messages", &Messages { context: self.context, messages: &request.messages })?;
-        if is_streamed {
+        if is_streamed && dialect.envelope == Envelope::OpenAi {
             object.put("stream", &true)?;
             match (stream_options, dialect.stream_usage) {
                 (None, StreamUsage::Always) => {}
@@ -151,7 +162,12 @@ impl Body<'_> {
             object.put("tools", &Tools { context: self.context, tools: &request.tools })?;
         }
         if let Some(choice) = request.meant_tool_choice() {
-            object.put("tool_choice", &Choice { choice, required: self.context.dialect.required_tool })?;
+            let is_named = matches!(choice, ToolChoice::Function(_));
+            let field = match self.context.dialect.envelope {
+                Envelope::Watsonx if !is_named => "tool_choice_option",
+                Envelope::Watsonx | Envelope::OpenAi => "tool_choice",
+            };
+            object.put(field, &Choice { choice, required: self.context.dialect.required_tool })?;
         }
         let parallel = request.meant_parallel_tool_calls().filter(|_| self.options.has_parallel);
         object.put_some(
@@ -181,6 +197,9 @@ impl Serialize for IncludeUsage<'_> {
         map.end()
     }
 }
+
+/// The day of the API that is spoken: <https://www.ibm.com/docs/en/watsonx/saas?topic=resources-rest-api> (read 2026-11-26).
+const WATSONX: &str = "version=2025-02-11";
 
 /// Top-level fields by which services are asked to reason.
 const REASONING_FIELDS: &[&str] = &[

@@ -25,8 +25,8 @@ mod usage;
 mod wire;
 
 pub use dialect::{
-    Apart, Developer, Dialect, Documents, Echo, Lacking, Reasoning, SeedField, StreamUsage, TokenLimit,
-    ToolCallIds,
+    Apart, Developer, Dialect, Documents, Echo, Envelope, Lacking, Pictures, Reasoning, SeedField,
+    StreamUsage, TokenLimit, ToolCallIds, Videos,
 };
 pub use serve::parse_request;
 pub(super) use usage::dollars;

@@ -6,9 +6,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::{Error, ErrorKind};
 use crate::protocol::EncodeFor;
-use crate::types::{Audio, Document, Extra, Image, Json, MediaSource, Opaque, Part, Wire};
+use crate::types::{Audio, Document, Extra, Image, Json, MediaSource, Opaque, Part, Video, Wire};
 
-use super::dialect::{Dialect, Documents, Echo, Lacking};
+use super::dialect::{Dialect, Documents, Echo, Lacking, Pictures, Videos};
 
 /// The fields of `extra` for the target, the last of each name.
 pub(super) fn extras<'a>(extra: &'a Extra, target: EncodeFor<'a>) -> Vec<(&'a str, &'a Json)> {
@@ -57,12 +57,28 @@ pub(super) enum Place {
 
 /// Refuses a block that cannot be written.
 pub(super) fn check(part: &Part, place: Place, dialect: &Dialect) -> Result<(), &'static str> {
-    let is_media = matches!(part, Part::Image(_) | Part::Document(_) | Part::Audio(_));
+    let is_media = matches!(part, Part::Image(_) | Part::Document(_) | Part::Audio(_) | Part::Video(_));
     if is_media && place == Place::ToolResult && dialect.lacks(Lacking::ToolMedia) {
-        return Err("pictures, files or sound in tool results");
+        return Err("pictures, files, sound or film in tool results");
     }
     match part {
         Part::Image(Image { source: MediaSource::FileId(_), .. }) => Err("pictures by file id"),
+        Part::Image(Image { source: MediaSource::Url(url), .. })
+            if dialect.pictures == Pictures::Data && !url.starts_with("data:") =>
+        {
+            Err("pictures by address")
+        }
+        Part::Video(_) if dialect.videos == Videos::Refused => Err("film"),
+        Part::Video(Video { source: MediaSource::Url(url), .. })
+            if dialect.videos == Videos::DataOrFile && !url.starts_with("data:") =>
+        {
+            Err("film by address")
+        }
+        Part::Video(Video { source: MediaSource::FileId(_), .. })
+            if dialect.videos == Videos::DataOrAddress =>
+        {
+            Err("film by file id")
+        }
         Part::Audio(Audio { source: MediaSource::Url(_) | MediaSource::FileId(_), .. }) => {
             Err("sound by address or file id")
         }
@@ -86,7 +102,7 @@ pub(super) fn check(part: &Part, place: Place, dialect: &Dialect) -> Result<(), 
 /// Is the part a block of the content, on this wire?
 pub(super) fn is_content(part: &Part, dialect: &Dialect) -> bool {
     match part {
-        Part::Text(_) | Part::Image(_) | Part::Document(_) | Part::Audio(_) => true,
+        Part::Text(_) | Part::Image(_) | Part::Document(_) | Part::Audio(_) | Part::Video(_) => true,
         Part::Opaque(opaque) => opaque.wire == Wire::ChatCompletions,
         Part::Reasoning(reasoning) => {
             dialect.echo == Echo::Blocks
@@ -127,6 +143,7 @@ impl Serialize for Block<'_> {
             Part::Image(image) => &image.extra,
             Part::Document(document) => &document.extra,
             Part::Audio(audio) => &audio.extra,
+            Part::Video(video) => &video.extra,
             Part::Reasoning(reasoning) => match &reasoning.state {
                 Some(state) if is_block(state) => return state.json.serialize(serializer),
                 _ => &reasoning.extra,
@@ -163,6 +180,10 @@ impl Serialize for Block<'_> {
             Part::Audio(audio) => {
                 object.put("type", "input_audio")?;
                 object.put("input_audio", &InputAudio(audio))?;
+            }
+            Part::Video(video) => {
+                object.put("type", "video_url")?;
+                object.put("video_url", &VideoUrl { url: Film(&video.source) })?;
             }
             Part::Reasoning(reasoning) => {
                 object.put("type", "thinking")?;
@@ -203,6 +224,24 @@ impl fmt::Display for Address<'_> {
 impl Serialize for Address<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[derive(serde::Serialize)]
+struct VideoUrl<'a> {
+    url: Film<'a>,
+}
+
+/// As a picture's address; an uploaded file is an address too, of the one vendor that takes them:
+/// <https://platform.kimi.ai/docs/guide/use-kimi-vision-model> (read 2026-11-26).
+struct Film<'a>(&'a MediaSource);
+
+impl Serialize for Film<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            MediaSource::FileId(id) => serializer.collect_str(&format_args!("ms://{id}")),
+            source => Address(source).serialize(serializer),
+        }
     }
 }
 

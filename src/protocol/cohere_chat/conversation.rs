@@ -92,7 +92,9 @@ impl<'a> Place<'a> {
                     "a file, which this format does not take; send its text, or `documents` as an extra field",
                 ));
             }
-            Part::Audio(_) => return Err(self.unsupported("sound, which this format does not take")),
+            Part::Audio(_) | Part::Video(_) => {
+                return Err(self.unsupported("sound or film, which this format does not take"));
+            }
             Part::ToolCall(_) | Part::ToolResult(_) => {
                 return Err(self.invalid("a tool call or result inside a tool result"));
             }

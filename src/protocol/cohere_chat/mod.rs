@@ -15,7 +15,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use super::{ChatDecoder, EncodeFor, Encoded, Needs, Protocol, ToolNames, WireFailure};
+use super::{
+    ChatDecoder, EncodeFor, Encoded, Fetches, Medium, Needs, Protocol, SchemaRules, ToolNames, WireFailure,
+};
 use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
 
@@ -49,7 +51,12 @@ impl Protocol for CohereChat {
     }
 
     fn needs(&self) -> Needs {
-        Needs { tool_names: ToolNames::Plain, ..Needs::PLAIN }
+        Needs {
+            tool_names: ToolNames::Plain,
+            schema: SchemaRules::Cohere,
+            fetches: Fetches::NOTHING.and(Medium::Picture),
+            ..Needs::PLAIN
+        }
     }
 
     fn decode_failure(&self, body: &[u8]) -> WireFailure {

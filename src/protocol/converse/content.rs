@@ -112,6 +112,7 @@ impl<'a> Conversation<'a> {
                 Part::Image(_)
                 | Part::Document(_)
                 | Part::Audio(_)
+                | Part::Video(_)
                 | Part::ToolCall(_)
                 | Part::ToolResult(_)
                 | Part::Reasoning(_)
@@ -184,6 +185,12 @@ impl<'a> Conversation<'a> {
             Part::Refusal(refusal) => block(Content::Text(&refusal.text), Extras::default()),
             Part::Image(image) => block(picture(image, place, notes)?, extras(&image.extra)),
             Part::Document(document) => block(self.document(document, place)?, extras(&document.extra)),
+            Part::Video(video) => {
+                let (format, source) = source(&video.source, Kind::Video).map_err(|misfit| {
+                    unsupported(format!("message {} has film that {}", place.position, misfit.explain()))
+                })?;
+                block(Content::Video { format, source }, extras(&video.extra))
+            }
             Part::Audio(_) => {
                 return Err(unsupported(format!(
                     "message {} has sound, which this format does not take",

@@ -8,6 +8,7 @@ use crate::types::MediaSource;
 pub(super) enum Kind {
     Image,
     Document,
+    Video,
 }
 
 /// Why a picture or file cannot be sent.
@@ -53,12 +54,14 @@ pub(super) fn source(media: &MediaSource, kind: Kind) -> Result<(&'static str, S
 
 /// The name of a format, by its media type or a file's ending:
 /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ImageBlock.html> and
-/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_DocumentBlock.html> (read 2026-11-23).
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_DocumentBlock.html> (read 2026-11-23); those of
+/// `VideoBlock`, which Amazon's own models watch, were seen in a copy.
 fn format_of(text: &str, kind: Kind) -> Option<&'static str> {
     let essence = text.split(';').next().unwrap_or_default().trim();
     let known = match kind {
         Kind::Image => IMAGES,
         Kind::Document => DOCUMENTS,
+        Kind::Video => FILMS,
     };
     let found = known.iter().find(|(_, names)| names.iter().any(|name| name.eq_ignore_ascii_case(essence)));
     found.map(|(format, _)| *format)
@@ -108,6 +111,18 @@ const IMAGES: Formats = &[
     ("webp", &["image/webp", "webp"]),
 ];
 
+const FILMS: Formats = &[
+    ("mkv", &["video/x-matroska", "mkv"]),
+    ("mov", &["video/quicktime", "mov"]),
+    ("mp4", &["video/mp4", "mp4"]),
+    ("webm", &["video/webm", "webm"]),
+    ("flv", &["video/x-flv", "flv"]),
+    ("mpeg", &["video/mpeg", "mpeg"]),
+    ("mpg", &["mpg"]),
+    ("wmv", &["video/x-ms-wmv", "wmv"]),
+    ("three_gp", &["video/3gpp", "3gp"]),
+];
+
 const DOCUMENTS: Formats = &[
     ("pdf", &["application/pdf", "pdf"]),
     ("txt", &["text/plain", "txt"]),
@@ -153,6 +168,9 @@ mod tests {
             (MediaSource::Url("s3://bucket/a/b".into()), Kind::Document, Err(Misfit::Format)),
             (MediaSource::Url("https://example.com/a.png".into()), Kind::Image, Err(Misfit::Address)),
             (MediaSource::FileId("f".into()), Kind::Document, Err(Misfit::Address)),
+            (MediaSource::Url("s3://bucket/a.mp4".into()), Kind::Video, Ok("mp4")),
+            (MediaSource::bytes("video/3gpp", "x"), Kind::Video, Ok("three_gp")),
+            (MediaSource::bytes("video/ogg", "x"), Kind::Video, Err(Misfit::Format)),
         ] {
             assert_eq!(source(&media, kind).map(|(format, _)| format), expected, "{media:?}");
         }

@@ -21,7 +21,7 @@ mod tests;
 use serde::Deserialize;
 
 use super::{
-    CacheStyle, ChatDecoder, EncodeFor, Encoded, Framing, Needs, Protocol, SchemaRules, ToolNames,
+    CacheStyle, ChatDecoder, EncodeFor, Encoded, Fetches, Framing, Needs, Protocol, SchemaRules, ToolNames,
     WireFailure,
 };
 use crate::error::Result;
@@ -59,6 +59,7 @@ impl Protocol for Converse {
             tool_names: ToolNames::Plain,
             schema: SchemaRules::Anthropic,
             cache: CacheStyle::Point,
+            fetches: Fetches::NOTHING,
             ..Needs::PLAIN
         }
     }

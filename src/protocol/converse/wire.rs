@@ -115,6 +115,10 @@ pub(super) enum Content<'a> {
         format: &'static str,
         source: Source<'a>,
     },
+    Video {
+        format: &'static str,
+        source: Source<'a>,
+    },
     Document {
         format: &'static str,
         name: String,
@@ -162,6 +166,7 @@ impl Serialize for Block<'_> {
             }
             Content::Cited { .. } => One("citationsContent", Inner(self)).serialize(serializer),
             Content::Image { .. } => One("image", Inner(self)).serialize(serializer),
+            Content::Video { .. } => One("video", Inner(self)).serialize(serializer),
             Content::Document { .. } => One("document", Inner(self)).serialize(serializer),
             Content::ToolUse { .. } => One("toolUse", Inner(self)).serialize(serializer),
             Content::ToolResult { .. } => One("toolResult", Inner(self)).serialize(serializer),
@@ -182,7 +187,7 @@ impl Serialize for Inner<'_> {
                 object.put("content", &[One("text", text)])?;
                 object.put("citations", citations)?;
             }
-            Content::Image { format, source } => {
+            Content::Image { format, source } | Content::Video { format, source } => {
                 object.put("format", format)?;
                 object.put("source", source)?;
             }
@@ -209,7 +214,7 @@ impl Serialize for Inner<'_> {
     }
 }
 
-/// Where a picture or file is.
+/// Where a picture, film or file is.
 pub(super) enum Source<'a> {
     Bytes(&'a str),
     S3(&'a str),

@@ -143,7 +143,7 @@ fn block_extra(part: &mut Part) -> Option<&mut Extra> {
         Part::Document(document) => Some(&mut document.extra),
         Part::ToolCall(call) => Some(&mut call.extra),
         Part::ToolResult(result) => Some(&mut result.extra),
-        Part::Audio(_) | Part::Reasoning(_) | Part::Refusal(_) | Part::Opaque(_) => None,
+        Part::Audio(_) | Part::Video(_) | Part::Reasoning(_) | Part::Refusal(_) | Part::Opaque(_) => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{JsonStyle, Work};
+use super::{JsonStyle, SchemaRules, Work};
 use crate::error::Result;
 use crate::types::{Adaptation, Effort, Json, Message, ResponseFormat, Tool, ToolChoice};
 
@@ -18,6 +18,12 @@ pub(super) fn fit(work: &mut Work<'_, '_>) -> Result<()> {
     });
     // A second tool would be a way out, and models cannot be made to call one while they reason.
     let can_force = work.needs.json != JsonStyle::Object && work.request.tools.is_empty() && !reasons;
+    // These hold a tool's arguments to the same subset, or to none at all.
+    let would_fit = !matches!(
+        work.needs.schema,
+        SchemaRules::Google | SchemaRules::Xai | SchemaRules::Cohere | SchemaRules::Fireworks
+    );
+    let can_force = can_force && would_fit;
     if can_force {
         work.notes.add(Adaptation::changed("response_format", BY_TOOL))?;
         let request = work.request.to_mut();
@@ -29,7 +35,7 @@ pub(super) fn fit(work: &mut Work<'_, '_>) -> Result<()> {
         return Ok(());
     }
     work.notes.add(Adaptation::changed("response_format", BY_WORDS))?;
-    let has_json_mode = work.needs.json == JsonStyle::Object;
+    let has_json_mode = work.needs.json == JsonStyle::Object || !would_fit;
     let request = work.request.to_mut();
     request.response_format = has_json_mode.then_some(ResponseFormat::JsonObject);
     let place = request

@@ -17,7 +17,9 @@ mod validate;
 use std::borrow::Cow;
 
 pub(crate) use emulate::{is_told_in_words, mend};
-pub use needs::{CacheStyle, HostedStyle, JsonStyle, Needs, SafetyStyle, SchemaRules, ToolNames};
+pub use needs::{
+    CacheStyle, Fetches, HostedStyle, JsonStyle, Medium, Needs, SafetyStyle, SchemaRules, ToolNames,
+};
 pub(crate) use restore::Restore;
 pub(crate) use validate::{fault, unfenced};
 

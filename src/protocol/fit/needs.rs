@@ -16,6 +16,8 @@ pub struct Needs {
     pub safety: SafetyStyle,
     /// How it is offered the tools it runs itself.
     pub hosted: HostedStyle,
+    /// What it fetches from the web when it is given an address.
+    pub fetches: Fetches,
 }
 
 impl Needs {
@@ -27,7 +29,57 @@ impl Needs {
         cache: CacheStyle::Unsaid,
         safety: SafetyStyle::Unsaid,
         hosted: HostedStyle::Unknown,
+        fetches: Fetches::EVERYTHING,
     };
+}
+
+/// Kinds of media that a vendor fetches from the web when it is given an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetches(u8);
+
+impl Fetches {
+    /// None: it wants bytes.
+    pub const NOTHING: Self = Self(0);
+    /// All that it takes.
+    pub const EVERYTHING: Self = Self(u8::MAX);
+
+    /// These and `medium`.
+    #[must_use]
+    pub const fn and(self, medium: Medium) -> Self {
+        Self(self.0 | (1 << medium as u8))
+    }
+
+    /// Is `medium` among them?
+    pub const fn has(self, medium: Medium) -> bool {
+        self.0 & (1 << medium as u8) != 0
+    }
+}
+
+/// A kind of media.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Medium {
+    /// A picture.
+    Picture,
+    /// A file, such as a PDF.
+    Document,
+    /// Sound.
+    Sound,
+    /// Film.
+    Film,
+}
+
+impl Medium {
+    /// What people call it, with its article.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Picture => "a picture",
+            Self::Document => "a document",
+            Self::Sound => "sound",
+            Self::Film => "film",
+        }
+    }
 }
 
 /// Names that tools may have.
@@ -52,6 +104,15 @@ pub enum SchemaRules {
     OpenAi,
     /// Objects are closed; no `oneOf`, no bounds on numbers, lengths and lists; nothing that holds itself.
     Anthropic,
+    /// No `oneOf` and no `allOf`, no bounds on texts, nothing beside a reference; a constant is a list of one value.
+    Google,
+    /// No `allOf`, no bounds on lengths and lists.
+    Xai,
+    /// No `oneOf`, no bounds on numbers, lengths and lists, no anchors in patterns, few formats; an object has a property
+    /// that is required.
+    Cohere,
+    /// No `oneOf`, no bounds on lengths and lists, no patterns.
+    Fireworks,
 }
 
 impl SchemaRules {

@@ -94,17 +94,23 @@ fn level(schema: &Json, rules: SchemaRules) -> Levelled {
     if rules == SchemaRules::Anthropic && holds_itself(&root, &root, &mut Vec::new()) {
         return Levelled::Loose("a part that holds itself");
     }
+    if rules == SchemaRules::Cohere && !root.get("type").is_some_and(|kind| is_type(kind, "object")) {
+        return Levelled::Loose("another root than an object");
+    }
     let mut leveller = Leveller { rules, closed: false, bounds: false };
     if let Err(why) = leveller.schema(&mut root) {
         return Levelled::Loose(why);
     }
+    let closes = matches!(rules, SchemaRules::OpenAi | SchemaRules::Anthropic);
     let change = match (leveller.closed, leveller.bounds) {
         (false, false) => return Levelled::Same,
-        (true, false) => "objects are closed as the vendor wants them",
+        (true, false) if closes => "objects are closed as the vendor wants them",
+        (true, false) => "keywords are those that the vendor takes",
         (false, true) => "bounds the vendor does not take are told in words",
-        (true, true) => {
+        (true, true) if closes => {
             "objects are closed as the vendor wants them, bounds it does not take are told in words"
         }
+        (true, true) => "keywords are those that the vendor takes, bounds it does not take are told in words",
     };
     Levelled::Changed(Json::from_value(&root).unwrap_or_else(|_| schema.clone()), change)
 }
@@ -123,11 +129,16 @@ impl Leveller {
         if let Some((name, _)) = fields.iter().find(|(name, _)| CANNOT.contains(&name.as_str())) {
             return Err(CANNOT.iter().find(|cannot| *cannot == name).copied().unwrap_or("such a keyword"));
         }
-        if self.rules == SchemaRules::OpenAi && fields.iter().any(|(name, _)| name == "allOf") {
+        let takes_all_of = matches!(self.rules, SchemaRules::Anthropic | SchemaRules::Fireworks);
+        if !takes_all_of && fields.iter().any(|(name, _)| name == "allOf") {
             return Err("allOf");
         }
         self.tell_bounds(fields);
-        if !fields.iter().any(|(name, _)| name == "anyOf")
+        if self.rules == SchemaRules::Google {
+            self.spell_for_google(fields);
+        }
+        if self.rules != SchemaRules::Xai
+            && !fields.iter().any(|(name, _)| name == "anyOf")
             && let Some((name, _)) = fields.iter_mut().find(|(name, _)| name == "oneOf")
         {
             "anyOf".clone_into(name);
@@ -156,6 +167,16 @@ impl Leveller {
             }
             _ => None,
         });
+        match self.rules {
+            SchemaRules::OpenAi | SchemaRules::Anthropic => {}
+            SchemaRules::Cohere => {
+                self.require_one(fields, properties);
+                return Ok(());
+            }
+            SchemaRules::Any | SchemaRules::Google | SchemaRules::Xai | SchemaRules::Fireworks => {
+                return Ok(());
+            }
+        }
         let is_object = properties.is_some()
             || fields.iter().any(|(name, value)| name == "type" && is_type(value, "object"));
         if !is_object {
@@ -195,16 +216,60 @@ impl Leveller {
         Ok(())
     }
 
+    /// An object of which nothing is required is refused; of all its properties the model then gives every one.
+    fn require_one(&mut self, fields: &mut Vec<(String, Node)>, properties: Option<Vec<String>>) {
+        let Some(properties) = properties.filter(|properties| !properties.is_empty()) else { return };
+        let required = fields.iter_mut().find(|(name, _)| name == "required");
+        match required {
+            Some((_, Node::Array(known))) if !known.is_empty() => return,
+            Some((_, value)) => *value = Node::literal(&properties),
+            None => fields.push(("required".to_owned(), Node::literal(&properties))),
+        }
+        self.closed = true;
+    }
+
+    /// A constant is a list of one value, and nothing stands beside a reference.
+    fn spell_for_google(&mut self, fields: &mut Vec<(String, Node)>) {
+        if fields.iter().any(|(name, _)| name == "$ref") {
+            let before = fields.len();
+            fields.retain(|(name, _)| name.starts_with('$'));
+            self.closed |= fields.len() < before;
+        }
+        let has_list = fields.iter().any(|(name, _)| name == "enum");
+        if let Some((name, value)) = fields.iter_mut().find(|(name, _)| name == "const" && !has_list) {
+            "enum".clone_into(name);
+            let only = std::mem::replace(value, Node::Array(Vec::new()));
+            *value = Node::Array(vec![only]);
+            self.closed = true;
+        }
+    }
+
     /// Takes the bounds out that the vendor refuses and puts them into the description.
     fn tell_bounds(&mut self, fields: &mut Vec<(String, Node)>) {
-        let (refused, strict_lists): (&[&str], _) = match self.rules {
+        let rules = self.rules;
+        let refused: &[&str] = match rules {
             SchemaRules::Any => return,
-            SchemaRules::OpenAi => (&UNKNOWN_TO_OPENAI, false),
-            SchemaRules::Anthropic => (&REFUSED_BY_ANTHROPIC, true),
+            SchemaRules::OpenAi => &UNKNOWN_TO_OPENAI,
+            SchemaRules::Anthropic => &REFUSED_BY_ANTHROPIC,
+            SchemaRules::Google => &UNKNOWN_TO_GOOGLE,
+            SchemaRules::Xai => &REFUSED_BY_XAI,
+            SchemaRules::Cohere => &REFUSED_BY_COHERE,
+            SchemaRules::Fireworks => &REFUSED_BY_FIREWORKS,
         };
         let mut told = Vec::new();
         fields.retain(|(name, value)| {
-            let few = strict_lists && name == "minItems" && !matches!(value.text().as_str(), "0" | "1");
+            let few = match (rules, name.as_str()) {
+                (SchemaRules::Anthropic, "minItems") => !matches!(value.text().as_str(), "0" | "1"),
+                (SchemaRules::Cohere, "format") => {
+                    let format = value.string().unwrap_or_default();
+                    !["date-time", "uuid", "date", "time"].contains(&&*format)
+                }
+                (SchemaRules::Cohere, "pattern") => {
+                    let pattern = value.string().unwrap_or_default();
+                    ["^", "$", "?=", "?!"].iter().any(|part| pattern.contains(part))
+                }
+                _ => false,
+            };
             let is_refused = few || refused.contains(&name.as_str());
             if is_refused {
                 told.push(format!("{name}: {}", value.text()));
@@ -280,6 +345,46 @@ const UNKNOWN_TO_OPENAI: [&str; 9] = [
     "unevaluatedItems",
     "default",
 ];
+
+/// What the reference of `responseJsonSchema` does not list: <https://ai.google.dev/api/generate-content> (seen in a copy,
+/// which also says that unknown keywords are passed over).
+const UNKNOWN_TO_GOOGLE: [&str; 14] = [
+    "minLength",
+    "maxLength",
+    "pattern",
+    "multipleOf",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+    "propertyNames",
+    "contains",
+    "minContains",
+    "maxContains",
+    "unevaluatedItems",
+];
+
+/// <https://docs.x.ai/docs/guides/structured-outputs> (seen in a copy).
+const REFUSED_BY_XAI: [&str; 7] =
+    ["minLength", "maxLength", "minItems", "maxItems", "contains", "minContains", "maxContains"];
+
+/// <https://docs.cohere.com/docs/structured-outputs> (seen in a copy of 2025-11-08). That a strict minimum is refused like
+/// another is taken for granted.
+const REFUSED_BY_COHERE: [&str; 9] = [
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minItems",
+    "maxItems",
+    "minLength",
+    "maxLength",
+    "uniqueItems",
+];
+
+/// <https://docs.fireworks.ai/structured-responses/structured-response-formatting> (read 2026-11-26).
+const REFUSED_BY_FIREWORKS: [&str; 5] = ["minLength", "maxLength", "minItems", "maxItems", "pattern"];
 
 /// `For 'integer' type, property 'minimum' is not supported`: <https://github.com/agentjido/req_llm/issues/302>; the
 /// list: <https://platform.claude.com/docs/en/build-with-claude/structured-outputs> (seen in a copy, which speaks of

@@ -3,9 +3,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Lacking};
+use crate::protocol::cohere_chat::CohereChat;
 use crate::protocol::converse::Converse;
-use crate::protocol::generate_content::GenerateContent;
-use crate::protocol::messages::Messages;
+use crate::protocol::generate_content::{GenerateContent, VertexGenerateContent};
+use crate::protocol::messages::{Messages, VertexMessages};
 use crate::protocol::responses::Responses;
 use crate::protocol::{Mode, Protocol};
 use crate::types::{
@@ -63,7 +64,7 @@ fn a_request_that_fits_is_not_copied() {
 #[test]
 fn names_a_vendor_refuses_are_sent_otherwise_and_come_back_as_they_were() {
     let long = "x".repeat(100);
-    let names = ["fs.read", "fs_read", "fs:read", &long, "9th"];
+    let names = ["fs.read", "fs_read", "fs:read", &long, "9th", "get weather/é"];
     let mut request =
         names.iter().fold(ask(), |request, name| request.tool(Tool::function(*name, "d", json!({}))));
     request.tool_choice = Some(ToolChoice::Function("fs.read".into()));
@@ -78,7 +79,7 @@ fn names_a_vendor_refuses_are_sent_otherwise_and_come_back_as_they_were() {
         .map(|tool| tool["function"]["name"].as_str().unwrap())
         .collect();
     assert_eq!(sent[..3], ["fs_read_2", "fs_read", "fs_read_3"]);
-    assert_eq!((sent[3].len(), sent[4]), (64, "9th"));
+    assert_eq!((sent[3].len(), sent[4], sent[5]), (64, "9th", "get_weather___"));
     assert_eq!(body["tool_choice"]["function"]["name"], "fs_read_2");
     assert_eq!(body["messages"][1]["tool_calls"][0]["function"]["name"], "fs_read_3");
     assert_eq!(adapted, ["tools.name"]);
@@ -322,5 +323,87 @@ fn tools_the_vendor_runs_are_named_as_it_names_them_or_refused() {
         let error = refused(request, protocol);
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.message().starts_with("tools: p runs no "), "{error}");
+    }
+}
+
+#[test]
+fn every_vendors_subset_of_json_schema_is_kept_to() {
+    static XAI: ChatCompletions =
+        ChatCompletions::new(Dialect { schema: SchemaRules::Xai, ..Dialect::PLAIN });
+    static FIREWORKS: ChatCompletions =
+        ChatCompletions::new(Dialect { schema: SchemaRules::Fireworks, ..Dialect::PLAIN });
+    let request = schema(json!({
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "minLength": 2, "pattern": "^[A-Z]"},
+            "kind": {"oneOf": [{"const": "a"}, {"const": "b"}]},
+            "part": {"$ref": "#/$defs/part", "description": "One."},
+            "size": {"type": "integer", "minimum": 1},
+        },
+        "$defs": {"part": {"type": "array", "items": {"type": "string"}, "maxItems": 3}},
+    }));
+    let openai = ["response_format", "json_schema", "schema"];
+    let of = |protocol: &dyn Protocol, path: &[&str]| {
+        let (body, fields) = written(&request, protocol);
+        assert_eq!(fields, ["response_format.schema"], "{protocol:?}");
+        path.iter().fold(body, |value, name| value[*name].clone())
+    };
+
+    let google = of(&GenerateContent, &["generationConfig", "responseJsonSchema"]);
+    assert_eq!(google["properties"]["name"]["description"], "(minLength: 2, pattern: \"^[A-Z]\")");
+    assert_eq!(google["properties"]["kind"], json!({"anyOf": [{"enum": ["a"]}, {"enum": ["b"]}]}));
+    assert_eq!(google["properties"]["part"], json!({"$ref": "#/$defs/part"}));
+    assert_eq!(google["properties"]["size"], json!({"type": "integer", "minimum": 1}));
+
+    let xai = of(&XAI, &openai);
+    assert!(xai["properties"]["name"].get("minLength").is_none());
+    assert_eq!(xai["properties"]["name"]["pattern"], "^[A-Z]");
+    assert!(xai["properties"]["kind"].get("oneOf").is_some() && xai.get("additionalProperties").is_none());
+    assert_eq!(xai["$defs"]["part"]["description"], "(maxItems: 3)");
+
+    let fireworks = of(&FIREWORKS, &openai);
+    assert!(fireworks["properties"]["name"].get("pattern").is_none());
+    assert!(fireworks["properties"]["kind"].get("anyOf").is_some());
+
+    let cohere = of(&CohereChat, &["response_format", "json_schema"]);
+    assert_eq!(cohere["properties"]["name"]["description"], "(minLength: 2, pattern: \"^[A-Z]\")");
+    assert_eq!(cohere["properties"]["size"], json!({"type": "integer", "description": "(minimum: 1)"}));
+    assert_eq!(cohere["required"], json!(["name", "kind", "part", "size"]));
+}
+
+#[test]
+fn what_a_subset_cannot_say_is_told_in_words_and_checked() {
+    static XAI: ChatCompletions =
+        ChatCompletions::new(Dialect { schema: SchemaRules::Xai, ..Dialect::PLAIN });
+    let both = schema(json!({"type": "object", "allOf": [{"required": ["a"]}], "properties": {"a": {}}}));
+    let list = schema(json!({"type": "array", "items": {"type": "string"}}));
+    for (request, protocol) in [
+        (&both, &GenerateContent as &dyn Protocol),
+        (&both, &XAI),
+        (&both, &CohereChat),
+        (&list, &CohereChat),
+    ] {
+        let fitted = fitted(request, protocol).unwrap();
+
+        assert!(fitted.adaptations.iter().any(is_told_in_words), "{protocol:?}");
+        assert_eq!(fitted.request.response_format, Some(ResponseFormat::JsonObject), "{protocol:?}");
+        assert!(fitted.request.messages.len() > request.messages.len());
+        let strict = request.clone().on_unsupported(OnUnsupported::Error);
+        let error = refused(&strict, protocol);
+        assert!(
+            error.kind() == ErrorKind::Unsupported && error.message().contains("response_format"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn formats_on_vertex_need_what_the_same_formats_need_elsewhere() {
+    for (vertex, usual) in [
+        (&VertexGenerateContent as &dyn Protocol, &GenerateContent as &dyn Protocol),
+        (&VertexMessages, &Messages),
+    ] {
+        assert_eq!(vertex.needs(), usual.needs());
+        assert_eq!(vertex.framing(), usual.framing());
     }
 }

@@ -148,6 +148,7 @@ impl<'a> Writer<'a> {
             Part::Image(image) => Some(self.part(media(&image.source)?, &image.extra)),
             Part::Document(document) => Some(self.part(media(&document.source)?, &document.extra)),
             Part::Audio(audio) => Some(self.part(media(&audio.source)?, &audio.extra)),
+            Part::Video(video) => Some(self.part(media(&video.source)?, &video.extra)),
             Part::Reasoning(reasoning) => self.thought(reasoning),
             Part::Refusal(refusal) => Some(OutPart { data: Data::Text(&refusal.text), extra: Vec::new() }),
             Part::Opaque(opaque) if opaque.wire == WIRE => Some(OutPart::verbatim(&opaque.json)),

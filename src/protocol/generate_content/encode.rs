@@ -242,7 +242,12 @@ fn tools<'a>(
     for tool in &request.tools {
         match &tool.builtin {
             Some(builtin) if builtin.wire == WIRE => groups.push(ToolGroup::Builtin(&builtin.json)),
-            Some(_) => notes.add(Adaptation::dropped("tools", "a built-in tool of another vendor"))?,
+            Some(builtin) => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("tools: a built-in tool of {} means nothing here", builtin.wire),
+                ));
+            }
             None => {
                 if tool.strict == Some(true) {
                     notes.add(Adaptation::dropped("tools.strict", "the format has no such promise"))?;

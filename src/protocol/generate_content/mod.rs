@@ -23,7 +23,8 @@ mod wire;
 mod tests;
 
 use super::{
-    ChatDecoder, EncodeFor, Encoded, HostedStyle, Needs, Path, Protocol, SafetyStyle, ToolNames, WireFailure,
+    ChatDecoder, EncodeFor, Encoded, HostedStyle, Needs, Path, Protocol, SafetyStyle, SchemaRules, ToolNames,
+    WireFailure,
 };
 use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
@@ -54,6 +55,7 @@ impl Protocol for GenerateContent {
         Needs {
             tool_names: ToolNames::Google,
             safety: SafetyStyle::Google,
+            schema: SchemaRules::Google,
             hosted: HostedStyle::Google,
             ..Needs::PLAIN
         }

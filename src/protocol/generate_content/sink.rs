@@ -9,7 +9,7 @@ use super::wire::{InlineData, Part as WirePart, Str, fields, is_void, read};
 use super::{WIRE, call_id};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{
-    Audio, Document, Extra, FinishReason, Image, Json, MediaSource, Opaque, Part, StreamEvent,
+    Audio, Document, Extra, FinishReason, Image, Json, MediaSource, Opaque, Part, StreamEvent, Video,
 };
 
 /// One of the answers being read.
@@ -158,6 +158,11 @@ fn media(inline: InlineData<'_>, extra: Extra) -> Part {
             let mut audio = Audio::new(source);
             audio.extra = extra;
             Part::Audio(audio)
+        }
+        "video" => {
+            let mut video = Video::new(source);
+            video.extra = extra;
+            Part::Video(video)
         }
         _ => {
             let mut document = Document::new(source);

@@ -657,11 +657,8 @@ fn tools_are_declared_with_plain_json_schema() {
     clock.extra.insert(Wire::Messages, "cache_control", json!({}));
     let mut bare = Tool::function("bare", "", json!({}));
     (bare.description, bare.parameters) = (None, None);
-    let request = ask()
-        .tool(clock)
-        .tool(Tool::builtin(Opaque::new(WIRE, json!({"googleSearch": {}}))))
-        .tool(Tool::builtin(Opaque::new(Wire::Messages, json!({"type": "bash"}))))
-        .tool(bare);
+    let request =
+        ask().tool(clock).tool(Tool::builtin(Opaque::new(WIRE, json!({"googleSearch": {}})))).tool(bare);
 
     let encoded = encoded("gemini-2.5-flash", &request);
 
@@ -678,7 +675,9 @@ fn tools_are_declared_with_plain_json_schema() {
         ])
     );
     let fields: Vec<_> = encoded.adaptations.iter().map(|note| &*note.field).collect();
-    assert_eq!(fields, ["tools.strict", "tools"]);
+    assert_eq!(fields, ["tools.strict"]);
+    let foreign = ask().tool(Tool::builtin(Opaque::new(Wire::Messages, json!({"type": "bash"}))));
+    assert_eq!(refused(&foreign).kind(), ErrorKind::Unsupported);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{GOOGLE_MODELS, GenerateContent, VertexGenerateContent};
 use crate::error::Result;
-use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Path, Protocol, WireFailure};
+use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Needs, Path, Protocol, WireFailure};
 use crate::types::{ChatRequest, Reply, Wire};
 
 impl Protocol for VertexGenerateContent {
@@ -26,6 +26,10 @@ impl Protocol for VertexGenerateContent {
 
     fn chat_decoder(&self) -> Box<dyn ChatDecoder> {
         GenerateContent.chat_decoder()
+    }
+
+    fn needs(&self) -> Needs {
+        GenerateContent.needs()
     }
 
     fn decode_failure(&self, body: &[u8]) -> WireFailure {

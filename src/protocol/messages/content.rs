@@ -95,6 +95,7 @@ impl<'a> Conversation<'a> {
                 Part::Image(_)
                 | Part::Document(_)
                 | Part::Audio(_)
+                | Part::Video(_)
                 | Part::ToolCall(_)
                 | Part::ToolResult(_)
                 | Part::Reasoning(_)
@@ -154,9 +155,9 @@ impl<'a> Conversation<'a> {
             Part::Refusal(refusal) => (Content::Text(&refusal.text), None),
             Part::Image(image) => (self.image(image, place, notes)?, Some(&image.extra)),
             Part::Document(document) => (self.document(document, place)?, Some(&document.extra)),
-            Part::Audio(_) => {
+            Part::Audio(_) | Part::Video(_) => {
                 return Err(unsupported(format!(
-                    "message {} has sound, which this format does not take",
+                    "message {} has sound or film, which this format does not take",
                     place.position
                 )));
             }

@@ -18,8 +18,8 @@ pub(super) mod wire;
 mod tests;
 
 use super::{
-    CacheStyle, ChatDecoder, EncodeFor, Encoded, HostedStyle, Needs, Protocol, SchemaRules, ToolNames,
-    WireFailure,
+    CacheStyle, ChatDecoder, EncodeFor, Encoded, Fetches, HostedStyle, Medium, Needs, Protocol, SchemaRules,
+    ToolNames, WireFailure,
 };
 use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
@@ -58,6 +58,7 @@ impl Protocol for Messages {
             schema: SchemaRules::Anthropic,
             cache: CacheStyle::Control,
             hosted: HostedStyle::Anthropic,
+            fetches: Fetches::NOTHING.and(Medium::Picture).and(Medium::Document),
             ..Needs::PLAIN
         }
     }

@@ -5,7 +5,7 @@
 use super::wire::Host;
 use super::{Messages, VertexMessages, encode};
 use crate::error::Result;
-use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Mode, Path, Protocol, WireFailure};
+use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Mode, Needs, Path, Protocol, WireFailure};
 use crate::types::{ChatRequest, Reply, Wire};
 
 impl Protocol for VertexMessages {
@@ -33,6 +33,10 @@ impl Protocol for VertexMessages {
 
     fn chat_decoder(&self) -> Box<dyn ChatDecoder> {
         Messages.chat_decoder()
+    }
+
+    fn needs(&self) -> Needs {
+        Messages.needs()
     }
 
     fn decode_failure(&self, body: &[u8]) -> WireFailure {

@@ -107,7 +107,9 @@ impl<'a> Place<'_, 'a> {
             Part::Document(_) => {
                 return Err(self.unsupported("a file, which this format does not take; send its text"));
             }
-            Part::Audio(_) => return Err(self.unsupported("sound, which this format does not take")),
+            Part::Audio(_) | Part::Video(_) => {
+                return Err(self.unsupported("sound or film, which this format does not take"));
+            }
             Part::ToolCall(_) | Part::ToolResult(_) => {
                 return Err(self.invalid("a tool call or result inside a tool result"));
             }

@@ -10,7 +10,7 @@ use super::WIRE;
 use super::conversation::THINKING;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{ChatDecoder, WireFailure, unreadable};
-use crate::types::{Accumulator, Extra, FinishReason, Json, Reply, StreamEvent, StreamFinish, Usage};
+use crate::types::{Accumulator, Extra, FinishReason, Json, Opaque, Reply, StreamEvent, StreamFinish, Usage};
 
 /// Reads a complete answer: a stream of one line.
 pub(super) fn reply(body: &[u8]) -> Result<Reply> {
@@ -80,6 +80,11 @@ impl ChatDecoder for Decoder {
             let message =
                 serde_json::from_str(raw.get()).map_err(|error| unreadable("the answer", &error))?;
             self.message(message, out)?;
+        }
+        if let Some(raw) = fields.remove("logprobs").filter(|raw| raw.get().starts_with('[')) {
+            // As an object, because the pieces of a stream are joined by the names of their lists.
+            let json = Json::from_text(format!("{{\"logprobs\":{}}}", raw.get()));
+            out.extend(json.ok().map(|json| StreamEvent::Logprobs(Opaque::new(WIRE, json))));
         }
         if fields.remove("done").is_some_and(|done| done.get() == "true") {
             self.finish(fields, out);

@@ -38,6 +38,7 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
             stop: &request.stop,
             own: extra.take("options"),
         },
+        logprobs: request.logprobs,
         mode: target.mode,
         extra,
     };
@@ -52,9 +53,6 @@ pub(super) fn encode(request: &ChatRequest, target: EncodeFor<'_>) -> Result<Enc
 fn refuse_unknown(request: &ChatRequest) -> Result<()> {
     if request.n.is_some_and(|n| n > 1) {
         return Err(unsupported("this format gives one answer; send the request several times"));
-    }
-    if request.logprobs.is_some() {
-        return Err(unsupported("this format's log probabilities are not read here; use chat completions"));
     }
     match &request.tool_choice {
         Some(ToolChoice::Required | ToolChoice::Function(_)) => {

@@ -12,7 +12,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use super::{ChatDecoder, EncodeFor, Encoded, Framing, Protocol, WireFailure};
+use super::{ChatDecoder, EncodeFor, Encoded, Fetches, Framing, Needs, Protocol, WireFailure};
 use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
 
@@ -42,6 +42,10 @@ impl Protocol for OllamaChat {
 
     fn decode_failure(&self, body: &[u8]) -> WireFailure {
         WireFailure::parse(body)
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { fetches: Fetches::NOTHING, ..Needs::PLAIN }
     }
 
     fn framing(&self) -> Framing {

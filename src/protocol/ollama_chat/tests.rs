@@ -119,13 +119,14 @@ fn what_cannot_be_said_is_refused_or_noted() {
     let url = Part::image_url("https://example.com/a.png");
     for request in [
         ask().n(2),
-        ask().logprobs(1),
         ask().tool(tool()).tool_choice(ToolChoice::Required),
         ask().user_parts([url]),
         ask().user_parts([Part::document_bytes("application/pdf", &b"x"[..])]),
     ] {
         assert_eq!(refused(&request).kind(), ErrorKind::Unsupported);
     }
+    let likely = body(&ask().logprobs(2));
+    assert_eq!((&likely["logprobs"], &likely["top_logprobs"]), (&json!(true), &json!(2)));
     let orphan = ask().tool_results([ToolResult::new("nobody", "x")]);
     assert_eq!(refused(&orphan).kind(), ErrorKind::InvalidRequest);
 
@@ -166,4 +167,18 @@ fn errors_and_cut_streams_are_errors() {
     assert_eq!(failed.unwrap_err().kind(), ErrorKind::Server);
     assert_eq!(OllamaChat.decode_chat(begun.as_bytes()).unwrap_err().kind(), ErrorKind::InvalidResponse);
     assert_eq!(OllamaChat.decode_chat(b"<html>").unwrap_err().kind(), ErrorKind::InvalidResponse);
+}
+
+#[test]
+fn log_probabilities_are_one_list_however_they_came() {
+    let line = |token: &str, done: bool| {
+        json!({"model": "m", "message": {"role": "assistant", "content": token}, "done": done,
+               "logprobs": [{"token": token, "logprob": -0.5}]})
+    };
+    let reply = streamed(&format!("{}\n{}", line("a", false), line("b", true))).unwrap();
+
+    let (wire, logprobs) = (reply.logprobs.as_ref().unwrap().wire, &reply.logprobs.as_ref().unwrap().json);
+    let tokens = json!([{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -0.5}]);
+    assert_eq!((wire, logprobs.parse::<Value>().unwrap()), (WIRE, json!({"logprobs": tokens})));
+    assert!(streamed(&line("a", true).to_string()).unwrap().extra.get("logprobs").is_none());
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::protocol::Mode;
 use crate::protocol::object::{Extras, Group, Object};
-use crate::types::{Json, Tool};
+use crate::types::{Json, Logprobs, Tool};
 
 /// The body.
 pub(super) struct Body<'a> {
@@ -18,6 +18,7 @@ pub(super) struct Body<'a> {
     pub(super) format: Option<Format<'a>>,
     pub(super) think: Option<Think>,
     pub(super) options: Options<'a>,
+    pub(super) logprobs: Option<Logprobs>,
     pub(super) mode: Mode,
     pub(super) extra: Extras<'a>,
 }
@@ -35,6 +36,11 @@ impl Serialize for Body<'_> {
         let options = self.options.group();
         if !options.is_empty() {
             object.put("options", &options)?;
+        }
+        // <https://docs.ollama.com/api/chat> (seen in the vendor's own client).
+        if let Some(Logprobs { top }) = self.logprobs {
+            object.put("logprobs", &true)?;
+            object.put_some("top_logprobs", Some(&top).filter(|top| **top > 0))?;
         }
         // Without the field the answer is streamed.
         object.put("stream", &(self.mode == Mode::Stream))?;

@@ -8,7 +8,7 @@ use crate::protocol::fields::Fields;
 use crate::protocol::notes::Notes;
 use crate::protocol::object::Extras;
 use crate::types::{
-    Adaptation, Audio, ChatRequest, Document, Image, Json, Message, Part, Reasoning, Role, ToolResult, Wire,
+    Adaptation, ChatRequest, Document, Image, Json, Message, Part, Reasoning, Role, ToolResult, Wire,
 };
 
 /// Are the ids of earlier items sent back?
@@ -131,10 +131,10 @@ impl<'a> Input<'a> {
             Part::Document(Document { source, name, extra, .. }) => {
                 (Content::File { source, name: name.as_deref() }, Some(extra))
             }
-            Part::Audio(Audio { .. }) => {
+            Part::Audio(_) | Part::Video(_) => {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
-                    format!("message {position} has sound, which this format does not take"),
+                    format!("message {position} has sound or film, which this format does not take"),
                 ));
             }
             Part::Opaque(opaque) if opaque.wire == Wire::Responses => (Content::Verbatim(&opaque.json), None),

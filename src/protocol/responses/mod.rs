@@ -21,8 +21,8 @@ mod wire;
 mod tests;
 
 use super::{
-    CacheStyle, ChatDecoder, EncodeFor, Encoded, HostedStyle, Needs, Protocol, SchemaRules, ToolNames,
-    WireFailure,
+    CacheStyle, ChatDecoder, EncodeFor, Encoded, Fetches, HostedStyle, Medium, Needs, Protocol, SchemaRules,
+    ToolNames, WireFailure,
 };
 use crate::error::Result;
 use crate::types::{ChatRequest, Reply, Wire};
@@ -47,7 +47,11 @@ impl Responses {
         memory: Memory::Unsaid,
         user: UserField::User,
         developer: Developer::AsSystem,
-        needs: Needs { tool_names: ToolNames::Plain, ..Needs::PLAIN },
+        needs: Needs {
+            tool_names: ToolNames::Plain,
+            fetches: Fetches::NOTHING.and(Medium::Picture).and(Medium::Document),
+            ..Needs::PLAIN
+        },
     };
 
     /// Sets which JSON Schemas it takes, how it is told to cache and how it is offered the tools it runs itself.

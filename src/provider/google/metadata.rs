@@ -5,8 +5,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use url::Url;
 
-use super::read_token;
 use crate::error::{Error, ErrorKind, Result};
+use crate::provider::oauth::read_token;
 use crate::provider::{Exchange, Token, TokenSource};
 use crate::transport::HttpRequest;
 
@@ -52,7 +52,7 @@ impl TokenSource for MetadataServer {
                 "there is no metadata server; is this a machine of Google Cloud? Elsewhere use a service account",
             )
         })?;
-        read_token(response, exchange.clock.wall(), |_| {
+        read_token(response, exchange.clock.wall(), "Google's token service", |_| {
             "the metadata server gives no token; has the machine a service account, and may that use Vertex AI?"
         })
         .await

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::read_token;
 use crate::error::{Error, ErrorKind, Result};
+use crate::provider::oauth::read_token;
 use crate::provider::{Environment, Exchange, Token, TokenSource};
 use crate::transport::HttpRequest;
 
@@ -160,7 +160,7 @@ impl TokenSource for ServiceAccount {
         let body = Bytes::from(format!("grant_type={grant}&assertion={}", self.assertion(now)?));
         let request = HttpRequest::new(Method::POST, self.token_url.clone(), headers, body);
         let response = exchange.transport.send(request).await?;
-        read_token(response, now, advice).await
+        read_token(response, now, "Google's token service", advice).await
     }
 }
 

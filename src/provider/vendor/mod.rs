@@ -55,6 +55,7 @@ mod vllm;
 mod volcengine;
 mod voyage;
 mod wandb;
+mod watsonx;
 mod xai;
 mod zai;
 mod zhipu;
@@ -86,6 +87,8 @@ pub struct Vendor {
     pub base_url_env: Option<&'static str>,
     /// The environment variables that may hold the resource, in order of preference.
     pub resource_env: &'static [&'static str],
+    /// The field of a request that holds the resource, where the address does not.
+    pub resource_field: Option<&'static str>,
     /// The environment variables that may hold the region, in order of preference; empty where the address has no
     /// `{region}` in it, which is what [`Settings::region`](super::Settings::region) says.
     pub region_env: &'static [&'static str],
@@ -137,6 +140,7 @@ impl Vendor {
         base_url: "",
         base_url_env: None,
         resource_env: &[],
+        resource_field: None,
         region_env: &[],
         regions: &[],
         key_env: &[],
@@ -263,6 +267,7 @@ pub const ALL: &[&Vendor] = &[
     &volcengine::BUILTIN,
     &voyage::BUILTIN,
     &wandb::BUILTIN,
+    &watsonx::BUILTIN,
     &xai::BUILTIN,
     &zai::BUILTIN,
     &zhipu::BUILTIN,
@@ -279,17 +284,10 @@ pub fn absent(name: &str) -> Option<&'static str> {
 }
 
 /// From the vendors' documentation (collected 2026-11-22).
-const ABSENT: &[(&str, &str)] = &[
-    (
-        "github_models",
-        "GitHub Models closed its inference API on 2026-07-30; use azure_ai, openai or another vendor of the same model",
-    ),
-    (
-        "watsonx",
-        "watsonx.ai speaks a format of its own, which is not here; use a provider of your own, or a gateway in between \
-         with Settings::compatible",
-    ),
-];
+const ABSENT: &[(&str, &str)] = &[(
+    "github_models",
+    "GitHub Models closed its inference API on 2026-07-30; use azure_ai, openai or another vendor of the same model",
+)];
 
 /// The embedded models and prices of every vendor, each read when first asked for.
 pub fn catalogue() -> Catalogue {

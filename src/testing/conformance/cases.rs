@@ -25,10 +25,11 @@ pub(super) async fn all(subject: &dyn Subject) -> Vec<(&'static str, Verdict)> {
         ("answers in JSON that fits a schema", verdict(schema(subject).await)),
         ("reports what was consumed", verdict(usage(subject).await)),
         ("tells an answer that was cut by its limit", verdict(limit(subject).await)),
+        ("gives up on an answer without end", verdict(endless(subject).await)),
         ("tells every class of error", verdict(errors(subject).await)),
         ("tells a stream that broke off", verdict(broken(subject).await)),
         ("stops when nobody waits", verdict(cancel(subject).await)),
-        ("never shows a key", verdict(secrets(subject).await)),
+        ("never shows a key or what was said", verdict(secrets(subject).await)),
         ("refuses what it cannot do, as its check foretells", verdict(unsupported(subject).await)),
     ]
 }
@@ -145,11 +146,14 @@ async fn schema(subject: &dyn Subject) -> Checked<Verdict> {
 
 async fn usage(subject: &dyn Subject) -> Checked<Verdict> {
     let reply = Reply::text("Yes.").with_usage(Usage::of(1_234, 56));
-    let client = client(subject, vec![answer(&reply)])?;
-    let response =
-        ask(&client, &request(subject, "Well?"), Way::Whole).await.map_err(|error| error.to_string())?;
-    let tokens = response.usage().map(|usage| (usage.input_tokens, usage.output_tokens));
-    equal("the usage", tokens, Some((Some(1_234), Some(56))))?;
+    for way in BOTH {
+        let client = client(subject, vec![answer(&reply)])?;
+        let asked = ask(&client, &request(subject, "Well?"), way).await;
+        let response = asked.map_err(|error| error.to_string())?;
+        let tokens = response.usage().map(|usage| (usage.input_tokens, usage.output_tokens));
+        let what = if way == Way::Whole { "the usage" } else { "the usage of a stream" };
+        equal(what, tokens, Some((Some(1_234), Some(56))))?;
+    }
     Ok(Verdict::Behaves)
 }
 
@@ -161,6 +165,25 @@ async fn limit(subject: &dyn Subject) -> Checked<Verdict> {
         let asked =
             ask(&client, &request(subject, "A story."), way).await.map_err(|error| error.to_string())?;
         equal("the reason to stop", asked.finish_reason().cloned(), Some(FinishReason::Length))?;
+    }
+    Ok(Verdict::Behaves)
+}
+
+async fn endless(subject: &dyn Subject) -> Checked<Verdict> {
+    for way in BOTH {
+        let client = client(subject, vec![Play::Endless])?;
+        match ask(&client, &request(subject, "A story."), way).await {
+            Ok(_) => return Err("an answer without end is taken for one".to_owned()),
+            // By its size, by its time, or because it says nothing.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::InvalidResponse | ErrorKind::Truncated | ErrorKind::Timeout
+                ) => {}
+            Err(error) => {
+                return Err(format!("an answer without end is taken for {:?}: {error}", error.kind()));
+            }
+        }
     }
     Ok(Verdict::Behaves)
 }
@@ -244,21 +267,24 @@ async fn arrival(subject: &dyn Subject, clock: &SystemClock) {
 }
 
 async fn secrets(subject: &dyn Subject) -> Checked<Verdict> {
-    let Some(secret) = subject.secret() else { return Ok(Verdict::Behaves) };
+    // Who has no key has the caller's words to keep to itself all the same.
+    let words = "the-words-of-the-caller-and-of-nobody-else";
+    let secrets = subject.secret().into_iter().chain([words, ANSWER]);
     for way in BOTH {
-        let client = client(subject, vec![Play::Status(401), answer(&Reply::text("Yes."))])?;
-        let mut shown = format!("{client:?}");
-        match ask(&client, &request(subject, "Well?"), way).await {
+        let client = client(subject, vec![Play::Status(401), answer(&Reply::text(ANSWER))])?;
+        let asked = request(subject, words);
+        let mut shown = format!("{client:?} {asked:?}");
+        match ask(&client, &asked, way).await {
             Ok(_) => return Err("a refused key is taken for an answer".to_owned()),
             Err(error) => {
                 shown += &format!("{error} {error:?} {:?} {:?}", error.provider_message(), error.request_id())
             }
         }
-        let response =
-            ask(&client, &request(subject, "Well?"), way).await.map_err(|error| error.to_string())?;
+        let response = ask(&client, &asked, way).await.map_err(|error| error.to_string())?;
         shown += &format!("{response:?}");
-        if shown.contains(secret) {
-            return Err("the key is shown".to_owned());
+        if let Some(secret) = secrets.clone().find(|secret| shown.contains(secret)) {
+            let what = if Some(secret) == subject.secret() { "the key" } else { "what was said" };
+            return Err(format!("{what} is shown"));
         }
     }
     Ok(Verdict::Behaves)
@@ -310,6 +336,7 @@ async fn unsupported(subject: &dyn Subject) -> Checked<Verdict> {
     Ok(if refused > 0 { Verdict::Refuses } else { Verdict::Behaves })
 }
 
+const ANSWER: &str = "the-words-of-the-vendor-and-of-nobody-else";
 const TICK: Duration = Duration::from_millis(5);
 /// Ten seconds in all, for a machine with much else to do.
 const PATIENCE: u32 = 2_000;

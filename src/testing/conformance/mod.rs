@@ -41,7 +41,7 @@ use crate::types::Reply;
 ///                 Play::Status(status) => {
 ///                     provider.then(Error::new(ErrorKind::from_status(status), "so it is").with_status(status))
 ///                 }
-///                 Play::Cut => provider.then(ErrorKind::Truncated),
+///                 Play::Cut | Play::Endless => provider.then(ErrorKind::Truncated),
 ///                 // Nothing is scripted: it fails rather than wait for ever.
 ///                 _ => provider.clone(),
 ///             };
@@ -109,6 +109,8 @@ pub enum Play {
     Cut,
     /// It says nothing and keeps the connection.
     Hang,
+    /// It sends what means nothing, and does not stop.
+    Endless,
 }
 
 /// What came of one case.

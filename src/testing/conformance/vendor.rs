@@ -5,11 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::{Play, Subject};
 use crate::client::Client;
 use crate::error::Result;
-use crate::protocol::JsonStyle;
-use crate::provider::{Environment, Settings, Vendor};
+use crate::protocol::{EncodeFor, JsonStyle, Mode};
+use crate::provider::{Environment, Limits, Settings, Vendor};
 use crate::resilience::RetryPolicy;
-use crate::testing::{Fault, Sandbox, SandboxVendor, Step};
-use crate::types::{Reply, Wire};
+use crate::testing::{Fault, Garbage, Sandbox, SandboxVendor, Step};
+use crate::types::{ChatRequest, Reply, Wire};
 
 /// A vendor of the table in one of its formats, with a fake of it behind it.
 #[derive(Debug)]
@@ -46,10 +46,22 @@ impl VendorSubject {
         formats.any(|chat| chat.needs().json == JsonStyle::Object)
     }
 
+    /// Is the vendor told to report a stream's usage? Those that are not report it unasked.
+    fn asks_for_usage(&self) -> bool {
+        let request = ChatRequest::from(("any/model", "Well?"));
+        let target = EncodeFor::new(self.vendor.name, "model", Mode::Stream);
+        let mut formats = self.vendor.formats().filter(|chat| chat.wire() == self.wire);
+        formats.any(|chat| {
+            chat.encode_chat(&request, target)
+                .is_ok_and(|encoded| encoded.body.windows(13).any(|some| some == b"include_usage"))
+        })
+    }
+
     fn step(&self, play: Play) -> Step {
         match play {
             Play::Answer { reply, piece } => {
                 let step: Step = (*reply).into();
+                let step = if self.asks_for_usage() { step } else { step.usage_unasked() };
                 match piece.filter(|piece| *piece > 0) {
                     Some(piece) => step.pieces_of(piece),
                     None => step,
@@ -65,6 +77,7 @@ impl VendorSubject {
             }
             Play::Cut => Fault::EndAfter(2).into(),
             Play::Hang => Fault::Hang.into(),
+            Play::Endless => Fault::Garbage(Garbage::EndlessBody).into(),
         }
     }
 }
@@ -86,8 +99,15 @@ impl Subject for VendorSubject {
             Wire::OllamaChat => fake.url().replace("/v1", "/api"),
             _ => fake.url().to_owned(),
         };
-        let settings =
-            Settings::vendor(self.vendor.name).base_url(base).api_key(self.key.as_str()).speak(self.wire);
+        let settings = Settings::vendor(self.vendor.name)
+            .base_url(base)
+            .api_key(self.key.as_str())
+            .speak(self.wire)
+            .limits(Limits::new(1 << 16, 1 << 16, 1 << 16));
+        let settings = match self.vendor.resource_field {
+            Some(_) => settings.resource("4947c695"),
+            None => settings,
+        };
         Client::builder()
             .environment(Environment::of([("NOTHING", "set")]))
             .retry(RetryPolicy::default().max_attempts(1))

@@ -13,6 +13,7 @@ use super::question::Question;
 use super::request::Received;
 use super::responses::Responses;
 use super::vendor::Rules;
+use super::watsonx::Watsonx;
 
 /// A vendor's side of a format.
 pub(super) trait Format: Sync {
@@ -50,6 +51,8 @@ pub(super) trait Format: Sync {
 pub(super) fn format_of(request: &Received) -> Option<&'static dyn Format> {
     if request.is_for("/chat/completions") || request.is_for("/embeddings") {
         Some(&ChatCompletions)
+    } else if request.is_for("/text/chat") || request.is_for("/text/chat_stream") {
+        Some(&Watsonx)
     } else if request.is_for("/messages") || request.path.contains("/messages/batches") {
         Some(&Messages)
     } else if request.is_for(":generateContent") || request.is_for(":streamGenerateContent") {

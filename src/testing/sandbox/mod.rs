@@ -18,6 +18,7 @@ mod schema;
 mod script;
 mod server;
 mod vendor;
+mod watsonx;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -24,7 +24,7 @@ pub(super) fn plan(
     rules: &Rules,
     batches: impl FnOnce() -> Option<Result<Served, Denial>>,
 ) -> Outgoing {
-    let Step { action, delay, pace, model, usage, headers, body, piece } = step;
+    let Step { action, delay, pace, model, usage, unasked, headers, body, piece } = step;
     let format = format_of(request);
     let voice = format.unwrap_or(&chat_completions::ChatCompletions);
     let (reply, fault) = match action {
@@ -47,7 +47,9 @@ pub(super) fn plan(
             Ok(Response::Served((status, media_type, body))) => whole(status, media_type, body),
             Ok(Response::Json(json)) => whole(200, "application/json", json.to_string()),
             Ok(Response::Answer(format, question)) => {
-                let mut answer = Answer::new(*question, reply, rules.number);
+                let mut question = *question;
+                question.reports_usage |= unasked;
+                let mut answer = Answer::new(question, reply, rules.number);
                 answer.model = model.unwrap_or(answer.model);
                 answer.usage = usage.unwrap_or(answer.usage);
                 deliver(format, &answer)

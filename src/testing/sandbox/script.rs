@@ -14,6 +14,8 @@ pub struct Step {
     pub(super) pace: Duration,
     pub(super) model: Option<String>,
     pub(super) usage: Option<Usage>,
+    /// Does a stream report it whether it was asked to or not?
+    pub(super) unasked: bool,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Option<Bytes>,
     pub(super) piece: Option<usize>,
@@ -59,6 +61,13 @@ impl Step {
     #[must_use]
     pub fn usage(mut self, usage: Usage) -> Self {
         self.usage = Some(usage);
+        self
+    }
+
+    /// Reports the usage of a stream although nobody asked for it, as some imitators of OpenAI do.
+    #[must_use]
+    pub fn usage_unasked(mut self) -> Self {
+        self.unasked = true;
         self
     }
 

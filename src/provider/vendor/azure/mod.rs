@@ -6,7 +6,8 @@ use crate::protocol::chat_completions::{
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::media::{OpenAiImages, OpenAiSpeech, OpenAiTranscriptions};
-use crate::protocol::{CacheStyle, SchemaRules};
+use crate::protocol::responses::{self, Memory, Responses};
+use crate::protocol::{CacheStyle, HostedStyle, SchemaRules};
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
 
@@ -21,6 +22,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Header("api-key"),
     headers: &[],
     chat: Some(&CHAT),
+    also: &[&RESPONSES],
     embed: Some(&EMBEDDINGS),
     habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
     images: Some(&OpenAiImages),
@@ -43,3 +45,9 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
 
 static EMBEDDINGS: OpenAiEmbeddings =
     OpenAiEmbeddings::new(DimensionsField::Dimensions).limit(EmbedLimit::inputs(2_048).tokens(300_000));
+
+/// <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/responses> (seen in a copy).
+static RESPONSES: Responses = Responses::PLAIN
+    .needing(SchemaRules::OpenAi, CacheStyle::Key, HostedStyle::OpenAi)
+    .memory(Memory::EncryptedIfReasoning)
+    .developer(responses::Developer::Kept);

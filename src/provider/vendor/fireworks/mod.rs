@@ -3,6 +3,7 @@
 use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, StreamUsage};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::{Memory, Responses};
+use crate::protocol::{CacheStyle, HostedStyle, SchemaRules};
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
 
@@ -26,6 +27,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    schema: SchemaRules::Fireworks,
     reasoning: Reasoning::EffortOrBudget,
     echo: Echo::Fields(&["reasoning_content"]),
     stream_usage: StreamUsage::Always,
@@ -36,4 +38,6 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
 
 static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);
 
-static RESPONSES: Responses = Responses::PLAIN.memory(Memory::Stateless);
+static RESPONSES: Responses = Responses::PLAIN
+    .needing(SchemaRules::Fireworks, CacheStyle::Unsaid, HostedStyle::Unknown)
+    .memory(Memory::Stateless);

@@ -1,6 +1,8 @@
 //! Moonshot AI (Kimi). What surprises about it is in `docs.md` beside this file.
 
-use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
+use crate::protocol::chat_completions::{
+    ChatCompletions, Dialect, Echo, Lacking, Pictures, Reasoning, Videos,
+};
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
 /// Moonshot AI (Kimi)'s OpenAI-compatible API: <https://platform.kimi.ai/docs/api/chat.md> (read 2026-11-23).
@@ -20,6 +22,8 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    pictures: Pictures::Data,
+    videos: Videos::DataOrFile,
     reasoning: Reasoning::ThinkingSwitch,
     echo: Echo::Fields(&["reasoning_content"]),
     required_tool: None,

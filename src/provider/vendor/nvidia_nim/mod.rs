@@ -1,6 +1,6 @@
 //! NVIDIA NIM. What surprises about it is in `docs.md` beside this file.
 
-use crate::protocol::chat_completions::{ChatCompletions, Dialect};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Videos};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
@@ -20,6 +20,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     ..Vendor::PLAIN
 };
 
-static CHAT: ChatCompletions = ChatCompletions::new(Dialect::PLAIN);
+static CHAT: ChatCompletions =
+    ChatCompletions::new(Dialect { videos: Videos::DataOrAddress, ..Dialect::PLAIN });
 
 static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions);

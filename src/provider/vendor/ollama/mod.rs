@@ -1,6 +1,6 @@
 //! Ollama. What surprises about it is in `docs.md` beside this file.
 
-use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Pictures};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::ollama_chat::OllamaChat;
 use crate::protocol::responses::Responses;
@@ -33,6 +33,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    pictures: Pictures::Data,
     echo: Echo::Fields(&["reasoning", "reasoning_content", "reasoning_details"]),
     lacks: &[Lacking::Choices, Lacking::User],
     ..Dialect::PLAIN

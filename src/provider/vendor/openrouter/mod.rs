@@ -1,7 +1,7 @@
 //! OpenRouter. What surprises about it is in `docs.md` beside this file.
 
 use crate::protocol::chat_completions::{
-    ChatCompletions, Developer, Dialect, Documents, Echo, Reasoning, StreamUsage,
+    ChatCompletions, Developer, Dialect, Documents, Echo, Reasoning, StreamUsage, Videos,
 };
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::Responses;
@@ -27,6 +27,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    videos: Videos::DataOrAddress,
     schema: SchemaRules::OpenAi,
     cache: CacheStyle::Control,
     hosted: HostedStyle::OpenRouter,

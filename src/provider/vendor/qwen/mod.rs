@@ -1,6 +1,6 @@
 //! Alibaba Model Studio (Qwen). What surprises about it is in `docs.md` beside this file.
 
-use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, Videos};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::Responses;
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
@@ -26,6 +26,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    videos: Videos::DataOrAddress,
     reasoning: Reasoning::Switch,
     echo: Echo::Fields(&["reasoning_content"]),
     required_tool: None,

@@ -1,6 +1,6 @@
 //! Alibaba Cloud Model Studio (mainland China). What surprises about it is in `docs.md` beside this file.
 
-use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, Videos};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
@@ -24,6 +24,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    videos: Videos::DataOrAddress,
     reasoning: Reasoning::Switch,
     echo: Echo::Fields(&["reasoning_content"]),
     required_tool: None,

@@ -1,6 +1,6 @@
 //! vLLM. What surprises about it is in `docs.md` beside this file.
 
-use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, TokenLimit};
+use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, TokenLimit, Videos};
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::Responses;
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
@@ -24,6 +24,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    videos: Videos::DataOrAddress,
     token_limit: TokenLimit::MaxCompletionTokens,
     echo: Echo::Fields(&["reasoning", "reasoning_content", "reasoning_details"]),
     ..Dialect::PLAIN

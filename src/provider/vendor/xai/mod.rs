@@ -26,6 +26,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    schema: SchemaRules::Xai,
     token_limit: TokenLimit::MaxCompletionTokens,
     reasoning: Reasoning::Effort,
     echo: Echo::Fields(&["reasoning_content"]),
@@ -34,5 +35,5 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
 });
 
 static RESPONSES: Responses = Responses::PLAIN
-    .needing(SchemaRules::Any, CacheStyle::Unsaid, HostedStyle::OpenAi)
+    .needing(SchemaRules::Xai, CacheStyle::Unsaid, HostedStyle::OpenAi)
     .memory(Memory::Encrypted);

@@ -1,6 +1,8 @@
 //! Z.ai (international). What surprises about it is in `docs.md` beside this file.
 
-use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, StreamUsage};
+use crate::protocol::chat_completions::{
+    ChatCompletions, Dialect, Echo, Lacking, Reasoning, StreamUsage, Videos,
+};
 use crate::provider::vendor::{Elsewhere, KeyStyle, Vendor};
 
 /// Z.ai (international)'s OpenAI-compatible API: <https://docs.z.ai/api-reference/llm/chat-completion.md> (read 2026-11-23).
@@ -20,6 +22,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    videos: Videos::DataOrAddress,
     reasoning: Reasoning::ThinkingType,
     echo: Echo::Fields(&["reasoning_content"]),
     stream_usage: StreamUsage::Always,

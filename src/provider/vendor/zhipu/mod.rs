@@ -1,6 +1,8 @@
 //! Zhipu AI BigModel (mainland China). What surprises about it is in `docs.md` beside this file.
 
-use crate::protocol::chat_completions::{ChatCompletions, Dialect, Echo, Lacking, Reasoning, StreamUsage};
+use crate::protocol::chat_completions::{
+    ChatCompletions, Dialect, Echo, Lacking, Reasoning, StreamUsage, Videos,
+};
 use crate::provider::vendor::{KeyStyle, Vendor};
 
 /// Zhipu AI BigModel (mainland China)'s OpenAI-compatible API: <https://docs.bigmodel.cn/api-reference/模型-api/对话补全> (read 2026-11-23).
@@ -19,6 +21,7 @@ pub(crate) const BUILTIN: Vendor = Vendor {
 };
 
 static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
+    videos: Videos::DataOrAddress,
     reasoning: Reasoning::ThinkingType,
     echo: Echo::Fields(&["reasoning_content"]),
     stream_usage: StreamUsage::Always,

@@ -1,0 +1,80 @@
+//! Schemas that a vendor does not take: told in words and checked, or refused by the vendor in words that help.
+
+#![expect(clippy::expect_used, reason = "a test target may panic")]
+
+use polyroute::provider::Environment;
+use polyroute::resilience::RetryPolicy;
+use polyroute::testing::{Raw, Sandbox};
+use polyroute::types::Reply;
+use polyroute::{ChatRequest, Client, ErrorKind, ResponseFormat, Settings};
+use serde_json::json;
+
+/// xAI documents that it takes no `allOf`.
+fn ask() -> ChatRequest {
+    let schema = json!({
+        "type": "object", "properties": {"city": {"type": "string"}},
+        "allOf": [{"required": ["city"]}], "additionalProperties": false,
+    });
+    ChatRequest::from(("xai/grok-x", "Which city?"))
+        .response_format(ResponseFormat::json_schema("city", schema))
+}
+
+fn client(sandbox: &Sandbox) -> Client {
+    let settings = Settings::vendor("xai").base_url(sandbox.vendor("xai").url()).api_key("key");
+    let builder = Client::builder().environment(Environment::of([("NOTHING", "set")]));
+    builder
+        .retry(RetryPolicy::default().max_attempts(1))
+        .vendor(settings)
+        .build()
+        .expect("the settings are right")
+}
+
+#[tokio::test]
+async fn an_answer_to_a_told_schema_is_mended_once_and_a_stream_says_at_its_end_whether_it_fits() {
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let vendor = sandbox.vendor("xai");
+    let client = client(&sandbox);
+
+    vendor.then(Reply::text("{\"town\": 1}")).then(Reply::text("```json\n{\"city\": \"Oslo\"}\n```"));
+    let mended = client.chat(ask()).await.expect("the second answer fits");
+    assert_eq!((mended.text(), mended.attempts().len()), ("{\"city\": \"Oslo\"}".to_owned(), 2));
+    let told = &vendor.received()[0].json;
+    assert_eq!(told["response_format"]["type"], "json_object");
+    assert!(told["messages"][0]["content"].to_string().contains("allOf"));
+
+    vendor.then(Reply::text("{\"city\": \"Oslo\"}"));
+    let stream = client.chat_stream(ask()).await.expect("a stream begins");
+    assert_eq!(stream.into_response().await.expect("it fits").text(), "{\"city\": \"Oslo\"}");
+
+    vendor.then(Reply::text("{\"town\": \"CANARY\"}"));
+    let stream = client.chat_stream(ask()).await.expect("a stream begins");
+    let error = stream.into_response().await.expect_err("it does not fit");
+    assert_eq!((error.kind(), error.provider()), (ErrorKind::InvalidResponse, Some("xai")));
+    assert!(error.message().contains("does not fit the schema") && error.may_be_billed(), "{error}");
+    assert!(!format!("{error} {error:?}").contains("CANARY"));
+    assert!(error.partial().expect("what came").message.text().contains("CANARY"));
+}
+
+#[tokio::test]
+async fn a_schema_that_the_vendor_refuses_is_an_error_that_names_vendor_field_and_way_out() {
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let sentence = "Invalid schema for response_format 'city': 'format' is not permitted.";
+    let body = json!({"error": {"message": sentence, "type": "invalid_request_error", "param": "response_format",
+                                "code": "invalid_json_schema"}});
+    let raw = Raw::new(400, body.to_string()).header("content-type", "application/json");
+    sandbox.vendor("xai").then(raw.clone()).then(raw);
+    let request = ChatRequest::from(("xai/grok-x", "Which city?"))
+        .response_format(ResponseFormat::json_schema("city", json!({"type": "string", "format": "novel"})));
+
+    let client = client(&sandbox);
+    let whole = client.chat(&request).await.expect_err("it is refused");
+    let streamed = client.chat_stream(&request).await.map(drop).expect_err("it is refused");
+
+    for error in [whole, streamed] {
+        assert_eq!((error.kind(), error.status()), (ErrorKind::InvalidRequest, Some(400)));
+        assert!(error.to_string().starts_with("xai/grok-x"), "{error}");
+        assert!(error.message().contains("JSON schema") && error.message().contains("strict"), "{error}");
+        assert!(error.message().ends_with("the field is response_format"), "{error}");
+        assert_eq!(error.provider_message(), Some(sentence));
+    }
+}
