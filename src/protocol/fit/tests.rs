@@ -368,7 +368,7 @@ fn every_vendors_subset_of_json_schema_is_kept_to() {
     let cohere = of(&CohereChat, &["response_format", "json_schema"]);
     assert_eq!(cohere["properties"]["name"]["description"], "(minLength: 2, pattern: \"^[A-Z]\")");
     assert_eq!(cohere["properties"]["size"], json!({"type": "integer", "description": "(minimum: 1)"}));
-    assert_eq!(cohere["required"], json!(["name", "kind", "part", "size"]));
+    assert_eq!(cohere["required"], json!(["kind", "name", "part", "size"]));
 }
 
 #[test]

@@ -142,6 +142,8 @@ fn check_content(content: &Value, role: &str) -> Result<(), String> {
             "text" => block.get("text").is_some_and(Value::is_string),
             "refusal" => role == "assistant" && block.get("refusal").is_some_and(Value::is_string),
             "image_url" => role == "user" && block.pointer("/image_url/url").is_some_and(Value::is_string),
+            // Not at OpenAI, but wherever film is watched.
+            "video_url" => role == "user" && block.pointer("/video_url/url").is_some_and(Value::is_string),
             "input_audio" => {
                 role == "user"
                     && block.pointer("/input_audio/data").is_some_and(Value::is_string)
