@@ -11,6 +11,7 @@ pub mod embeddings;
 mod failure;
 mod fields;
 pub(crate) mod fit;
+mod function;
 pub mod generate_content;
 pub mod media;
 pub mod messages;
@@ -19,6 +20,7 @@ mod object;
 pub mod ollama_chat;
 pub mod rerank;
 pub mod responses;
+mod speaker;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;

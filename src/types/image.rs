@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{CallOptions, Extra, Json, ReplyFacts, Scope};
+use super::{CallOptions, Extra, ReplyFacts};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A description of a picture to make.
@@ -54,27 +54,6 @@ impl ImageRequest {
     #[must_use]
     pub fn quality(mut self, quality: impl Into<String>) -> Self {
         self.quality = Some(quality.into());
-        self
-    }
-
-    /// Sets how to route, limit and account the call.
-    #[must_use]
-    pub fn options(mut self, options: CallOptions) -> Self {
-        self.options = Some(Box::new(options));
-        self
-    }
-
-    /// Sets the total time for the call over all attempts.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// Adds a field this crate has no name for.
-    #[must_use]
-    pub fn extra(mut self, scope: impl Into<Scope>, name: &str, value: impl Into<Json>) -> Self {
-        self.extra.insert(scope, name, value);
         self
     }
 
@@ -178,17 +157,5 @@ impl ImageReply {
     /// Pictures without further facts.
     pub fn new(images: Vec<GeneratedImage>) -> Self {
         Self { images, facts: ReplyFacts::default() }
-    }
-}
-
-impl AsRef<ReplyFacts> for ImageReply {
-    fn as_ref(&self) -> &ReplyFacts {
-        &self.facts
-    }
-}
-
-impl AsMut<ReplyFacts> for ImageReply {
-    fn as_mut(&mut self) -> &mut ReplyFacts {
-        &mut self.facts
     }
 }

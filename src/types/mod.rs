@@ -5,6 +5,7 @@
 
 mod adaptation;
 mod answered;
+mod ask;
 mod batch;
 mod cache;
 mod call_id;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::{CallOptions, Extra, Json, ReplyFacts, Scope};
+use super::{CallOptions, Extra, ReplyFacts};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Texts to be judged.
@@ -27,27 +27,6 @@ impl ModerationRequest {
     /// `inputs` for `model`, which is `provider/model` or a route's name.
     pub fn new(model: impl Into<String>, inputs: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { model: model.into(), inputs: inputs.into_iter().map(Into::into).collect(), ..Self::default() }
-    }
-
-    /// Sets how to route, limit and account the call.
-    #[must_use]
-    pub fn options(mut self, options: CallOptions) -> Self {
-        self.options = Some(Box::new(options));
-        self
-    }
-
-    /// Sets the total time for the call over all attempts.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// Adds a field this crate has no name for.
-    #[must_use]
-    pub fn extra(mut self, scope: impl Into<Scope>, name: &str, value: impl Into<Json>) -> Self {
-        self.extra.insert(scope, name, value);
-        self
     }
 
     /// Checks everything that can be known without a target.
@@ -102,17 +81,5 @@ impl ModerationReply {
     /// Does any text break the policy?
     pub fn is_flagged(&self) -> bool {
         self.results.iter().any(|result| result.flagged == Some(true))
-    }
-}
-
-impl AsRef<ReplyFacts> for ModerationReply {
-    fn as_ref(&self) -> &ReplyFacts {
-        &self.facts
-    }
-}
-
-impl AsMut<ReplyFacts> for ModerationReply {
-    fn as_mut(&mut self) -> &mut ReplyFacts {
-        &mut self.facts
     }
 }

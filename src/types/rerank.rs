@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Attempt, CallOptions, CallSummary, Cost, Extra, Json, Scope, Target, Usage};
+use super::{Attempt, CallOptions, CallSummary, Cost, Extra, Target, Usage};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Texts to put in the order of their relevance to a query.
@@ -45,20 +45,6 @@ impl RerankRequest {
     #[must_use]
     pub fn top_n(mut self, top_n: u32) -> Self {
         self.top_n = Some(top_n);
-        self
-    }
-
-    /// Sets how to route, limit and account the call.
-    #[must_use]
-    pub fn options(mut self, options: CallOptions) -> Self {
-        self.options = Some(Box::new(options));
-        self
-    }
-
-    /// Adds a field this crate has no name for.
-    #[must_use]
-    pub fn extra(mut self, scope: impl Into<Scope>, name: &str, value: impl Into<Json>) -> Self {
-        self.extra.insert(scope, name, value);
         self
     }
 

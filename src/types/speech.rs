@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{CallOptions, Extra, Json, ReplyFacts, Scope};
+use super::{CallOptions, Extra, ReplyFacts};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A text to be spoken.
@@ -47,27 +47,6 @@ impl SpeechRequest {
     #[must_use]
     pub fn format(mut self, format: impl Into<String>) -> Self {
         self.format = Some(format.into());
-        self
-    }
-
-    /// Sets how to route, limit and account the call.
-    #[must_use]
-    pub fn options(mut self, options: CallOptions) -> Self {
-        self.options = Some(Box::new(options));
-        self
-    }
-
-    /// Sets the total time for the call over all attempts.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// Adds a field this crate has no name for.
-    #[must_use]
-    pub fn extra(mut self, scope: impl Into<Scope>, name: &str, value: impl Into<Json>) -> Self {
-        self.extra.insert(scope, name, value);
         self
     }
 
@@ -118,17 +97,5 @@ impl SpeechReply {
 impl fmt::Debug for SpeechReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SpeechReply({:?}, {} bytes, {:?})", self.media_type, self.audio.len(), self.facts)
-    }
-}
-
-impl AsRef<ReplyFacts> for SpeechReply {
-    fn as_ref(&self) -> &ReplyFacts {
-        &self.facts
-    }
-}
-
-impl AsMut<ReplyFacts> for SpeechReply {
-    fn as_mut(&mut self) -> &mut ReplyFacts {
-        &mut self.facts
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{CallOptions, Extra, Json, ReplyFacts, Scope};
+use super::{CallOptions, Extra, ReplyFacts};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A recording to be written down.
@@ -51,27 +51,6 @@ impl TranscriptRequest {
     #[must_use]
     pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
         self.prompt = Some(prompt.into());
-        self
-    }
-
-    /// Sets how to route, limit and account the call.
-    #[must_use]
-    pub fn options(mut self, options: CallOptions) -> Self {
-        self.options = Some(Box::new(options));
-        self
-    }
-
-    /// Sets the total time for the call over all attempts.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// Adds a field this crate has no name for.
-    #[must_use]
-    pub fn extra(mut self, scope: impl Into<Scope>, name: &str, value: impl Into<Json>) -> Self {
-        self.extra.insert(scope, name, value);
         self
     }
 
@@ -154,17 +133,5 @@ impl fmt::Debug for TranscriptReply {
             .field("language", &self.language)
             .field("facts", &self.facts)
             .finish_non_exhaustive()
-    }
-}
-
-impl AsRef<ReplyFacts> for TranscriptReply {
-    fn as_ref(&self) -> &ReplyFacts {
-        &self.facts
-    }
-}
-
-impl AsMut<ReplyFacts> for TranscriptReply {
-    fn as_mut(&mut self) -> &mut ReplyFacts {
-        &mut self.facts
     }
 }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::protocol::messages::wire::Thinking;
 use crate::protocol::object::{Empty, Extras, Group, Object, One};
+use crate::protocol::speaker::Speaker;
 use crate::types::{Json, Tool, ToolOutcome};
 
 /// The body.
@@ -74,23 +75,10 @@ pub(super) struct Turn<'a> {
     pub(super) extra: Extras<'a>,
 }
 
-/// The two roles there are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Speaker {
-    Assistant,
-    User,
-}
-
 impl Serialize for Turn<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = Object::begin(serializer, &self.extra)?;
-        object.put(
-            "role",
-            match self.role {
-                Speaker::Assistant => "assistant",
-                Speaker::User => "user",
-            },
-        )?;
+        object.put("role", &self.role)?;
         object.put("content", &Blocks(&self.blocks))?;
         object.end()
     }

@@ -3,13 +3,14 @@
 use base64::Engine as _;
 use serde_json::value::RawValue;
 
-use super::wire::{Block, Content, Source, Speaker, Turn};
+use super::wire::{Block, Content, Source, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::call_id;
 use crate::protocol::notes::Notes;
 use crate::protocol::object::Extras;
+use crate::protocol::speaker::Speaker;
 use crate::types::{
-    Adaptation, ChatRequest, Document, Image, MediaSource, Message, Part, Role, ToolCall, ToolResult, Wire,
+    Adaptation, ChatRequest, Document, Image, MediaSource, Message, Part, ToolCall, ToolResult, Wire,
 };
 
 /// A request's messages as this format has them.
@@ -34,38 +35,18 @@ impl<'a> Conversation<'a> {
         let mut own = Self::default();
         for (position, message) in request.messages.iter().enumerate() {
             let place = Place { position, provider };
-            let speaker = match &message.role {
-                Role::System | Role::Developer => {
-                    own.instruct(message, place)?;
-                    continue;
-                }
-                Role::User | Role::Tool => Speaker::User,
-                Role::Assistant => Speaker::Assistant,
-                Role::Other(_) => {
-                    return Err(unsupported(format!(
-                        "message {position} has a role this format does not know; use system, user, assistant or tool"
-                    )));
-                }
-            };
-            if message.name.is_some() {
-                notes.add(Adaptation::dropped("messages.name", "the format has no names of participants"))?;
+            match Speaker::of(message, position, notes)? {
+                None => own.instruct(message, place)?,
+                Some(speaker) => own.say(speaker, message, place, notes)?,
             }
-            own.say(speaker, message, place, notes)?;
         }
         for turn in own.turns.iter_mut().filter(|turn| turn.role == Speaker::User) {
             // "Tool result blocks must come first in the content array":
             // https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls (read 2026-11-23).
             turn.blocks.sort_by_key(|block| !matches!(block.content, Content::ToolResult { .. }));
         }
-        match own.turns.first().map(|turn| turn.role) {
-            Some(Speaker::User) => Ok(own),
-            Some(Speaker::Assistant) => Err(unsupported(
-                "the conversation begins with an assistant's turn; this format wants a user's turn first",
-            )),
-            None => {
-                Err(unsupported("the conversation has no user's turn with content; add one with .user(..)"))
-            }
-        }
+        Speaker::open(own.turns.first().map(|turn| turn.role))?;
+        Ok(own)
     }
 
     /// Does the running tool loop begin with a turn that does not think? Thinking cannot be switched on inside one.

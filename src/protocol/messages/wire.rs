@@ -9,6 +9,7 @@ use super::tool::{Choice, ToolSpec};
 use crate::protocol::Mode;
 use crate::protocol::fields::Fields;
 use crate::protocol::object::{Extras, Object, Pairs};
+use crate::protocol::speaker::Speaker;
 use crate::types::{Json, ToolOutcome};
 
 /// Who serves the models, where that changes the body.
@@ -92,23 +93,10 @@ impl Turn<'_> {
     }
 }
 
-/// The two roles there are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Speaker {
-    Assistant,
-    User,
-}
-
 impl Serialize for Turn<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = Object::begin(serializer, &self.extra)?;
-        object.put(
-            "role",
-            match self.role {
-                Speaker::Assistant => "assistant",
-                Speaker::User => "user",
-            },
-        )?;
+        object.put("role", &self.role)?;
         object.put("content", &self.blocks)?;
         object.end()
     }

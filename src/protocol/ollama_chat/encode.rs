@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use super::WIRE;
 use super::conversation;
-use super::wire::{Body, Format, Options, Think, ToolSpec};
+use super::wire::{Body, Format, Options, Think};
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::function::ToolSpec;
 use crate::protocol::notes::Notes;
 use crate::protocol::object::Extras;
 use crate::protocol::{EncodeFor, Encoded, Path};

@@ -1,14 +1,13 @@
 //! The request as it is written, mirrored.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
 use crate::protocol::Mode;
+use crate::protocol::function::ToolSpec;
 use crate::protocol::object::{Extras, Group, Object};
-use crate::types::{Json, Logprobs, Tool};
+use crate::types::{Json, Logprobs};
 
 /// The body.
 pub(super) struct Body<'a> {
@@ -104,42 +103,6 @@ impl Serialize for Call<'_> {
         let mut map = serializer.serialize_map(Some(2))?;
         map.serialize_entry("id", self.id)?;
         map.serialize_entry("function", &Function(self.name, self.arguments))?;
-        map.end()
-    }
-}
-
-/// One tool.
-pub(super) enum ToolSpec<'a> {
-    Builtin(&'a Json),
-    Function(&'a Tool, Extras<'a>),
-}
-
-impl Serialize for ToolSpec<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (tool, extra) = match self {
-            Self::Builtin(json) => return json.serialize(serializer),
-            Self::Function(tool, extra) => (tool, extra),
-        };
-        let mut object = Object::begin(serializer, extra)?;
-        object.put("type", "function")?;
-        object.put("function", &Function(tool))?;
-        object.end()
-    }
-}
-
-struct Function<'a>(&'a Tool);
-
-impl Serialize for Function<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("name", &self.0.name)?;
-        if let Some(description) = &self.0.description {
-            map.serialize_entry("description", description)?;
-        }
-        match &self.0.parameters {
-            Some(schema) => map.serialize_entry("parameters", schema)?,
-            None => map.serialize_entry("parameters", &BTreeMap::from([("type", "object")]))?,
-        }
         map.end()
     }
 }
