@@ -55,7 +55,8 @@ fn what_is_reserved_for_a_counted_prompt_is_what_it_has() {
         .limit(Limit::input_tokens(450, Window::lifetime()))
         .unknown_price(UnknownPrice::Assume { input: Usd::ZERO, output: Usd::ZERO });
     let provider = ScriptedProvider::new("a").always(|| Reply::text("ok"));
-    let client = Client::builder().provider(provider).limits(limits).build().unwrap();
+    let models = r#"{"models":[{"provider":"a","id":"gpt-4o"},{"provider":"a","id":"other"}]}"#;
+    let client = Client::builder().provider(provider).prices_json(models).limits(limits).build().unwrap();
     let ask = |model: &str| ChatRequest::from((model, dense())).max_output_tokens(1);
 
     assert_eq!(run(client.chat(ask("a/other"))).unwrap_err().kind(), ErrorKind::LimitExceeded);

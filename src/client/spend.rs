@@ -29,6 +29,8 @@ pub(super) struct Asked<'r> {
     prompt: TokenEstimate,
     /// The prompt in the vocabularies of its targets.
     counted: Counted,
+    /// The prompt itself, where it was counted for nobody yet.
+    uncounted: Option<&'r ChatRequest>,
     /// Most tokens of each answer, as far as the caller says.
     output: Option<u64>,
     answers: u64,
@@ -41,6 +43,7 @@ impl<'r> Asked<'r> {
             options: request.options.as_deref(),
             prompt: TokenEstimate::of_chat(request),
             counted: facts.counted,
+            uncounted: None,
             output: request.max_output_tokens,
             answers: request.n.unwrap_or(1).max(1).into(),
             tier: request.service_tier.as_deref(),
@@ -54,13 +57,29 @@ impl<'r> Asked<'r> {
 
     /// As part of a batch, at the price of batches.
     pub(super) fn in_batch(request: &'r ChatRequest) -> Self {
-        Self { tier: Some(BATCH), ..Self::of_chat(request) }
+        Self {
+            options: request.options.as_deref(),
+            prompt: TokenEstimate::of_chat(request),
+            counted: Counted::NOT,
+            uncounted: Some(request),
+            output: request.max_output_tokens,
+            answers: request.n.unwrap_or(1).max(1).into(),
+            tier: Some(BATCH),
+        }
     }
 
     /// What is made of the texts is unknown beforehand.
     pub(super) fn of_texts(options: Option<&'r CallOptions>, texts: &[&str], facts: &RequestFacts) -> Self {
         let prompt = TokenEstimate::of_texts(texts.iter().copied());
-        Self { options, prompt, counted: facts.counted, output: None, answers: 1, tier: None }
+        Self {
+            options,
+            prompt,
+            counted: facts.counted,
+            uncounted: None,
+            output: None,
+            answers: 1,
+            tier: None,
+        }
     }
 
     /// The query is read with every document.
@@ -70,11 +89,13 @@ impl<'r> Asked<'r> {
         Self { output: Some(0), ..Self::of_texts(request.options.as_deref(), &texts, facts) }
     }
 
-    /// The prompt as `target` reads it.
-    fn prompt_at(&self, target: &PlannedTarget) -> TokenEstimate {
-        let known = target.model.as_ref().and_then(|model| Vocabulary::of_model(&model.id));
-        let vocabulary = known.or_else(|| Vocabulary::of_model(target.target.model()));
-        self.counted.of(vocabulary).unwrap_or(self.prompt)
+    /// The prompt as `model` reads it.
+    fn prompt_for(&self, model: Option<&Model>) -> TokenEstimate {
+        let Some(model) = model else { return self.prompt };
+        match self.uncounted {
+            Some(request) => TokenEstimate::of_chat_with(request, &model.id),
+            None => self.counted.of(Vocabulary::of_model(&model.id)).unwrap_or(self.prompt),
+        }
     }
 }
 
@@ -337,7 +358,7 @@ pub(super) fn demand(
         (asked, able) => asked.or(able),
     };
     let output = each.map(|each| each.saturating_mul(asked.answers));
-    let input = asked.prompt_at(target).most;
+    let input = asked.prompt_for(model).most;
     let cost = match (output, unknown) {
         (None, _) => CostBound::Unbounded,
         (Some(output), unknown) => match (dearest(model, input, output, at, asked.tier), unknown) {
