@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use polyroute::async_trait;
 use polyroute::clock::Clock as _;
+use polyroute::provider::Habits;
 use polyroute::resilience::Standing;
 use polyroute::testing::{ScriptedProvider, VirtualClock};
 use polyroute::transport::{Body, HttpRequest, HttpResponse, Transport};
@@ -215,6 +216,27 @@ fn a_call_goes_past_every_target_of_a_pool_that_rests() {
 
     assert_eq!(trace(attempts.attempts()), ["a/one first rate_limited", "b/m failover answered"]);
     assert_eq!(a.calls().len(), 1);
+}
+
+#[test]
+fn a_vendor_that_counts_families_together_has_a_pool_for_each_of_them() {
+    let clock = virtual_clock();
+    let habits = Habits::UNKNOWN.quota_families(&["big-", "small-"]);
+    let a = ScriptedProvider::new("a").with_habits(habits).always(|| Reply::text("hi"));
+    let client = builder(&clock).provider(a.clone()).quota_pool(["a/big-own"]).build().unwrap();
+    for model in ["big-1", "big-2", "big-own", "other", "small-1"] {
+        run(client.chat((format!("a/{model}"), "Hi"))).unwrap();
+    }
+    a.then(Error::new(ErrorKind::RateLimited, "slow down").with_retry_after(Duration::from_secs(60)));
+    assert!(run(client.chat(("a/big-1", "Hi"))).is_err());
+
+    let health = client.health();
+    let resting = health.iter().filter(|target| target.standing == Standing::Throttled);
+    let resting: Vec<_> = resting.map(|target| target.target.model()).collect();
+
+    assert_eq!(resting, ["big-1", "big-2"]);
+    let anthropic = polyroute::provider::vendor::find("anthropic").unwrap().habits;
+    assert_eq!(anthropic.quota_families, ["claude-opus-4", "claude-sonnet-4"]);
 }
 
 #[test]

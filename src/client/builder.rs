@@ -333,18 +333,18 @@ impl ClientBuilder {
     /// Says that these targets draw on one allowance at their vendor, so that a pause one of them is asked for is a pause for
     /// all of them. A name without a slash is a provider's and stands for all its models that are in no other pool.
     ///
-    /// Without this each model has an allowance of its own for each key, which is what most vendors document. Those that
-    /// count families together list them: Anthropic for its Opus 4.x and its Sonnet 4.x
-    /// (<https://platform.claude.com/docs/en/api/rate-limits>), OpenAI in each organisation's table of limits
-    /// (<https://developers.openai.com/api/docs/guides/rate-limits>; both read 2026-11-26). Keys take part by their place:
-    /// the pool is one for each key.
+    /// Without this each model has an allowance of its own for each key, which is what most vendors document, but for the
+    /// families that a vendor counts together: see
+    /// [`Habits::quota_families`](crate::provider::Habits::quota_families). OpenAI lists those of an organisation in its
+    /// table of limits only (<https://developers.openai.com/api/docs/guides/rate-limits>, read 2026-11-26). Keys take part by
+    /// their place: the pool is one for each key.
     ///
     /// ```
     /// # fn main() -> polyroute::Result<()> {
     /// use polyroute::{Client, Settings};
     /// let client = Client::builder()
-    ///     .vendor(Settings::vendor("anthropic").api_key("sk-..."))
-    ///     .quota_pool(["anthropic/claude-sonnet-4-6", "anthropic/claude-sonnet-4-5"])
+    ///     .vendor(Settings::vendor("openai").api_key("sk-..."))
+    ///     .quota_pool(["openai/gpt-4.1", "openai/gpt-4.1-2025-04-14"])
     ///     .build()?;
     /// # let _ = client;
     /// # Ok(())
@@ -606,6 +606,12 @@ fn prepare_endpoints(
         (name.as_str(), registered.provider.keys(), registered.provider.failure_domain())
     });
     let mut endpoints = Endpoints::new(policy, now, providers);
+    for (name, registered) in &registry.providers {
+        let beginnings = registered.provider.habits().quota_families;
+        if !beginnings.is_empty() {
+            endpoints.share_in_families(name, beginnings);
+        }
+    }
     for pool in pools {
         endpoints.share_quota(pool);
     }

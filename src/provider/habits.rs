@@ -8,16 +8,25 @@ pub struct Habits {
     pub cancelling: Cancelling,
     /// How an answer that the request begins is written.
     pub prefill: Prefill,
+    /// Beginnings of models' names: all that begin alike draw on one allowance for each key. Others have one of their own.
+    pub quota_families: &'static [&'static str],
 }
 
 impl Habits {
     /// Nobody knows.
-    pub const UNKNOWN: Self = Self { cancelling: Cancelling::Unknown, prefill: Prefill::Unknown };
+    pub const UNKNOWN: Self =
+        Self { cancelling: Cancelling::Unknown, prefill: Prefill::Unknown, quota_families: &[] };
 
     /// As these, with another effect of closing a stream.
     #[must_use]
     pub const fn cancelling(self, cancelling: Cancelling) -> Self {
         Self { cancelling, ..self }
+    }
+
+    /// As these, with other families of models that share an allowance.
+    #[must_use]
+    pub const fn quota_families(self, beginnings: &'static [&'static str]) -> Self {
+        Self { quota_families: beginnings, ..self }
     }
 
     /// As these, with another way to begin an answer.

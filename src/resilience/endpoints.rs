@@ -18,6 +18,8 @@ pub(crate) struct Endpoints {
     providers: HashMap<String, Arc<ProviderState>>,
     /// By the names of targets, or of providers for all their models.
     shared: HashMap<String, Arc<[Pool]>>,
+    /// By the names of providers: beginnings of models' names.
+    families: HashMap<String, Vec<(&'static str, Arc<[Pool]>)>>,
     known: RwLock<HashMap<Target, Arc<Endpoint>>>,
     load: ExtraLoad,
 }
@@ -37,9 +39,18 @@ impl Endpoints {
             epoch,
             providers: providers.into_iter().map(state).collect(),
             shared: HashMap::new(),
+            families: HashMap::new(),
             known: RwLock::default(),
             load: ExtraLoad::default(),
         }
+    }
+
+    /// Models of `provider` whose names have one of these beginnings share what their keys are allowed, unless they are named
+    /// elsewhere.
+    pub(crate) fn share_in_families(&mut self, provider: &str, beginnings: &[&'static str]) {
+        let Some(state) = self.providers.get(provider) else { return };
+        let families = beginnings.iter().map(|beginning| (*beginning, state.pools())).collect();
+        self.families.insert(provider.to_owned(), families);
     }
 
     /// The targets that `names` stand for share what their keys are allowed. A name without a slash is a provider's and
@@ -69,7 +80,13 @@ impl Endpoints {
             let provider = provider.unwrap_or_else(|| Arc::new(ProviderState::new(1, target.provider())));
             let shared =
                 [target.as_str(), target.provider()].map(|name| self.shared.get(name).map(Arc::clone));
-            let pools = shared.into_iter().flatten().next().unwrap_or_else(|| provider.pools());
+            let family = || {
+                let mut families = self.families.get(target.provider())?.iter();
+                let own = families.find(|(beginning, _)| target.model().starts_with(beginning));
+                own.map(|(_, pools)| Arc::clone(pools))
+            };
+            let pools = shared.into_iter().flatten().next().or_else(family);
+            let pools = pools.unwrap_or_else(|| provider.pools());
             Arc::new(Endpoint::new(target.clone(), provider, pools, self.policy, self.epoch, now))
         };
         if known.len() >= MOST_KNOWN {

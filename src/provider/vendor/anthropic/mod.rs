@@ -16,7 +16,11 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key: KeyStyle::Header("x-api-key"),
     headers: &[("anthropic-version", "2023-06-01")],
     chat: Some(&Messages),
-    habits: Habits::UNKNOWN.cancelling(Cancelling::StopsBilling),
+    // Its limits are for all models of these families together: https://platform.claude.com/docs/en/api/rate-limits (seen in
+    // copies, 2026-11-26).
+    habits: Habits::UNKNOWN
+        .cancelling(Cancelling::StopsBilling)
+        .quota_families(&["claude-opus-4", "claude-sonnet-4"]),
     // https://platform.claude.com/docs/en/api/errors (read 2026-11-26)
     request_limit: Some(32 << 20),
     batch: Some(BatchWire::MessageBatches),
