@@ -629,7 +629,9 @@ impl Received {
 }
 
 /// A flexible tier that has no room, or is not sold for this deployment, says so with these and says nothing about the usual
-/// one.
+/// one. OpenAI answers 429 for want of room, Azure 400 where the deployment's kind or model does not take it:
+/// <https://developers.openai.com/api/docs/guides/flex-processing>,
+/// <https://learn.microsoft.com/azure/foundry/openai/how-to/flex-processing> (read 2026-11-26).
 fn may_be_for_its_tier(error: &Error) -> bool {
     use ErrorKind::{InvalidRequest, Overloaded, Permission, RateLimited, Unsupported};
     [InvalidRequest, Overloaded, Permission, RateLimited, Unsupported].contains(&error.kind())
