@@ -47,8 +47,9 @@ pub enum Cancelling {
     Unknown,
     /// The model stops and no more is billed. The stream is closed at once.
     StopsBilling,
-    /// The model goes on and all of it is billed. Closing saves nothing, so the client reads on in the background, within
-    /// bounds, to learn what is billed.
+    /// The model goes on and all of it is billed. Closing saves nothing, so the client reads a stream on in the background,
+    /// within bounds, to learn what is billed. What it cannot read on, such as an answer in one piece, is booked with the
+    /// output that was expected.
     BilledToTheEnd,
 }
 

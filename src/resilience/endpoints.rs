@@ -18,10 +18,17 @@ pub(crate) struct Endpoints {
     providers: HashMap<String, Arc<ProviderState>>,
     /// By the names of targets, or of providers for all their models.
     shared: HashMap<String, Arc<[Pool]>>,
-    /// By the names of providers: beginnings of models' names.
-    families: HashMap<String, Vec<(&'static str, Arc<[Pool]>)>>,
+    /// By the names of providers.
+    families: HashMap<String, Vec<Family>>,
     known: RwLock<HashMap<Target, Arc<Endpoint>>>,
     load: ExtraLoad,
+}
+
+/// Models whose names begin alike and that share what their keys are allowed.
+#[derive(Debug)]
+struct Family {
+    beginning: &'static str,
+    pools: Arc<[Pool]>,
 }
 
 impl Endpoints {
@@ -49,7 +56,8 @@ impl Endpoints {
     /// elsewhere.
     pub(crate) fn share_in_families(&mut self, provider: &str, beginnings: &[&'static str]) {
         let Some(state) = self.providers.get(provider) else { return };
-        let families = beginnings.iter().map(|beginning| (*beginning, state.pools())).collect();
+        let families =
+            beginnings.iter().map(|beginning| Family { beginning, pools: state.pools() }).collect();
         self.families.insert(provider.to_owned(), families);
     }
 
@@ -82,8 +90,8 @@ impl Endpoints {
                 [target.as_str(), target.provider()].map(|name| self.shared.get(name).map(Arc::clone));
             let family = || {
                 let mut families = self.families.get(target.provider())?.iter();
-                let own = families.find(|(beginning, _)| target.model().starts_with(beginning));
-                own.map(|(_, pools)| Arc::clone(pools))
+                let own = families.find(|family| target.model().starts_with(family.beginning));
+                own.map(|family| Arc::clone(&family.pools))
             };
             let pools = shared.into_iter().flatten().next().or_else(family);
             let pools = pools.unwrap_or_else(|| provider.pools());
