@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use polyroute::catalog::TokenEstimate;
+use polyroute::catalog::{TokenEstimate, Vocabulary};
 use polyroute::{ChatRequest, Message, Tool};
 use serde_json::Value;
 
@@ -13,9 +13,14 @@ use super::case::Case;
 pub(crate) fn table(cases: &[Case]) -> String {
     let mut vendors: BTreeMap<&str, Vec<Sample>> = BTreeMap::new();
     for case in cases {
-        if let Some(sample) = sample(case) {
+        if let Some(sample) = sample(case, None) {
             vendors.entry(&case.provider).or_default().push(sample);
             vendors.entry("all").or_default().push(sample);
+        }
+        let model = case.request.as_ref().and_then(|body| body["model"].as_str());
+        let counted = model.filter(|model| Vocabulary::of_model(model).is_some());
+        if let Some(sample) = counted.and_then(|model| sample(case, Some(model))) {
+            vendors.entry("counted").or_default().push(sample);
         }
     }
     let mut rows = String::from(
@@ -45,10 +50,15 @@ struct Sample {
     is_within: bool,
 }
 
-fn sample(case: &Case) -> Option<Sample> {
+/// By bytes, or counted for `model`.
+fn sample(case: &Case, model: Option<&str>) -> Option<Sample> {
     let body = case.request.as_ref().filter(|_| case.expect["kind"] == "completion")?;
     let reported = case.expect["usage"]["input_tokens"].as_u64().filter(|tokens| *tokens > 0)?;
-    let estimate = TokenEstimate::of_chat(&request(body)?);
+    let request = request(body)?;
+    let estimate = match model {
+        Some(model) => TokenEstimate::of_chat_with(&request, model),
+        None => TokenEstimate::of_chat(&request),
+    };
     let percent = i64::try_from(estimate.expected * 100 / reported).ok()?;
     let is_within = (estimate.least..=estimate.most).contains(&reported);
     Some(Sample { error: percent - 100, is_within })
