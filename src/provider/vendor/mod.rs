@@ -11,6 +11,7 @@ mod baseten;
 mod bedrock;
 mod bedrock_mantle;
 mod cerebras;
+mod chutes;
 mod cloudflare;
 mod cohere;
 mod compatible;
@@ -223,6 +224,7 @@ pub const ALL: &[&Vendor] = &[
     &bedrock::BUILTIN,
     &bedrock_mantle::BUILTIN,
     &cerebras::BUILTIN,
+    &chutes::BUILTIN,
     &cloudflare::BUILTIN,
     &cohere::BUILTIN,
     &compatible::BUILTIN,
