@@ -276,6 +276,42 @@ async fn a_file_that_is_no_journal_is_refused_and_left_alone() {
     assert!(client(&echo).batch(numbered(1)).journal(nowhere).run().await.is_err());
 }
 
+/// A limit of the operating system on the size of files stands for a full disk.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_journal_that_is_full_stops_the_batch_and_the_next_run_goes_on() {
+    const NAME: &str = "a_journal_that_is_full_stops_the_batch_and_the_next_run_goes_on";
+    const CHILD: &str = "POLYROUTE_TEST_FULL_JOURNAL";
+    let echo = Echo::new(&clock());
+    if let Some(journal) = std::env::var_os(CHILD) {
+        let report = client(&echo).batch(numbered(200)).concurrency(4).journal(journal).run().await.unwrap();
+
+        let Some(Stopped::Journal(error)) = &report.stopped else { panic!("{report:?}") };
+        assert_eq!(error.kind(), ErrorKind::Storage);
+        assert!(error.message().contains("is the disk full"), "{error}");
+        // What was on its way came back; nothing else was sent.
+        assert_eq!((report.answered(), report.failed()), (echo.asked().len(), 0));
+        assert!((5..150).contains(&report.answered()), "{}", report.answered());
+        return;
+    }
+    let folder = Folder::new("full");
+    let journal = folder.path("journal.jsonl");
+    let limited = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$0\" --exact \"$1\""])
+        .arg(std::env::current_exe().unwrap())
+        .arg(NAME)
+        .env(CHILD, &journal)
+        .output()
+        .unwrap();
+    assert!(limited.status.success(), "{}", String::from_utf8_lossy(&limited.stdout));
+
+    let written = fs::read_to_string(&journal).unwrap();
+    assert!(written.ends_with('\n'), "a line that did not fit is taken back");
+    let report = client(&echo).batch(numbered(200)).journal(&journal).run().await.unwrap();
+    assert_eq!((report.answered(), report.resumed), (200, written.lines().count() - 1));
+    assert_eq!(echo.asked().len(), 200 - report.resumed);
+}
+
 #[tokio::test]
 async fn no_requests_are_a_finished_batch() {
     let provider = ScriptedProvider::new("p");
