@@ -11,19 +11,20 @@ use super::candidates::{self, Planned, PlannedTarget};
 use super::flights::Flight;
 use super::operation::{Answer, Meter};
 use super::probe;
+use super::received::{Received, completeness, measured};
 use super::shadow;
 use super::spend::Spend;
 use super::walk::{Step, Walk};
 use crate::account;
 use crate::catalog::{Capability, Model, Support};
-use crate::error::{Bench, Billed, Error, ErrorKind, TimeoutPhase};
+use crate::error::{Bench, Error, ErrorKind, TimeoutPhase};
 use crate::provider::Cancelling;
-use crate::resilience::{Change, Clocked, Deadline, Effects, Ended as Finished, Measured, Permit, Timeouts};
+use crate::resilience::{Change, Clocked, Deadline, Effects, Ended as Finished, Permit, Timeouts};
 use crate::routing::{self, Strength};
 use crate::telemetry::{self, CallFinished, Event};
 use crate::types::{
-    Adaptation, AdaptationKind, Attempt, CallId, CallOptions, CallSummary, Completeness, Cost, Decision,
-    Hedging, Outcome, Reply, StreamEvent, Target, TimeLimits, Usage,
+    Adaptation, AdaptationKind, Attempt, CallId, CallOptions, CallSummary, Cost, Decision, Hedging, Outcome,
+    Reply, StreamEvent, Target, TimeLimits, Usage,
 };
 
 /// A running call. Whatever is still open when it is dropped was cancelled, and is settled as such.
@@ -101,16 +102,6 @@ pub(super) struct Begun {
     pub(super) meter: Arc<Meter>,
     /// Which of the provider's keys to use.
     pub(super) key: usize,
-}
-
-/// What has come of a streamed answer.
-#[derive(Default)]
-struct Received {
-    usage: Option<Box<Usage>>,
-    service_tier: Option<String>,
-    /// Of everything the model wrote.
-    bytes: usize,
-    finished: bool,
 }
 
 /// Does a model that can think before it answers do so?
@@ -607,27 +598,6 @@ impl RunningCall {
     }
 }
 
-impl Received {
-    fn note(&mut self, event: &StreamEvent) {
-        match event {
-            StreamEvent::Text(text) | StreamEvent::Refusal(text) | StreamEvent::Reasoning(text) => {
-                self.bytes += text.len();
-            }
-            StreamEvent::ToolCallArguments { delta, .. } => self.bytes += delta.len(),
-            StreamEvent::Part(part) => self.bytes += part.as_text().map_or(0, str::len),
-            StreamEvent::Alternative { event, .. } if !matches!(**event, StreamEvent::Finish(_)) => {
-                self.note(event)
-            }
-            StreamEvent::Usage(usage) => self.usage = Some(usage.clone()),
-            StreamEvent::Finish(finish) => {
-                self.finished = true;
-                self.service_tier.clone_from(&finish.service_tier);
-            }
-            _ => {}
-        }
-    }
-}
-
 /// A flexible tier that has no room, or is not sold for this deployment, says so with these and says nothing about the usual
 /// one. OpenAI answers 429 for want of room, Azure 400 where the deployment's kind or model does not take it:
 /// <https://developers.openai.com/api/docs/guides/flex-processing>,
@@ -689,40 +659,6 @@ pub(super) fn announce(inner: &Inner, target: &Target, outcome: Outcome, effects
 struct Closed {
     cost: Option<Cost>,
     cooling: Option<Duration>,
-}
-
-/// What the times of an attempt say about its target. One that failed says something only where it took its time.
-fn measured(attempt: &Attempt) -> Measured {
-    let mut measured = Measured { first_token: attempt.time_to_first_token, ..Measured::default() };
-    match (attempt.outcome, attempt.time_to_first_token) {
-        (Outcome::Answered, Some(first)) => {
-            let tokens = attempt.usage.as_ref().and_then(|usage| usage.output_tokens);
-            measured.generation = tokens.map(|tokens| (attempt.elapsed.saturating_sub(first), tokens));
-        }
-        (Outcome::Answered, None) => measured.answer = Some(attempt.elapsed),
-        (Outcome::Failed(_) | Outcome::Cancelled, _) => {}
-    }
-    measured
-}
-
-/// How well the cost of an attempt is known of which so much was received.
-fn completeness(attempt: &Attempt, received: &Received) -> Completeness {
-    let unbilled = match attempt.outcome {
-        Outcome::Answered | Outcome::Cancelled => false,
-        Outcome::Failed(kind) => Error::new(kind, "").advice().billed == Billed::No,
-    };
-    match (attempt.outcome, attempt.cost) {
-        (Outcome::Answered, Some(_)) => Completeness::Exact,
-        (Outcome::Cancelled, Some(_)) if received.finished => Completeness::Exact,
-        (_, Some(_)) => Completeness::Estimated,
-        (_, None) if unbilled => Completeness::Exact,
-        (_, None) => Completeness::Unknown,
-    }
-}
-
-/// How well the cost of an attempt is known of which nothing was received but what its usage says.
-pub(super) fn known_to_be(attempt: &Attempt) -> Completeness {
-    completeness(attempt, &Received::default())
 }
 
 /// Of English text and of code, with the common vocabularies; other scripts need more.

@@ -24,6 +24,7 @@ mod probe;
 mod pulse;
 mod quota_pools;
 mod ratings;
+mod received;
 mod recovery;
 mod registry;
 mod review;
