@@ -46,7 +46,7 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
 static EMBEDDINGS: OpenAiEmbeddings =
     OpenAiEmbeddings::new(DimensionsField::Dimensions).limit(EmbedLimit::inputs(2_048).tokens(300_000));
 
-/// <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/responses> (seen in a copy).
+/// <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/responses> (from general knowledge).
 static RESPONSES: Responses = Responses::PLAIN
     .needing(SchemaRules::OpenAi, CacheStyle::Key, HostedStyle::OpenAi)
     .memory(Memory::EncryptedIfReasoning)
