@@ -175,3 +175,37 @@ async fn pictures_in_a_tools_result_are_fetched_too() {
     let sent = sandbox.vendor("ollama").received().pop().expect("a request").json;
     assert_eq!(sent["messages"][2]["images"][0], "iVBORw0KGgogYW5kIHNvIG9u");
 }
+
+#[tokio::test]
+async fn film_is_for_who_watches_it_and_refused_elsewhere() {
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let settings = |name: &'static str| {
+        let settings = Settings::vendor(name).base_url(sandbox.vendor(name).url()).api_key("key");
+        settings.name(name)
+    };
+    let names = ["google", "bedrock", "openrouter", "anthropic", "cohere", "openai", "mistral", "groq"];
+    let client = client(names.map(settings));
+    let film = Video::new(MediaSource::bytes("video/mp4", &b"\0\0\0\x18ftypmp42"[..]));
+    let mut watching = Vec::new();
+    for name in names {
+        let request = ChatRequest::new(format!("{name}/m")).user_parts([Part::from(film.clone())]);
+        let check = client.check(&request).expect("a check");
+        match &check.first().expect("one target").outcome {
+            Ok(adaptations) => {
+                assert!(adaptations.is_empty(), "{name}: {adaptations:?}");
+                watching.push(name);
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Unsupported, "{name}");
+                assert!(error.message().contains("film"), "{name}: {error}");
+                assert_eq!(
+                    client.chat(&request).await.expect_err("it is refused").kind(),
+                    ErrorKind::Unsupported
+                );
+            }
+        }
+    }
+
+    assert_eq!(watching, ["google", "bedrock", "openrouter"]);
+    assert_eq!(sandbox.connections(), 0);
+}
