@@ -404,7 +404,12 @@ fn tokens_at(rate: Option<Rate>, tokens: u64) -> Option<u128> {
 
 /// Whole picodollars, half of one rounded up.
 pub(crate) fn rounded(atto: u128) -> Usd {
-    let pico = atto.saturating_add(HALF_PICO) / ATTO_PER_PICO;
+    let sum = atto.saturating_add(HALF_PICO);
+    // Up to some eighteen dollars a number of half the width will do, which is divided in a tenth of the time.
+    let pico = match (u64::try_from(sum), u64::try_from(ATTO_PER_PICO)) {
+        (Ok(sum), Ok(each)) => u128::from(sum / each),
+        _ => sum / ATTO_PER_PICO,
+    };
     Usd::from_pico(i128::try_from(pico).unwrap_or(i128::MAX))
 }
 
