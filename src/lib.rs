@@ -398,7 +398,7 @@
 //! | `redis` | A store in a Redis server that several processes share. |
 //! | `sqlite` | A store and a ledger in files that survive the process. |
 //! | `timezone` | Limits whose days and months are those of a named time zone, with the table of zones built in; UTC without it. |
-//! | `tokenizer` | Exact counts of the tokens of texts for OpenAI's models, instead of an estimate from their bytes; the vocabularies are built in, some 15 MB. |
+//! | `tokenizer` | Exact counts of the tokens of texts for OpenAI's models, instead of an estimate from their bytes; the vocabularies are built in, 47 MB. |
 //! <!-- end -->
 //!
 //! # Where things are
