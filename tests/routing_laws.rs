@@ -7,16 +7,17 @@ mod support;
 
 use std::collections::HashSet;
 
-use polyroute::RoutingPolicy;
 use polyroute::catalog::{Capability, Model, Support};
 use polyroute::routing::policy::{
     Bandit, Cascade, Cheapest, Composed, Fastest, InverseSquare, LeastBusy, Ordered, Score, Sorted, Sticky,
     Tiered, UsageAware, Weighted,
 };
 use polyroute::routing::{
-    Candidate, Candidates, Hosting, QualityFloor, Question, Shortlist, Threshold, decide,
+    Candidate, Candidates, Choice, Health, Hosting, Live, Plan, QualityFloor, Question, Reading,
+    RequestFacts, Shortlist, Threshold, Tier, Turn, Warm, decide,
 };
-use polyroute::types::{Sensitivity, Sort, SortBy};
+use polyroute::types::{Sensitivity, Sort, SortBy, Stakes};
+use polyroute::{ErrorKind, RoutingPolicy};
 use support::{candidate, facts, random_candidates, random_facts, random_live};
 
 /// Every policy of the crate.
@@ -182,13 +183,147 @@ fn whoever_is_well_is_planned_before_whoever_is_not() {
         for policy in policies() {
             let decided = decide(&*policy, &Question::new(&facts, &candidates).live(&live)).unwrap();
 
-            let healths: Vec<_> =
-                decided.plan.choices.iter().map(|choice| live[choice.candidate].health).collect();
+            let in_order = decided.plan.choices.iter().filter(|choice| choice.turn == Turn::InOrder);
+            let healths: Vec<_> = in_order.map(|choice| live[choice.candidate].health).collect();
             assert!(healths.is_sorted(), "{} in round {round}: {healths:?}", policy.name());
-            let best = live.iter().map(|live| live.health).min();
-            assert_eq!(healths.first().copied(), best, "{} in round {round}", policy.name());
+            if healths.len() == decided.plan.choices.len() {
+                let best = live.iter().map(|live| live.health).min();
+                assert_eq!(healths.first().copied(), best, "{} in round {round}", policy.name());
+            }
         }
     }
+}
+
+/// Policies that leave targets out, or will not have them first.
+fn choosy(floor: QualityFloor) -> [Box<dyn RoutingPolicy>; 4] {
+    [
+        Box::new(Composed::by(Score::Cost).quality_at_least(0.6)),
+        Box::new(Tiered::new(Cheapest::new()).high_stakes_at_least(Tier::Best)),
+        Box::new(Cascade::new(floor)),
+        Box::new(Cascade::new(floor).fixed(Threshold::new(0.0))),
+    ]
+}
+
+/// The same ones, with conversations that stay.
+fn choosy_and_sticky(floor: QualityFloor) -> [Box<dyn RoutingPolicy>; 4] {
+    [
+        Box::new(Sticky::or(Composed::by(Score::Cost).quality_at_least(0.6)).at_most(9.0)),
+        Box::new(Sticky::or(Tiered::new(Cheapest::new()).high_stakes_at_least(Tier::Best)).at_most(9.0)),
+        Box::new(Sticky::or(Cascade::new(floor)).at_most(9.0)),
+        Box::new(Sticky::or(Cascade::new(floor).fixed(Threshold::new(0.0))).at_most(9.0)),
+    ]
+}
+
+#[test]
+fn a_conversation_stays_only_where_the_other_policy_would_have_it() {
+    let floor = QualityFloor::new(0.95).unwrap();
+    let mut random = fastrand::Rng::with_seed(6);
+    let mut moved = [0; 4];
+    for round in 0..1_000 {
+        let tiers = [Tier::Best, Tier::Cheaper, Tier::Light];
+        let candidates: Candidates = (0..random.usize(1..30))
+            .map(|number| {
+                let row = support::random_candidate(&mut random, number);
+                let traits = polyroute::routing::Traits::clone(&row.traits).tier(tiers[random.usize(..3)]);
+                row.with_traits(traits)
+            })
+            .collect();
+        let mut facts = random_facts(&mut random, &candidates);
+        let home = random.usize(..candidates.len());
+        facts.warm = vec![Warm::new(candidates.as_slice()[home].target.clone(), 500, 1.0)];
+        let mut unbounded = facts.clone();
+        unbounded.max_targets = 1_000;
+        for (number, (policy, sticky)) in choosy(floor).into_iter().zip(choosy_and_sticky(floor)).enumerate()
+        {
+            let all = policy.plan(&unbounded, &candidates.all());
+            let first = policy.plan(&facts, &candidates.all());
+            let plan = sticky.plan(&facts, &candidates.all());
+
+            assert_eq!(plan.refusal, first.refusal, "round {round}");
+            for choice in &plan.choices {
+                let own = all.choices.iter().find(|own| own.candidate == choice.candidate);
+                let own = own.map(|own| (own.reading, own.turn));
+                assert_eq!(own, Some((choice.reading, choice.turn)), "{} in round {round}", policy.name());
+            }
+            if plan.choices.first().map(|choice| choice.candidate)
+                != first.choices.first().map(|choice| choice.candidate)
+            {
+                moved[number] += 1;
+                assert_eq!((plan.choices[0].candidate, plan.choices[0].turn), (home, Turn::InOrder));
+                assert_eq!(plan.choices[0].reading, Reading::Unread);
+            }
+        }
+    }
+    assert!(moved.iter().all(|moved| *moved > 20), "{moved:?}");
+}
+
+#[test]
+fn the_weak_model_is_the_last_resort_whatever_group_it_is_in() {
+    let cascade = Cascade::new(QualityFloor::new(0.95).unwrap()).fixed(Threshold::new(f64::INFINITY));
+    let row =
+        |name: &str, order| candidate(name, None).with_traits(polyroute::routing::Traits::new().order(order));
+    let candidates: Candidates = [row("weak", 0), row("strong", 1), row("other", 1)].into_iter().collect();
+    let mut facts = facts();
+    facts.stakes = Stakes::High;
+    facts.gain = Some(0.1);
+    let mut live = vec![Live::default(); 3];
+    let order = |facts: &RequestFacts, live: &Vec<Live>| -> Vec<usize> {
+        let decided = decide(&cascade, &Question::new(facts, &candidates).live(live)).unwrap();
+        decided.plan.choices.iter().map(|choice| choice.candidate).collect()
+    };
+
+    assert_eq!(order(&facts, &live), [1, 2, 0]);
+    live[1].health = Health::Unavailable;
+    assert_eq!(order(&facts, &live), [2, 1, 0]);
+    live[2].health = Health::Unavailable;
+    assert_eq!(order(&facts, &live), [1, 2, 0]);
+    for (most, expected) in [(1, vec![1]), (2, vec![1, 0])] {
+        facts.max_targets = most;
+        assert_eq!(order(&facts, &live), expected);
+    }
+    facts.max_targets = 3;
+    facts.stakes = Stakes::Normal;
+    assert_eq!(order(&facts, &live), [0, 1, 2], "where it is to be first, it is");
+}
+
+/// Plans these, whatever it is asked.
+#[derive(Debug)]
+struct Planned(Vec<usize>);
+
+impl RoutingPolicy for Planned {
+    fn name(&self) -> &'static str {
+        "planned"
+    }
+
+    fn plan(&self, _: &RequestFacts, _: &Shortlist<'_>) -> Plan {
+        Plan::new(self.0.iter().map(|position| Choice::new(*position, "told")))
+    }
+}
+
+#[test]
+fn a_policy_that_invents_or_repeats_is_found_out_also_beyond_what_is_tried() {
+    let candidates: Candidates = ["a", "b"].map(|name| candidate(name, None)).into_iter().collect();
+    let mut facts = facts();
+    facts.max_targets = 1;
+
+    for broken in [vec![0, 99], vec![0, 1, 0]] {
+        let error = decide(&Planned(broken), &Question::new(&facts, &candidates)).unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Internal, "{error}");
+    }
+    let lawful = decide(&Planned(vec![1, 0]), &Question::new(&facts, &candidates)).unwrap();
+    assert_eq!(lawful.plan.choices.len(), 1);
+}
+
+#[test]
+fn a_target_that_is_there_twice_is_found_where_it_is_left() {
+    let twice: Candidates = ["a", "b", "a"].map(|name| candidate(name, None)).into_iter().collect();
+    let target = "a/m".parse().unwrap();
+    let position = |keep: fn(usize) -> bool| twice.all().narrowed(keep).position(&target);
+
+    assert_eq!(position(|_| true), Some(0));
+    assert_eq!(position(|position| position > 0), Some(2));
+    assert_eq!(position(|position| position == 1), None);
 }
 
 #[test]

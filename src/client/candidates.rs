@@ -201,6 +201,7 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
         let Some((_, registered)) = inner.registry.provider(candidate.target.provider()) else { continue };
         let mut ranked = Ranked::new(candidate.target.clone(), choice.reason, candidate.expected_cost(facts));
         ranked.score = choice.score;
+        ranked.reading = choice.reading;
         decision.ranked.push(ranked);
         targets.push(PlannedTarget {
             target: candidate.target.clone(),

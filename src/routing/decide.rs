@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::constraint::{self, Constraints};
 use super::policy::Sorted;
 use super::{
-    AllHealthy, Candidates, Choice, Escalation, Health, Live, LiveFacts, Observed, Plan, RequestFacts,
+    AllHealthy, Candidates, Choice, Escalation, Health, Live, LiveFacts, Observed, Plan, RequestFacts, Turn,
 };
 use super::{RoutingPolicy, Shortlist};
 use crate::error::{Error, ErrorKind, Result};
@@ -75,15 +75,28 @@ pub struct Decided {
 /// [`ErrorKind::Unsupported`] when nothing is left, naming the constraint that removed each target;
 /// [`ErrorKind::Internal`] when the policy panics, plans nothing, or plans a target that is not left or is there already.
 pub fn decide(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Decided> {
-    if question.live.all_healthy() == AllHealthy::Certain {
-        return attempt(policy, question, Looked::At(&[]));
+    // Nothing that constrains changes with health.
+    let Question { facts, candidates, live, .. } = *question;
+    let (shortlist, rejected) =
+        Constraints { facts, candidates, live, preferences: question.preferences() }.apply();
+    if shortlist.is_empty() {
+        let error = Error::new(ErrorKind::Unsupported, constraint::explanation(&rejected));
+        return Err(match rejected.as_slice() {
+            [only] => error.with_target(only.target.clone()),
+            _ => error,
+        });
+    }
+    let decided =
+        |(plan, policy)| Decided { plan, removed: candidates.len() - shortlist.len(), rejected, policy };
+    if live.all_healthy() == AllHealthy::Certain {
+        return attempt(policy, question, &shortlist, Looked::At(&[])).map(decided);
     }
     // Health is looked at where it matters: as long as what is planned is healthy, whether the rest is changes nothing.
     let mut unwell: Vec<(usize, Health)> = Vec::new();
     for _ in 0..MOST_LOOKS {
-        let decided = attempt(policy, question, Looked::At(&unwell))?;
+        let (plan, by) = attempt(policy, question, &shortlist, Looked::At(&unwell))?;
         let known = unwell.len();
-        for choice in &decided.plan.choices {
+        for choice in &plan.choices {
             let is_new = unwell.iter().all(|(position, _)| *position != choice.candidate);
             let health = question.live.health(choice.candidate);
             if is_new && health != Health::Healthy {
@@ -91,10 +104,10 @@ pub fn decide(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Dec
             }
         }
         if unwell.len() == known {
-            return Ok(decided);
+            return Ok(decided((plan, by)));
         }
     }
-    attempt(policy, question, Looked::Everywhere)
+    attempt(policy, question, &shortlist, Looked::Everywhere).map(decided)
 }
 
 /// Whose health has been looked at.
@@ -132,25 +145,23 @@ impl LiveFacts for Assumed<'_> {
     }
 }
 
-fn attempt(policy: &dyn RoutingPolicy, question: &Question<'_>, looked: Looked<'_>) -> Result<Decided> {
-    let Question { facts, candidates, live, .. } = *question;
+/// A plan among those that the constraints have left, and the policy that made it.
+fn attempt(
+    policy: &dyn RoutingPolicy,
+    question: &Question<'_>,
+    left: &Shortlist<'_>,
+    looked: Looked<'_>,
+) -> Result<(Plan, &'static str)> {
+    let facts = question.facts;
+    let preferences = question.preferences();
     let assumed;
-    let live: &dyn LiveFacts = match looked {
-        Looked::Everywhere => live,
+    let shortlist = match looked {
+        Looked::Everywhere => left.watched(question.live),
         Looked::At(unwell) => {
-            assumed = Assumed { live, unwell };
-            &assumed
+            assumed = Assumed { live: question.live, unwell };
+            left.watched(&assumed)
         }
     };
-    let preferences = question.preferences();
-    let (shortlist, rejected) = Constraints { facts, candidates, live, preferences }.apply();
-    if shortlist.is_empty() {
-        let error = Error::new(ErrorKind::Unsupported, constraint::explanation(&rejected));
-        return Err(match rejected.as_slice() {
-            [only] => error.with_target(only.target.clone()),
-            _ => error,
-        });
-    }
     let sorted = preferences.iter().flatten().find_map(|wish| wish.sort).map(Sorted::new);
     let policy = sorted.as_ref().map_or(policy, |sorted| sorted);
     let mut choices = match groups(question, &shortlist, looked) {
@@ -165,7 +176,8 @@ fn attempt(policy: &dyn RoutingPolicy, question: &Question<'_>, looked: Looked<'
                     Err(error) if error.kind() == ErrorKind::Unsupported => refusal = refusal.or(Some(error)),
                     Err(error) => return Err(error),
                 }
-                if choices.len() >= facts.max_targets {
+                let in_order = choices.iter().filter(|choice: &&Choice| choice.turn == Turn::InOrder).count();
+                if in_order >= facts.max_targets {
                     break;
                 }
             }
@@ -178,14 +190,20 @@ fn attempt(policy: &dyn RoutingPolicy, question: &Question<'_>, looked: Looked<'
     let only_first =
         |wish: &&Preferences| wish.allow_fallbacks == Fallbacks::Forbidden && wish.order.is_empty();
     let most = if preferences.iter().flatten().any(only_first) { 1 } else { facts.max_targets.max(1) };
-    choices.truncate(most);
+    lawful(&choices, &shortlist, name_of(policy))?;
+    choices.sort_by_key(|choice| choice.turn);
+    match choices.last() {
+        // A place is kept for the last resort.
+        Some(last) if last.turn == Turn::Last && choices.len() > most && most > 1 => {
+            choices.drain(most - 1..choices.len() - 1);
+        }
+        _ => choices.truncate(most),
+    }
     for choice in &mut choices {
         // What is not a number neither compares nor survives JSON.
         choice.score = choice.score.filter(|score| score.is_finite());
     }
-    lawful(&choices, &shortlist, name_of(policy))?;
-    let removed = candidates.len() - shortlist.len();
-    Ok(Decided { plan: Plan::new(choices), rejected, removed, policy: name_of(policy) })
+    Ok((Plan::new(choices), name_of(policy)))
 }
 
 /// Tells the policy how an attempt ended. A policy that panics over it does no harm to the call.
@@ -223,18 +241,18 @@ fn ask(policy: &dyn RoutingPolicy, facts: &RequestFacts, shortlist: &Shortlist<'
 }
 
 fn lawful(choices: &[Choice], shortlist: &Shortlist<'_>, policy: &str) -> Result<()> {
-    for (place, choice) in choices.iter().enumerate() {
-        let Some(candidate) = shortlist.candidate(choice.candidate) else {
-            return Err(broken(
-                policy,
-                &format!("chose number {}, which is not among its targets", choice.candidate),
-            ));
-        };
-        if choices.iter().take(place).any(|earlier| earlier.candidate == choice.candidate) {
-            return Err(broken(policy, &format!("chose {} twice", candidate.target)));
-        }
+    if let Some(stranger) = choices.iter().find(|choice| !shortlist.contains(choice.candidate)) {
+        let message = format!("chose number {}, which is not among its targets", stranger.candidate);
+        return Err(broken(policy, &message));
     }
-    Ok(())
+    // A policy of the application may plan thousands.
+    let mut chosen: Vec<usize> = choices.iter().map(|choice| choice.candidate).collect();
+    chosen.sort_unstable();
+    let twice = chosen.iter().zip(chosen.iter().skip(1)).find(|(one, next)| one == next);
+    match twice.and_then(|(position, _)| shortlist.candidate(*position)) {
+        Some(candidate) => Err(broken(policy, &format!("chose {} twice", candidate.target))),
+        None => Ok(()),
+    }
 }
 
 fn broken(policy: &str, what: &str) -> Error {
@@ -242,11 +260,11 @@ fn broken(policy: &str, what: &str) -> Error {
 }
 
 /// The shortlist in groups, best first; `None` when there is but one.
-fn groups<'a>(
+fn groups<'s, 'a: 's>(
     question: &Question<'_>,
-    shortlist: &Shortlist<'a>,
+    shortlist: &'s Shortlist<'a>,
     looked: Looked<'_>,
-) -> Option<Vec<Shortlist<'a>>> {
+) -> Option<Box<dyn Iterator<Item = Shortlist<'a>> + 's>> {
     let preferences = question.preferences();
     let wishes = || preferences.iter().flatten();
     let has_order = wishes().any(|wish| !wish.order.is_empty());
@@ -258,7 +276,9 @@ fn groups<'a>(
     let has_other_reasons = has_order || has_floor || by_model || question.candidates.plain.ordered;
     match looked {
         Looked::At([]) if !has_other_reasons => return None,
-        Looked::At(unwell) if !has_other_reasons => return Some(by_health(shortlist, unwell)),
+        Looked::At(unwell) if !has_other_reasons => {
+            return Some(Box::new(by_health(shortlist, unwell).into_iter()));
+        }
         Looked::At(_) | Looked::Everywhere => {}
     }
     let may_be_degraded = !matches!(looked, Looked::At([]));
@@ -281,19 +301,13 @@ fn groups<'a>(
     if ranks.len() < 2 {
         return None;
     }
-    // Keys are in the order of positions, as is every walk over a shortlist.
-    Some(
-        ranks
-            .into_iter()
-            .take(question.facts.max_targets.max(1))
-            .map(|rank| {
-                let mut keys = keys.iter();
-                shortlist.narrowed(|position| {
-                    keys.by_ref().find(|(_, known)| *known == position).is_some_and(|(own, _)| *own == rank)
-                })
-            })
-            .collect(),
-    )
+    // Keys are in the order of positions, as is every walk over a shortlist. A group is made when it is asked for.
+    Some(Box::new(ranks.into_iter().map(move |rank| {
+        let mut keys = keys.iter();
+        shortlist.narrowed(|position| {
+            keys.by_ref().find(|(_, known)| *known == position).is_some_and(|(own, _)| *own == rank)
+        })
+    })))
 }
 
 /// Those that are well, those that are degraded, those that are out of service.

@@ -30,7 +30,7 @@ pub use escalation::{Audit, Escalation, Rated, Review, Reviewed, Strength};
 pub use facts::{Labels, RequestFacts, Warm};
 pub use floor::{Observation, QualityFloor, Threshold};
 pub use live::{AllHealthy, Health, Live, LiveFacts, NothingKnown, Observed};
-pub use plan::{Choice, Plan, Reading};
+pub use plan::{Choice, Plan, Turn};
 pub use route::{Route, RouteTarget};
 pub use rule::Rule;
 pub use sensitive::{Detection, SensitiveData};
@@ -41,6 +41,7 @@ pub(crate) use decide::escalation;
 pub(crate) use route::ServiceTiers;
 pub(crate) use sensitive::is_sensitive;
 
+pub use crate::types::Reading;
 use crate::types::{Attempt, Target};
 
 /// Ranks the targets that can serve a request.

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::types::Reading;
+
 /// Candidates in the order they are to be tried.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,24 +40,27 @@ pub struct Choice {
     pub score: Option<f64>,
     /// Is its answer read by the policy before the caller gets it?
     pub reading: Reading,
+    /// When is it its turn?
+    #[serde(default)]
+    pub turn: Turn,
 }
 
-/// Is an answer read before the caller gets it?
+/// When is it a choice's turn?
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reading {
-    /// It goes to the caller as it comes.
+pub enum Turn {
+    /// In the order of the plan.
     #[default]
-    Unread,
-    /// The policy's [`Escalation`](super::Escalation) reviews it, and may have another target asked.
-    Reviewed,
+    InOrder,
+    /// After all others, also those that are planned later because they are not well, or come later in an `order`.
+    Last,
 }
 
 impl Choice {
     /// The candidate at this position, for this reason.
     pub fn new(candidate: usize, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { candidate, reason: reason.into(), score: None, reading: Reading::Unread }
+        Self { candidate, reason: reason.into(), score: None, reading: Reading::Unread, turn: Turn::InOrder }
     }
 
     /// As this, ranked by `score`; what is not a finite number is no score.
@@ -68,5 +73,11 @@ impl Choice {
     #[must_use]
     pub fn reviewed(self) -> Self {
         Self { reading: Reading::Reviewed, ..self }
+    }
+
+    /// As this, but only after all others.
+    #[must_use]
+    pub fn last_resort(self) -> Self {
+        Self { turn: Turn::Last, ..self }
     }
 }

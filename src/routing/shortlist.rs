@@ -49,6 +49,14 @@ impl<'a> Shortlist<'a> {
         Self::of_bits(self.candidates, self.live, words.collect())
     }
 
+    /// This list, with what is known now read from `live`.
+    pub(super) fn watched<'b>(&self, live: &'b dyn LiveFacts) -> Shortlist<'b>
+    where
+        'a: 'b,
+    {
+        Shortlist { candidates: self.candidates, live, kept: self.kept.clone() }
+    }
+
     /// Those of this list that are known to be at least so good.
     pub(super) fn as_good_as(&self, least: f64) -> Self {
         self.among(&self.candidates.as_good_as(least))
@@ -197,9 +205,11 @@ impl<'a> Shortlist<'a> {
         self.candidates.get(position).filter(|_| self.contains(position))
     }
 
-    /// Where `target` stands, if it is left.
+    /// Where `target` stands, if it is left: the first of several places.
     pub fn position(&self, target: &Target) -> Option<usize> {
-        self.candidates.position(target).filter(|position| self.contains(*position))
+        let mut rows = self.candidates.as_slice().iter().enumerate();
+        rows.find(|(position, row)| row.target == *target && self.contains(*position))
+            .map(|(position, _)| position)
     }
 
     /// All candidates of the route, left or not.

@@ -61,12 +61,27 @@ pub struct Ranked {
     /// What the policy ranked by, where that is a number; unit and direction are the policy's own.
     #[serde(default)]
     pub score: Option<f64>,
+    /// Was its answer to be read by the policy before the caller got it?
+    #[serde(default)]
+    pub reading: Reading,
+}
+
+/// Is an answer read before the caller gets it?
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// It goes to the caller as it comes.
+    #[default]
+    Unread,
+    /// The policy's [`Escalation`](crate::routing::Escalation) reviews it, and may have another target asked.
+    Reviewed,
 }
 
 impl Ranked {
     /// `target`, because of `reason`.
     pub fn new(target: Target, reason: impl Into<Cow<'static, str>>, expected_cost: Option<Usd>) -> Self {
-        Self { target, reason: reason.into(), expected_cost, score: None }
+        Self { target, reason: reason.into(), expected_cost, score: None, reading: Reading::Unread }
     }
 }
 

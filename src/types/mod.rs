@@ -46,7 +46,7 @@ pub use cache::{CacheOptions, CachePlacement, CacheTtl};
 pub use call_id::CallId;
 pub use call_options::{CallOptions, Hedging, OnLimit, Priority, Sensitivity, Stakes};
 pub use citation::Citation;
-pub use decision::{Decision, Ranked, Rejected};
+pub use decision::{Decision, Ranked, Reading, Rejected};
 pub use embed::{EmbedReply, EmbedRequest, EmbedResponse};
 pub use extra::{Extra, Scope};
 pub use format::ResponseFormat;

@@ -26,8 +26,9 @@ use crate::types::Stakes;
 ///    confidence. As long as there are too few ratings, the strong model answers everything, and audits are four times as
 ///    many.
 ///
-/// Calls with high [`Stakes`] always go to a strong model. An answer that is streamed is read too, so it comes in one
-/// burst when it is complete; where the strong model is asked at once it streams as usual.
+/// Calls with high [`Stakes`] go to a strong model. Only when each has failed or is out of use the weak one answers them,
+/// and is read. An answer of the weak model that is streamed is read too, so it comes in one burst when it is complete; where
+/// the strong model is asked at once it streams as usual.
 ///
 /// Learned in this process and forgotten with it; [`observations`](Self::observations) can be kept and given to
 /// [`calibrated`](Self::calibrated) of the next.
@@ -162,8 +163,11 @@ impl RoutingPolicy for Cascade {
     fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
         let (weak_first, reason) = self.weak_first(facts);
         let weak = shortlist.positions().find(|position| *position == WEAK).map(|position| {
-            let reason = if weak_first { reason } else { "should every strong model fail" };
-            Choice::new(position, reason).reviewed()
+            if weak_first {
+                Choice::new(position, reason).reviewed()
+            } else {
+                Choice::new(position, "should every strong model fail").reviewed().last_resort()
+            }
         });
         let others = shortlist.positions().filter(|position| *position != WEAK).enumerate();
         let strong = others.map(|(place, position)| {

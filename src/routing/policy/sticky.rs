@@ -1,6 +1,6 @@
 //! Where the prompt still lies in a cache.
 
-use crate::routing::{Choice, Health, Plan, RequestFacts, RoutingPolicy, Shortlist};
+use crate::routing::{Choice, Health, Plan, Reading, RequestFacts, RoutingPolicy, Shortlist, Turn};
 
 /// Keeps a conversation where its beginning still lies in the provider's prompt cache, or where its session was served
 /// last, as long as that is worth it; otherwise, and for the fallbacks, another policy ranks.
@@ -8,6 +8,9 @@ use crate::routing::{Choice, Health, Plan, RequestFacts, RoutingPolicy, Shortlis
 /// Staying is worth it while the target is healthy, its rate limits leave something, and the request is expected to cost
 /// there at most the given factor of what it costs at the cheapest target; what the cache is likely to save is taken into
 /// account on both sides. The factor is 1.25 unless set.
+///
+/// What the other policy would not have, nobody stays at: a target that it leaves out or refuses, one whose answers it reads
+/// first, or its last resort.
 #[derive(Clone, Copy, Debug)]
 pub struct Sticky<P> {
     otherwise: P,
@@ -61,6 +64,25 @@ impl<P: RoutingPolicy> Sticky<P> {
             .reduce(|best, next| if next.1 > best.1 { next } else { best })
             .map(|(position, _)| position)
     }
+
+    /// What the other policy, which made `plan`, says of `home`, where it would have that answer.
+    fn staying(
+        &self,
+        home: usize,
+        plan: &Plan,
+        facts: &RequestFacts,
+        shortlist: &Shortlist<'_>,
+    ) -> Option<Choice> {
+        let own = |plan: &Plan| plan.choices.iter().find(|choice| choice.candidate == home).cloned();
+        let choice = own(plan).or_else(|| {
+            // A full plan leaves out whatever has no room; whether the target would do is asked of it alone.
+            let is_full = !plan.choices.is_empty() && plan.choices.len() >= facts.max_targets;
+            let [_, alone] = shortlist.parted(std::iter::once(home));
+            is_full.then(|| own(&self.otherwise.plan(facts, &alone))).flatten()
+        })?;
+        (choice.reading == Reading::Unread && choice.turn == Turn::InOrder)
+            .then(|| Choice { reason: "the conversation is known there".into(), ..choice })
+    }
 }
 
 impl<P: RoutingPolicy> RoutingPolicy for Sticky<P> {
@@ -70,10 +92,11 @@ impl<P: RoutingPolicy> RoutingPolicy for Sticky<P> {
 
     fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
         let mut plan = self.otherwise.plan(facts, shortlist);
-        if let Some(home) = self.home(facts, shortlist) {
-            plan.choices.retain(|choice| choice.candidate != home);
-            plan.choices.insert(0, Choice::new(home, "the conversation is known there"));
-            plan.choices.truncate(facts.max_targets);
+        let home = self.home(facts, shortlist);
+        if let Some(choice) = home.and_then(|home| self.staying(home, &plan, facts, shortlist)) {
+            plan.choices.retain(|other| other.candidate != choice.candidate);
+            plan.choices.insert(0, choice);
+            plan.choices.truncate(facts.max_targets.max(1));
         }
         plan
     }
