@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use polyroute::routing::policy::Cascade;
-use polyroute::routing::{Observation, QualityFloor, RoutingPolicy, Threshold};
+use polyroute::routing::{
+    Choice, Observation, Plan, QualityFloor, RequestFacts, RoutingPolicy, Shortlist, Threshold,
+};
 use polyroute::testing::ScriptedProvider;
 use polyroute::types::{AttemptReason, CallId, CallOptions, Reply, Stakes, Usage};
 use polyroute::{ChatRequest, Client, ErrorKind, Price, ResponseFormat, Route};
@@ -24,11 +26,7 @@ impl RoutingPolicy for Shared {
         self.0.name()
     }
 
-    fn plan(
-        &self,
-        facts: &polyroute::routing::RequestFacts,
-        shortlist: &polyroute::routing::Shortlist<'_>,
-    ) -> polyroute::routing::Plan {
+    fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
         self.0.plan(facts, shortlist)
     }
 
@@ -124,6 +122,52 @@ async fn a_stream_is_read_before_its_first_piece_and_billed_for_both_legs() {
         assert_eq!((answer.text().as_str(), answer.attempts().len()), (text, attempts));
         assert_eq!(answer.usage().unwrap().output_tokens, Some(10));
         assert!(answer.summary.total_cost().is_some());
+    }
+}
+
+/// A cascade in which the weak model, the first of the route, comes between two strong ones.
+#[derive(Debug)]
+struct Between(Cascade);
+
+impl RoutingPolicy for Between {
+    fn name(&self) -> &'static str {
+        "between"
+    }
+
+    fn plan(&self, _: &RequestFacts, _: &Shortlist<'_>) -> Plan {
+        let [weak, strong, last] = [0, 1, 2].map(|place| Choice::new(place, "as written"));
+        Plan::new([strong, weak.reviewed(), last])
+    }
+
+    fn escalation(&self) -> Option<&dyn polyroute::routing::Escalation> {
+        self.0.escalation()
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_over_to_the_weak_model_is_read_before_its_first_piece() {
+    for (weak, text, attempts) in
+        [("7 * 8 = 54", "7 * 8 = 56", 3), ("It is 7 * 8 = 56.", "It is 7 * 8 = 56.", 2)]
+    {
+        let answer = |text: &'static str| move || Reply::text(text).with_usage(Usage::of(100, 10));
+        let client = Client::builder()
+            .provider(ScriptedProvider::new("weak").always(answer(weak)))
+            .provider(ScriptedProvider::new("strong").then(ErrorKind::Authentication))
+            .provider(ScriptedProvider::new("last").always(answer("7 * 8 = 56")))
+            .price("weak/m", Price::per_million("1", "1").unwrap())
+            .price("last/m", Price::per_million("100", "100").unwrap())
+            .route("between", Route::with_policy(Between(never_strong()), ["weak/m", "strong/m", "last/m"]))
+            .seed(1)
+            .build()
+            .unwrap();
+
+        let stream = client.chat_stream(("between", "What is 7 times 8?")).await.unwrap();
+        let answer = stream.into_response().await.unwrap();
+
+        assert_eq!((answer.text().as_str(), answer.attempts().len()), (text, attempts));
+        assert_eq!(answer.usage().unwrap().output_tokens, Some(10));
+        let cost = if attempts == 3 { "$0.01111" } else { "$0.00011" };
+        assert_eq!(answer.summary.total_cost().unwrap().to_string(), cost);
     }
 }
 

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use polyroute::error::TimeoutPhase;
 use polyroute::resilience::{HedgePolicy, Timeouts};
+use polyroute::routing::QualityFloor;
+use polyroute::routing::policy::Cascade;
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
-use polyroute::types::{CallOptions, Hedging, Pace, Reply, StreamEvent, TimeLimits};
+use polyroute::types::{CallOptions, Hedging, Pace, Reply, Stakes, StreamEvent, TimeLimits};
 use polyroute::{ChatRequest, Client, ClientBuilder, ErrorKind, Route, Usage};
 use support::{builder, run, trace, virtual_clock};
 
@@ -159,6 +161,22 @@ fn hedges_stay_inside_their_money_and_stop_under_pressure() {
     assert!(stream(&pressed, ("b/m", "hi")).is_err());
     pressed.a.then(after(20 * SECOND, "late"));
     assert_eq!(stream(&pressed, ("pair", "hi")).unwrap().0, ["a/m first answered"]);
+}
+
+#[test]
+fn whoever_is_asked_only_when_all_else_fails_is_in_no_race() {
+    let beginner = Cascade::new(QualityFloor::new(0.95).unwrap()).audit_share(0.0);
+    let house = house(|builder| {
+        let builder = builder.hedging(HedgePolicy::default());
+        builder.route("careful", Route::with_policy(beginner, ["b/m", "a/m"]))
+    });
+    warm(&house);
+    for stakes in [Stakes::Normal, Stakes::High] {
+        house.a.then(after(20 * SECOND, "from a, late"));
+        let request = ChatRequest::from(("careful", "hi")).options(CallOptions::new().stakes(stakes));
+
+        assert_eq!(stream(&house, request).unwrap().0, ["a/m first answered"]);
+    }
 }
 
 #[test]

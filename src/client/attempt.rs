@@ -9,11 +9,11 @@ use tracing::Instrument as _;
 
 use super::call::{Begun, Consumed, RunningCall};
 use super::candidates::PlannedTarget;
-use super::operation::{Answer as _, Operation, Verdict};
+use super::operation::{Answer as _, Chat, Operation, Verdict};
 use super::walk::Step;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
-use crate::types::Reply;
+use crate::types::{Reading, Reply};
 
 /// Makes attempts until one succeeds. The successful attempt is left open for the caller to settle.
 ///
@@ -119,7 +119,8 @@ async fn attempt<O: Operation>(
     let clock = Arc::clone(&call.inner.clock);
     let hedge_after = O::hedged_by().and_then(|of| call.hedge_after(place, of));
     // It stays where it is: an attempt is large, and most have no other beside them.
-    let mut first = pin!(leg(operation, &*clock, targets.get(place), begun, Bounds::of::<O>(call)));
+    let target = targets.get(place);
+    let mut first = pin!(leg(operation, &*clock, target, begun, Bounds::of::<O>(call, target)));
     let early = match hedge_after {
         None => Some(first.as_mut().await),
         Some(delay) => match select(first.as_mut(), clock.sleep(delay)).await {
@@ -146,9 +147,12 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// Those of the attempt that began last.
-    fn of<O: Operation>(call: &RunningCall) -> Self {
-        let (limit, phase) = O::limit(call.limits());
+    /// Those of the attempt that began last, at `target`. An answer that is read is waited for to its end.
+    fn of<O: Operation>(call: &RunningCall, target: Option<&PlannedTarget>) -> Self {
+        let (limit, phase) = match target.map(|target| target.reading) {
+            Some(Reading::Reviewed) => Chat::limit(call.limits()),
+            _ => O::limit(call.limits()),
+        };
         Self { limit, phase, remaining: call.remaining() }
     }
 }
@@ -198,7 +202,8 @@ async fn hedged<O: Operation>(
         return (place, first.await);
     };
     let begun = call.begin_attempt(&step, permit);
-    let second = pin!(leg(operation, &*clock, targets.get(other), &begun, Bounds::of::<O>(call)));
+    let target = targets.get(other);
+    let second = pin!(leg(operation, &*clock, target, &begun, Bounds::of::<O>(call, target)));
     let (won, lost) = match select(first, second).await {
         Either::Left((Ok(answer), _)) => ((place, Ok(answer)), other),
         Either::Right((Ok(answer), _)) => ((other, Ok(answer)), place),
@@ -261,7 +266,7 @@ mod tests {
 
     use super::super::Client;
     use super::super::candidates;
-    use super::super::operation::{Attempting, Chat, Judging, Meter};
+    use super::super::operation::{Attempting, Judging, Meter};
     use super::*;
     use crate::resilience::{RetryPolicy, Timeouts};
     use crate::routing::Route;

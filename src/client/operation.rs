@@ -18,8 +18,8 @@ use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
 use crate::provider::{Call, RerankCall};
 use crate::resilience::{Clocked, Timeouts};
 use crate::types::{
-    Adaptation, ChatRequest, EventStream, Pace, RateLimits, Reply, ReplyStream, RerankReply, RerankRequest,
-    StreamEvent, Usage,
+    Adaptation, ChatRequest, EventStream, Pace, RateLimits, Reading, Reply, ReplyStream, RerankReply,
+    RerankRequest, StreamEvent, Usage,
 };
 
 /// A pending attempt.
@@ -208,6 +208,15 @@ pub(super) struct Opened {
     pub(super) rest: ReplyStream,
     /// When the first piece of content came.
     pub(super) first_at: Instant,
+    /// The answer, where it came whole because it was to be read.
+    pub(super) whole: Option<Reply>,
+}
+
+impl Opened {
+    /// An answer that is there; it streams in one burst.
+    pub(super) fn of_whole(reply: Reply, first_at: Instant) -> Self {
+        Self { held: VecDeque::new(), rest: reply.clone().into(), first_at, whole: Some(reply) }
+    }
 }
 
 /// Reads on until the stream has shown to be fast enough, or its time is over.
@@ -256,7 +265,7 @@ fn written(event: &StreamEvent) -> u128 {
 
 impl Answer for Opened {
     fn consumed(&self) -> Consumed<'_> {
-        Consumed::default()
+        self.whole.as_ref().map_or_else(Consumed::default, Reply::consumed)
     }
 
     fn response(&self) -> (Option<u16>, Option<&str>) {
@@ -284,14 +293,27 @@ impl Operation for OpenStream<'_> {
         Box::pin(async move {
             let on_tier = on_tier(self.request, target);
             let request = on_tier.as_ref().unwrap_or(self.request);
+            if target.reading == Reading::Reviewed {
+                let reply = target.provider.chat(call(request, target, key)).await?;
+                return Ok(Opened::of_whole(reply, self.clock.now()));
+            }
             let mut rest = target.provider.chat_stream(call(request, target, key)).await?;
             let mut held = hold_until_content(&mut rest.events, meter).await?;
             let first_at = self.clock.now();
             if let Some(pace) = meter.pace {
                 hold_until_fast(&mut rest.events, &mut held, meter, pace, &*self.clock).await?;
             }
-            Ok(Opened { held, rest, first_at })
+            Ok(Opened { held, rest, first_at, whole: None })
         })
+    }
+
+    fn judge<'a>(
+        &'a self,
+        call: &'a RunningCall,
+        target: &'a PlannedTarget,
+        answer: &'a mut Opened,
+    ) -> Option<Judging<'a>> {
+        review::judge(call, self.request, target, answer.whole.as_ref()?)
     }
 
     fn hedged_by() -> Option<Clocked> {

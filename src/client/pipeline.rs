@@ -1,6 +1,5 @@
 //! The order of a call: validate → facts → plan → reserve → attempts → settle. There is one right order, so it is code.
 
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +50,10 @@ pub(super) async fn chat_stream(inner: &Arc<Inner>, request: &ChatRequest) -> Re
     let open = OpenStream::new(request, Arc::clone(&inner.clock));
     match run(&mut call, &open, None).await {
         Ok(opened) => {
-            start(audit, &call, request, None);
+            if let Some(whole) = &opened.whole {
+                call.answer_attempt(&whole.consumed());
+            }
+            start(audit, &call, request, opened.whole.as_ref());
             Ok(ChatStream::new(CallStream::new(call, *opened, Recoverer::of(request))))
         }
         Err(error) => Err(failed(call, error).await),
@@ -69,7 +71,7 @@ async fn read_first(
             call.answer_attempt(&reply.consumed());
             start(audit, &call, request, Some(&reply));
             let first_at = call.inner.clock.now();
-            let opened = Opened { held: VecDeque::new(), rest: (*reply).into(), first_at };
+            let opened = Opened::of_whole(*reply, first_at);
             Ok(ChatStream::new(CallStream::new(call, opened, None)))
         }
         Err(error) => Err(failed(call, error).await),

@@ -11,7 +11,7 @@ use futures::stream::{Stream, StreamExt as _};
 
 use super::call::{Consumed, RunningCall};
 use super::flights::{self, Until};
-use super::operation::Opened;
+use super::operation::{Answer as _, Opened};
 use super::overlap::Overlap;
 use super::recovery::{Recoverer, Resuming};
 use crate::clock::Sleep;
@@ -64,8 +64,11 @@ impl CallStream {
 
     /// Goes on with what `opened` has and will have.
     fn open(&mut self, mut call: Box<RunningCall>, opened: Opened) {
-        let Opened { held, rest, first_at } = opened;
+        let Opened { held, rest, first_at, whole } = opened;
         call.first_token(first_at);
+        if let Some(whole) = whole {
+            call.answer_attempt(&whole.consumed());
+        }
         for event in &held {
             call.note_event(event);
         }

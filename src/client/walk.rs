@@ -9,7 +9,7 @@ use crate::error::{Bench, Error, ErrorKind, Failover, Result, Retry};
 use crate::resilience::{
     Endpoint, Next, Permit, Refusal, Situation, Standing, Throttled, Untried, WhenNoneHealthy,
 };
-use crate::types::AttemptReason;
+use crate::types::{AttemptReason, Reading};
 
 /// One attempt to make.
 #[derive(Debug)]
@@ -215,7 +215,8 @@ impl RunningCall {
     }
 
     /// Where to make a second attempt beside the one at `beside`, if there is leave for one: at a target that is well, fails
-    /// together with something else, and is under no pressure.
+    /// together with something else, and is under no pressure. Not at one whose answer must be read first: what is read is in no
+    /// race, and it is the last resort of a call that wants better.
     pub(super) fn hedge(&mut self, beside: usize) -> Option<Step> {
         let now = self.read_clock();
         // The one that runs counts as well.
@@ -227,6 +228,7 @@ impl RunningCall {
         let fits = |place: usize| {
             place != beside
                 && self.is_untried(place)
+                && self.is_unread(place)
                 && self.endpoint(place).is_some_and(|endpoint| {
                     endpoint.provider().domain() != domain
                         && endpoint.is_in_good_standing()
@@ -329,6 +331,10 @@ impl RunningCall {
     fn is_untried(&self, place: usize) -> bool {
         let state = self.walk.places.get(place).copied().unwrap_or(Place::Untried);
         matches!(state, Place::Untried | Place::OtherKey) && self.fits(place)
+    }
+
+    fn is_unread(&self, place: usize) -> bool {
+        self.planned.targets.get(place).is_some_and(|target| target.reading == Reading::Unread)
     }
 
     /// Might another target than the one at `place` be asked at once?
