@@ -479,7 +479,9 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
     let estimate = TokenEstimate::of_chat(request);
     facts.input_tokens = estimate.expected;
     facts.least_input_tokens = estimate.least;
-    count(inner, &mut facts, &request.model, |vocabularies| Counted::chat(request, vocabularies));
+    count(inner, &mut facts, &request.model, estimate.most, |vocabularies| {
+        Counted::chat(request, vocabularies)
+    });
     if let Some(limit) = request.max_output_tokens {
         facts.output_tokens = limit.min(facts.output_tokens);
         facts.output_limit = Some(limit);
@@ -542,9 +544,9 @@ pub(super) fn text_facts(
 ) -> RequestFacts {
     let estimate = TokenEstimate::of_texts(texts.iter().copied());
     let mut facts = RequestFacts::new(estimate.expected, inner.clock.wall());
-    let each = texts.iter().map(|text| TokenEstimate::of_texts([*text]).least);
-    facts.least_input_tokens = each.max().unwrap_or(0);
-    count(inner, &mut facts, model, |vocabularies| Counted::texts(texts, vocabularies));
+    let longest = TokenEstimate::of_texts(texts.iter().copied().max_by_key(|text| text.len()));
+    facts.least_input_tokens = longest.least;
+    count(inner, &mut facts, model, longest.most, |vocabularies| Counted::texts(texts, vocabularies));
     facts.output_tokens = 0;
     let mut facts = finish_facts(inner, facts, model, options);
     guard(inner, model, &mut facts, texts.iter().copied());
@@ -564,18 +566,24 @@ pub(super) fn rerank_facts(inner: &Inner, request: &RerankRequest) -> RequestFac
     facts
 }
 
-/// Counts the prompt in the vocabularies of the targets that `model` means. Where they all read with the same one, nothing
-/// needs to be guessed.
+/// Counts the prompt in the vocabularies of the targets that `model` means, where that can decide anything: limits are
+/// kept, or the prompt, which hardly has more than `most` tokens, may not fit a window. Where they all read with the same
+/// one, nothing needs to be guessed.
 fn count(
     inner: &Inner,
     facts: &mut RequestFacts,
     model: &str,
+    most: u64,
     counted: impl FnOnce(Vec<Vocabulary>) -> Counted,
 ) {
     // Who cannot count need not look.
     let Some(candidates) = Vocabulary::is_built_in().then(|| meant(inner, model).ok()).flatten() else {
         return;
     };
+    let is_tight = || candidates.smallest_window().is_some_and(|window| most > window);
+    if inner.gate.is_none() && !is_tight() {
+        return;
+    }
     let known: Vec<Option<Vocabulary>> = candidates.as_slice().iter().map(Candidate::vocabulary).collect();
     facts.counted = counted(known.iter().flatten().copied().collect());
     let first = known.first().copied().flatten();

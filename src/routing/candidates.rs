@@ -86,6 +86,11 @@ impl Candidates {
         self.rows.iter().position(|row| row.target == *target)
     }
 
+    /// The smallest context window among them, in tokens; `None` where none is known.
+    pub fn smallest_window(&self) -> Option<u64> {
+        self.windows.first().map(|(window, _)| *window)
+    }
+
     /// All of them, with nothing known of their present state.
     pub fn all(&self) -> Shortlist<'_> {
         Shortlist::all(self, &super::live::NothingKnown)
