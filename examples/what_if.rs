@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
     let policies: [(&str, &dyn RoutingPolicy, &str); 2] =
         [("always strong", &dear_first, "strong"), ("cheapest", &Cheapest::new(), "app")];
     for (name, policy, route) in policies {
-        let replayed = replay(&log, &*client.candidates(route)?, policy);
+        let replayed = replay(&log, &*client.candidates(route)?, policy, None);
         print(name, &replayed);
         named.push((name, point(&replayed)));
     }
@@ -54,7 +54,7 @@ async fn main() -> Result<()> {
     let thresholds = gains.iter().copied().step_by(6).chain([f64::INFINITY]);
     for (step, threshold) in thresholds.map(Threshold::new).enumerate() {
         let policy = Cascade::new(QualityFloor::new(0.95)?).fixed(threshold);
-        let replayed = replay(&log, &candidates, &policy);
+        let replayed = replay(&log, &candidates, &policy, None);
         if step % 5 == 0 {
             print(&format!("cascade, strong from a gain of {:.2}", threshold.gain()), &replayed);
         }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use polyroute::routing::policy::Cascade;
+use polyroute::routing::replay::{Basis, Logged, replay};
 use polyroute::routing::{
     Choice, Observation, Plan, QualityFloor, RequestFacts, RoutingPolicy, Shortlist, Threshold,
 };
@@ -109,6 +110,38 @@ async fn when_the_strong_model_fails_the_weak_answer_is_better_than_none() {
     let answer = client.chat(("cascade", "What is 7 times 8?")).await.unwrap();
 
     assert_eq!((answer.text().as_str(), answer.target().to_string().as_str()), ("7 * 8 = 54", "weak/m"));
+}
+
+#[tokio::test]
+async fn a_cascade_that_is_replayed_over_its_own_log_comes_to_the_same() {
+    let Stage { client, weak, strong, .. } = stage(never_strong(), "It is 56.", "7 * 8 = 56");
+    let sum = |text: &str| Reply::text(text).with_usage(Usage::of(100, 10));
+    let mut log = Vec::new();
+    for number in 0..5 {
+        let mut request = ChatRequest::from(("cascade", "What is 7 times 8?"));
+        match number {
+            1 => drop(weak.clone().then(sum("7 * 8 = 54"))),
+            4 => {
+                weak.clone().then(sum("7 * 8 = 54"));
+                strong.clone().then(ErrorKind::Authentication);
+            }
+            3 => request = request.options(CallOptions::new().stakes(Stakes::High)),
+            2 => drop(weak.clone().then(ErrorKind::InvalidResponse)),
+            _ => {}
+        }
+        let facts = client.facts(request.clone()).unwrap();
+        let answer = client.chat(request).await.unwrap();
+        log.push(Logged::new(facts, &answer.summary).rated(0.5));
+        let by = ["weak/m", "strong/m", "strong/m", "strong/m", "weak/m"][number];
+        assert_eq!(answer.target().to_string(), by);
+    }
+
+    let replayed = replay(&log, &client.candidates("cascade").unwrap(), &never_strong(), None);
+
+    assert_eq!((replayed.changed, replayed.count(Basis::Observed)), (0, 5));
+    assert_eq!(replayed.actual, replayed.replayed);
+    // What the answer cost that nobody could read is not known.
+    assert_eq!((replayed.replayed.costs, replayed.replayed.qualities), (4, 5));
 }
 
 #[tokio::test]
