@@ -219,6 +219,76 @@ fn who_waits_is_served_in_order_as_fast_as_the_limit_allows() {
 }
 
 #[test]
+fn who_waits_for_a_window_of_the_calendar_passes_when_the_next_one_begins() {
+    let clock = VirtualClock::automatic(SystemTime::UNIX_EPOCH + SECOND * 30);
+    let limits =
+        Limits::new().limit(Limit::requests(10, Window::calendar(Unit::Minute))).limit(lifetime("1000"));
+    let client = client(&clock, limits.on_limit(OnLimit::Wait(SECOND * 90))).build().unwrap();
+
+    let served = Mutex::new(Vec::new());
+    let answered = run(join_all((0..35).map(|number| {
+        let (client, served, clock) = (&client, &served, &clock);
+        async move {
+            let outcome = client.chat(hi()).await;
+            served.lock().unwrap().push((number, clock.elapsed()));
+            outcome.map_err(|error| error.kind())
+        }
+    })));
+
+    // Ten at once, ten after half a minute, ten a minute later; the rest is told at once that it would be too late.
+    let passed = answered.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(passed, 30, "{served:?}");
+    let refused: Vec<_> = answered.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    assert_eq!(refused, [&ErrorKind::LimitExceeded; 5]);
+    let mut times: Vec<_> =
+        served.into_inner().unwrap().into_iter().filter(|(number, _)| *number < 30).collect();
+    times.sort_unstable();
+    let expected: Vec<_> = (0..30_u32)
+        .map(|number| (number, [Duration::ZERO, SECOND * 30, SECOND * 90][number as usize / 10]))
+        .collect();
+    assert_eq!(times, expected);
+}
+
+#[test]
+fn who_waits_past_midnight_pays_from_the_budget_of_the_new_day() {
+    let clock = VirtualClock::automatic(SystemTime::UNIX_EPOCH + HOUR * 24 - SECOND * 5);
+    let limits = Limits::new()
+        .limit(Limit::cost(usd("2"), Window::calendar(Unit::Day)))
+        .limit(Limit::requests(1, Window::refill(SECOND * 10)));
+    let client = client(&clock, limits).build().unwrap();
+    let patient = || hi().options(CallOptions::new().on_limit(OnLimit::Wait(SECOND * 60)));
+
+    // At once, after ten seconds, after twenty, after thirty: three of them on the new day, which has room for two.
+    let outcomes = run(join_all((0..4).map(|_| client.chat(patient()))));
+
+    let said: Vec<_> = outcomes.iter().map(|outcome| outcome.as_ref().err().map(Error::kind)).collect();
+    assert_eq!(said, [None, None, None, Some(ErrorKind::BudgetExceeded)]);
+}
+
+#[test]
+fn who_does_not_wait_does_not_go_past_those_who_do() {
+    let clock = manual();
+    let limits = Limits::new().limit(Limit::output_tokens(100, Window::rolling(HOUR)));
+    let client = client(&clock, limits).build().unwrap();
+    run(async {
+        client.chat(hi().max_output_tokens(100)).await.unwrap();
+        // Ten are used; this one needs all hundred.
+        let options = CallOptions::new().on_limit(OnLimit::Wait(HOUR * 2));
+        let mut large = Box::pin(client.chat(hi().max_output_tokens(100).timeout(HOUR * 3).options(options)));
+        assert!(large.as_mut().now_or_never().is_none());
+
+        let error = client.chat(hi()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+        assert!(error.message().contains("others wait for it and go first"), "{error}");
+        // What matters more still goes first.
+        let urgent = CallOptions::new().priority(Priority::High);
+        client.chat(hi().options(urgent)).await.unwrap();
+        drop(large);
+        client.chat(hi()).await.unwrap();
+    });
+}
+
+#[test]
 fn who_cannot_wait_long_enough_is_told_so_and_the_queue_is_bounded() {
     let clock = VirtualClock::automatic(SystemTime::UNIX_EPOCH);
     let limits = Limits::new().limit(Limit::requests(1, Window::refill(SECOND * 10))).queue(2);
@@ -502,7 +572,7 @@ fn tokens_are_limited_by_what_was_really_used() {
         .limit(Limit::tokens(10_000, Window::rolling(HOUR)));
     let clock = manual();
     let client = client(&clock, limits).build().unwrap();
-    // Ninety are held and ten used: the tenth call fits exactly, the eleventh does not.
+    // Ninety are held and ten used: the second call fits exactly, the third has ten too few. A second later they are there.
     let request = hi().max_output_tokens(90);
 
     assert_eq!(passes(&client, &request), 2);

@@ -305,12 +305,18 @@ impl Gate {
         {
             turn = Some(self.join(&key, rank)?);
         }
+        if rank.is_none()
+            && let Some(refused) = self.behind(&lines, patience.priority)
+        {
+            return Err(refused);
+        }
         let mut lines = lines;
         loop {
-            if let Some(turn) = &turn
-                && !turn.first(self.clock.sleep(left().unwrap_or_default())).await
-            {
-                return Err(Refused::Everywhere(too_long()));
+            if let Some(turn) = &turn {
+                if !turn.first(self.clock.sleep(left().unwrap_or_default())).await {
+                    return Err(Refused::Everywhere(too_long()));
+                }
+                self.renew(&mut lines).map_err(Refused::Everywhere)?;
             }
             // From here on it may be held, whatever becomes of this future; the drop gives it back.
             let id = self.id();
@@ -341,6 +347,42 @@ impl Gate {
                 turn.pause(self.clock.sleep(wait)).await;
             }
         }
+    }
+
+    /// Another window of the calendar may have begun while a call waited: it is the one that counts.
+    fn renew(&self, lines: &mut Lines) -> Result<()> {
+        if !self.traits.calendar {
+            return Ok(());
+        }
+        let at = self.calendar();
+        for (line, claim) in lines.lines.iter_mut().zip(&mut lines.claims) {
+            if let Some(row) = self.rows.get(line.row)
+                && line.span.is_some_and(|span| !span.contains(at))
+            {
+                (line.counter, line.span) = row.counter(&line.counter.value, at)?;
+                *claim = Claim::new(Arc::clone(&line.counter.meter), claim.amount);
+            }
+        }
+        Ok(())
+    }
+
+    /// Who does not wait does not go past those who do either: they might wait for ever.
+    fn behind(&self, lines: &Lines, priority: Priority) -> Option<Refused> {
+        if self.queue.is_empty() {
+            return None;
+        }
+        let rank = Queue::rank(self.clock.now(), self.arrivals.fetch_add(1, Ordering::Relaxed), priority);
+        let key = self.queue.ahead(&lines.claims, rank)?;
+        let line = lines.lines.iter().find(|line| line.counter.meter.key() == &*key)?;
+        let row = self.rows.get(line.row)?;
+        if let Some((_, route)) = row.elsewhere(lines) {
+            return Some(Refused::Diverted { limit: row.name.clone(), route: route.into() });
+        }
+        let error = row.error("others wait for it and go first".to_owned());
+        Some(match line.of {
+            Stage::Call => Refused::Everywhere(error),
+            Stage::Target => Refused::AtTarget(error),
+        })
     }
 
     fn id(&self) -> u128 {

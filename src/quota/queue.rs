@@ -51,9 +51,14 @@ impl Queue {
         Rank(now.checked_add(behind).unwrap_or(now), number)
     }
 
+    /// Does nobody wait?
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0
+    }
+
     /// The first of these meters for which somebody waits who goes before `rank`.
     pub(super) fn ahead(&self, claims: &[Claim], rank: Rank) -> Option<Box<str>> {
-        if self.waiting.load(Ordering::Relaxed) == 0 {
+        if self.is_empty() {
             return None;
         }
         let lines = self.lock();
@@ -84,7 +89,7 @@ impl Queue {
 
     /// Something of these meters was given back.
     pub(super) fn released(&self, claims: &[Claim]) {
-        if self.waiting.load(Ordering::Relaxed) == 0 {
+        if self.is_empty() {
             return;
         }
         let mut lines = self.lock();

@@ -273,7 +273,8 @@ impl Row {
         }
     }
 
-    fn counter(&self, value: &str, at: SystemTime) -> Result<(Arc<Counter>, Option<Span>)> {
+    /// The meter for `value` in the window that `at` falls into, and that window.
+    pub(super) fn counter(&self, value: &str, at: SystemTime) -> Result<(Arc<Counter>, Option<Span>)> {
         let mut current = self.lock();
         if let Kind::Calendar(unit, zone) = &self.limit.window.0
             && current.span.is_none_or(|span| !span.contains(at))
