@@ -4,10 +4,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::select;
+use futures::future::{Either, select};
 
 use super::Inner;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::resilience::Deadline;
 
 /// What became of the calls that ran when the client was shut down.
@@ -37,17 +37,36 @@ pub(super) async fn shut_down(inner: &Arc<Inner>, limit: Duration) -> Result<Shu
     }
     // Also what cancelled calls have left to read.
     let left = deadline.remaining(clock.now());
-    inner.tasks.close(clock.sleep(left)).await;
+    inner.tasks.close(clock.sleep(left), clock.sleep(left.saturating_add(TO_SETTLE))).await;
+    let last = || clock.sleep(deadline.remaining(clock.now()).max(TO_SETTLE));
     if let Some(gate) = &inner.gate {
-        let left = deadline.remaining(clock.now());
-        let _ = select(pin!(gate.catch_up()), clock.sleep(left)).await;
+        let _ = select(pin!(gate.catch_up()), last()).await;
     }
-    if let Some(books) = &inner.books {
-        books.flush().await?;
-    }
+    let written = match &inner.books {
+        Some(books) => match select(pin!(books.flush()), last()).await {
+            Either::Left((written, _)) => written,
+            Either::Right(((), _)) => {
+                Err(Error::new(ErrorKind::Storage, "a ledger had not written everything when time was up"))
+            }
+        },
+        None => Ok(()),
+    };
     let held = flights.count();
-    Ok(Shutdown { finished: running.saturating_sub(late), cancelled: late.saturating_sub(held), held })
+    let (finished, cancelled) = (running.saturating_sub(late), late.saturating_sub(held));
+    match written {
+        Ok(()) => Ok(Shutdown { finished, cancelled, held }),
+        Err(error) => Err(Error::new(
+            error.kind(),
+            format!(
+                "{}; {finished} calls had finished, {cancelled} were cancelled, {held} are held",
+                error.message()
+            ),
+        )),
+    }
 }
 
 /// Enough for every task that waits to be polled once.
 const TO_NOTICE: Duration = Duration::from_secs(1);
+
+/// What a store and a ledger have to take what is booked, whatever is left of the time.
+const TO_SETTLE: Duration = Duration::from_secs(1);

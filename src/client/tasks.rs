@@ -100,9 +100,10 @@ impl Tasks {
         running.services.abort_all();
     }
 
-    /// Stops the services, waits for the work until `limit`, and stops what then still runs. Nothing runs afterwards, and
-    /// nothing can be started.
-    pub(super) async fn close(&self, limit: Sleep) {
+    /// Stops the services, waits for the work until `limit`, and stops what then still runs. What the calls used is booked:
+    /// that is waited for until `grace` as well, and goes on by itself after that. Nothing else runs afterwards, and nothing
+    /// can be started.
+    pub(super) async fn close(&self, limit: Sleep, grace: Sleep) {
         let (mut work, mut services) = {
             let mut running = self.lock();
             running.closed = true;
@@ -112,14 +113,18 @@ impl Tasks {
             let ended = async {
                 services.shutdown().await;
                 while work.join_next().await.is_some() {}
-                // Ended calls may have left some behind.
-                let mut settlements = std::mem::take(&mut self.lock().settlements);
-                while settlements.join_next().await.is_some() {}
             };
             let _ = select(std::pin::pin!(ended), limit).await;
         }
         // What a task holds is released, and its call settled, before this returns.
         work.shutdown().await;
+        // Ended calls may have left some behind.
+        let mut settlements = std::mem::take(&mut self.lock().settlements);
+        {
+            let settled = async { while settlements.join_next().await.is_some() {} };
+            let _ = select(std::pin::pin!(settled), grace).await;
+        }
+        settlements.detach_all();
     }
 
     fn stop(&self) {
@@ -210,7 +215,7 @@ mod tests {
                 assert!(tasks.spawn_service(endless).is_ok());
                 assert_eq!(tasks.count(), 3);
 
-                tasks.close(clock.sleep(limit)).await;
+                tasks.close(clock.sleep(limit), clock.sleep(limit)).await;
 
                 assert!(tasks.spawn(async {}).is_err(), "nothing starts after the end");
                 tokio::task::yield_now().await;
@@ -249,7 +254,7 @@ mod tests {
                 } else {
                     assert!(tasks.spawn_settlement(settlement).is_ok());
                     if end == "closed" {
-                        tasks.close(clock.sleep(SECOND * 2)).await;
+                        tasks.close(clock.sleep(SECOND * 2), clock.sleep(SECOND * 2)).await;
                         assert_eq!(ended.load(Ordering::SeqCst), 1);
                     }
                     drop(life);
@@ -262,6 +267,27 @@ mod tests {
             assert_eq!(ended.load(Ordering::SeqCst), 1, "{end}");
         }
         assert!(Tasks::default().spawn_settlement(async {}).is_err(), "there is no runtime");
+    }
+
+    #[test]
+    fn a_settlement_that_takes_longer_than_a_shutdown_may_is_not_stopped() {
+        let (clock, ended) = (VirtualClock::automatic(SystemTime::UNIX_EPOCH), Arc::<AtomicUsize>::default());
+        let tasks = Tasks::default();
+        block_on(async {
+            let (sleep, done) = (clock.sleep(SECOND * 5), Arc::clone(&ended));
+            let settlement = async move {
+                sleep.await;
+                done.fetch_add(1, Ordering::SeqCst);
+            };
+            assert!(tasks.spawn_settlement(settlement).is_ok());
+
+            tasks.close(clock.sleep(Duration::ZERO), clock.sleep(SECOND)).await;
+            assert_eq!(ended.load(Ordering::SeqCst), 0, "the shutdown does not wait for ever");
+
+            clock.sleep(SECOND * 5).await;
+            tokio::task::yield_now().await;
+        });
+        assert_eq!(ended.load(Ordering::SeqCst), 1);
     }
 
     #[test]
