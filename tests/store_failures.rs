@@ -417,6 +417,26 @@ fn what_was_used_while_redis_was_away_is_booked_when_it_is_back() {
 }
 
 #[test]
+fn a_healthy_redis_is_told_whatever_this_process_has_no_room_for() {
+    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let store = RedisStore::open(&server.url(), patient().on_failure(OnFailure::Local), system()).unwrap();
+    let claim = |number: u128| {
+        let meter = Meter::new(format!("m{number}"), Rule::Total { limit: Some(10) }, None).unwrap();
+        Claim::new(Arc::new(meter), 1)
+    };
+    run(async {
+        // One more than are kept here.
+        for id in 0..=100 {
+            let used: Vec<_> = (0..1_000).map(|number| claim(id * 1_000 + number)).collect();
+            assert_eq!(store.settle(id, &used).await.unwrap()[999], Level::new(1, 0));
+        }
+        server.kill();
+        assert!(matches!(store.reserve(200, MINUTE, &[claim(0)]).await.unwrap(), Verdict::Held(_)));
+    });
+    ran("no room here");
+}
+
+#[test]
 fn a_client_books_what_it_could_not_when_its_store_is_back() {
     let Some(mut server) = RedisServer::start(&[]) else { return };
     let options = patient().on_failure(OnFailure::Local);

@@ -1,5 +1,6 @@
 //! State in a Redis server that several processes share; the only file of this room that names `redis`.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -39,8 +40,39 @@ pub struct RedisStore {
     connection: tokio::sync::Mutex<Option<MultiplexedConnection>>,
     /// Until when the server is left alone.
     paused: Mutex<Option<Instant>>,
-    local: Option<MemoryStore>,
+    local: Option<Local>,
     scripts: Scripts,
+}
+
+/// What is reserved in this process while the server is away.
+struct Local {
+    store: MemoryStore,
+    /// The reservations that were made here.
+    held: Mutex<HashSet<u128>>,
+}
+
+impl Local {
+    fn held(&self) -> MutexGuard<'_, HashSet<u128>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn reserve(&self, id: u128, lease: Duration, claims: &[Claim]) -> Result<Verdict> {
+        let verdict = self.store.reserve(id, lease, claims).await?;
+        if matches!(verdict, Verdict::Held(_)) {
+            let mut held = self.held();
+            if held.len() >= LOCAL_CAPACITY {
+                // Left behind by callers that are gone; what is held of the others lapses.
+                held.clear();
+            }
+            held.insert(id);
+        }
+        Ok(verdict)
+    }
+
+    /// What these meters say is a stopgap: it is no reason to keep anything from the server.
+    async fn settle(&self, id: u128, used: &[Claim]) {
+        drop(self.store.settle(id, used).await);
+    }
 }
 
 /// Whose time counts.
@@ -142,7 +174,8 @@ impl RedisStore {
             return Err(bad("the namespace of a Redis store has 1 to 64 bytes and no brace"));
         }
         let local = (options.on_failure == OnFailure::Local)
-            .then(|| MemoryStore::new(LOCAL_CAPACITY, Arc::clone(&clock)));
+            .then(|| MemoryStore::new(LOCAL_CAPACITY, Arc::clone(&clock)))
+            .map(|store| Local { store, held: Mutex::default() });
         Ok(Self {
             client,
             prefix: format!("{{polyroute:{namespace}}}"),
@@ -214,15 +247,22 @@ impl RedisStore {
     }
 
     async fn book(&self, id: u128, used: &[Claim]) -> Result<Vec<Level>> {
-        if let Some(local) = &self.local {
-            // Where it was not reserved here it is booked here all the same, in case the server goes away again.
-            local.settle(id, used).await?;
+        let was_here = self.local.as_ref().filter(|local| local.held().remove(&id));
+        if let Some(local) = was_here {
+            local.settle(id, used).await;
         }
         let mut call = self.scripts.settle.prepare_invoke();
         call.key(format!("{}s:{id:032x}", self.prefix));
         call.arg(self.now()).arg(format!("{id:032x}")).arg(SETTLED_FOR.as_millis().to_string());
         self.claims(&mut call, used);
-        let answer: Vec<String> = self.ask(Again::Yes, &call).await?;
+        let asked: Result<Vec<String>> = self.ask(Again::Yes, &call).await;
+        if let (Err(error), None, Some(local)) = (&asked, was_here, &self.local)
+            && error.kind() == ErrorKind::StoreUnavailable
+        {
+            // Reserved at the server, which went away meanwhile: until it is back it counts here.
+            local.settle(id, used).await;
+        }
+        let answer = asked?;
         let (_, words) = answer.split_first().ok_or_else(strange)?;
         levels(words, used).ok_or_else(strange)
     }
