@@ -428,6 +428,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod account;
+mod alone;
 pub mod catalog;
 pub mod client;
 pub mod clock;

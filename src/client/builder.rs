@@ -247,8 +247,9 @@ impl ClientBuilder {
     }
 
     /// Sets how many entries may wait for a ledger that is slow; 65,536 by default, about half a kilobyte each. Beyond
-    /// three quarters of them entries are spilled to files, where the ledger has a place for them; when the queue is full
-    /// they are counted as [lost](crate::account::LedgerStatus::lost).
+    /// three quarters of them entries are spilled to files, where the ledger has a place for them; while that works, a burst
+    /// may fill the queue to four times as many. When it is full, entries are counted as
+    /// [lost](crate::account::LedgerStatus::lost).
     pub fn ledger_queue(mut self, entries: usize) -> Self {
         self.ledger_queue = entries;
         self

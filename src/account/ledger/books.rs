@@ -45,6 +45,9 @@ pub struct LedgerStatus {
     pub spilled: u64,
     /// Entries that found neither room in the queue nor a place to spill.
     pub lost: u64,
+    /// Lines of spill files, of this process or one before, that are no entries. The files are kept with `.damaged` behind
+    /// their names.
+    pub damaged: u64,
     /// How often writing or spilling failed.
     pub failures: u64,
     /// What the last failure was.
@@ -82,7 +85,8 @@ impl Books {
     ///
     /// # Errors
     /// What a ledger could not be written for, such as [`ErrorKind::Storage`]; the entries are kept and written later.
-    /// [`ErrorKind::Storage`] also, once, after entries were [lost](LedgerStatus::lost).
+    /// [`ErrorKind::Storage`] also, once, after entries were [lost](LedgerStatus::lost) or found
+    /// [damaged](LedgerStatus::damaged).
     pub async fn flush(&self) -> Result<()> {
         let asked: Vec<_> =
             self.shared.lanes.iter().map(|lane| ask(lane, |_, failure| repeat(failure))).collect();
@@ -93,7 +97,9 @@ impl Books {
             0_u64 => Ok(()),
             lost => Err(Error::new(
                 ErrorKind::Storage,
-                format!("{lost} entries were lost, because the queue was full; raise ledger_queue(..)"),
+                format!(
+                    "{lost} entries were lost: the queue was full, or a spill file is damaged; see LedgerStatus"
+                ),
             )),
         }
     }

@@ -159,7 +159,8 @@ fn time(entry: &Entry) -> String {
 
 /// A text that no spreadsheet takes for a formula.
 fn text(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    // The wide ones too: spreadsheets in East Asian locales read them like the narrow ones (OWASP, "CSV Injection").
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if formula { format!("'{text}") } else { text.to_owned() }
 }
 
@@ -180,6 +181,14 @@ mod tests {
     use super::*;
     use crate::account::{EntryId, EntryKind};
     use crate::types::CallId;
+
+    #[test]
+    fn whatever_a_spreadsheet_may_begin_a_formula_with_is_text() {
+        for formula in ["=1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠A1"] {
+            assert_eq!(text(formula), format!("'{formula}"));
+        }
+        assert_eq!(text("1=1"), "1=1");
+    }
 
     #[test]
     fn cells_are_quoted_money_is_whole_and_nothing_is_a_formula() {

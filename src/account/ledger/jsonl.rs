@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Entry, EntryId, Ledger, Query, storage};
+use crate::alone;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A file with one entry on each line, for one process at a time. Readable by its owner only where the system knows
@@ -34,15 +35,14 @@ impl JsonLinesLedger {
     /// Opens the file or makes it.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] when it cannot be opened for writing, or holds something else than entries.
+    /// [`ErrorKind::Storage`] when it cannot be opened for writing, somebody else has it open as a ledger, or it holds something else than entries.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        owner_only(&mut options);
-        let mut file = options
-            .open(&path)
-            .map_err(|error| storage("the ledger's file cannot be opened for writing", error))?;
+        let mut file = alone::open(
+            &path,
+            "the ledger's file cannot be opened for writing",
+            "another process, or another ledger of this one, has the ledger's file open",
+        )?;
         let (whole, length) =
             whole_lines(&mut file).map_err(|error| storage("the ledger's file cannot be read", error))?;
         if !is_ledger(&mut file, whole).map_err(|error| storage("the ledger's file cannot be read", error))? {

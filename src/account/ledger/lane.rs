@@ -60,6 +60,8 @@ struct State {
     writer_idle: bool,
     spiller_idle: bool,
     losing: bool,
+    /// The last entries could not be spilled: nothing makes room.
+    spill_fails: bool,
     status: LedgerStatus,
 }
 
@@ -70,6 +72,9 @@ impl Lane {
     /// [`ErrorKind::Configuration`] when the system gives no thread.
     pub(crate) fn open(sink: Box<dyn Ledger>, capacity: usize, tell: Tell) -> Result<Self> {
         let spill = sink.spill().and_then(|base| Spill::beside(&base));
+        if let Some(spill) = &spill {
+            spill.remove_unfinished();
+        }
         let state = State { spilled: spill.is_some(), ..State::default() };
         let shared = Arc::new(Shared {
             sink,
@@ -97,11 +102,12 @@ impl Lane {
         })
     }
 
-    /// Puts `entry` into the queue; when that is full, it is counted as lost. Never waits for a disk.
+    /// Puts `entry` into the queue; when that is full, it is counted as lost. Never waits for a disk. While the spilling
+    /// thread makes room, which it does slower than a burst comes, the queue may grow to a multiple of its capacity.
     pub(crate) fn record(&self, entry: Entry) {
         let mut state = self.shared.lock();
         state.status.recorded += 1;
-        if state.waiting.len() >= self.shared.capacity {
+        if state.waiting.len() >= self.shared.room(&state) {
             state.status.lost += 1;
             let first = !std::mem::replace(&mut state.losing, true);
             drop(state);
@@ -125,10 +131,10 @@ impl Lane {
         self.shared.work.notify_one();
     }
 
-    /// How many entries were lost since this was asked last.
+    /// How many entries were lost, or found damaged, since this was asked last.
     pub(super) fn lost_since(&self) -> u64 {
         let mut state = self.shared.lock();
-        let lost = state.status.lost;
+        let lost = state.status.lost + state.status.damaged;
         lost - std::mem::replace(&mut state.reported, lost)
     }
 
@@ -166,6 +172,16 @@ impl Shared {
         self.capacity - self.capacity / 4
     }
 
+    /// So many entries may wait.
+    fn room(&self, state: &State) -> usize {
+        let makes_room = self.spill.is_some() && !state.spill_fails;
+        if makes_room { self.overshoot() } else { self.capacity }
+    }
+
+    fn overshoot(&self) -> usize {
+        self.capacity.saturating_mul(OVERSHOOT)
+    }
+
     /// Moves waiting entries into files while the queue is nearly full, which happens when the ledger is slow or fails.
     fn run_spiller(&self) {
         let Some(spill) = &self.spill else { return };
@@ -197,12 +213,13 @@ impl Shared {
                 Err(error) => {
                     let mut state = self.lock();
                     // Back to where they were, as far as there is room still.
-                    while state.waiting.len() < self.capacity
+                    while state.waiting.len() < self.overshoot()
                         && let Some(entry) = entries.pop()
                     {
                         state.waiting.push_front(entry);
                     }
                     state.status.lost += count(entries.len());
+                    state.spill_fails = true;
                     state.in_hand = 0;
                     drop(state);
                     self.work.notify_one();
@@ -216,6 +233,7 @@ impl Shared {
     fn note_spilled(&self, entries: usize) {
         let mut state = self.lock();
         state.status.spilled += count(entries);
+        state.spill_fails = false;
         state.spilled = true;
         state.in_hand = 0;
         self.work.notify_one();
@@ -227,6 +245,14 @@ impl Shared {
         state.status.last_failure = Some(error.to_string());
         drop(state);
         (self.tell)(Incident::Failed(error));
+    }
+
+    fn note_damage(&self, lines: u64) {
+        self.lock().status.damaged += lines;
+        self.note_failure(&Error::new(
+            ErrorKind::Storage,
+            "lines of a spill file are damaged; it is kept under its name with .damaged behind it",
+        ));
     }
 
     fn note_written(&self, entries: usize) {
@@ -270,6 +296,7 @@ impl Writer {
         loop {
             let turn = self.wait(shared);
             let failure = self.write_out(shared, turn.due).err();
+            self.failures = if failure.is_some() { self.failures.saturating_add(1) } else { 0 };
             for job in turn.jobs {
                 // Whoever asked gets no answer when the ledger panics, and notices.
                 let _ = catch_unwind(AssertUnwindSafe(|| job(&*shared.sink, failure.as_ref())));
@@ -353,11 +380,16 @@ impl Shared {
         }
         let bring = || {
             for file in spill.files() {
-                let entries = spill::read(&file)?;
-                for entries in entries.chunks(MOST_AT_ONCE) {
+                let read = spill::read(&file)?;
+                for entries in read.entries.chunks(MOST_AT_ONCE) {
                     self.write(entries)?;
                 }
-                spill::remove(&file)?;
+                if read.damaged == 0 {
+                    spill::remove(&file)?;
+                } else {
+                    spill::set_aside(&file)?;
+                    self.note_damage(read.damaged);
+                }
             }
             Ok(())
         };
@@ -371,6 +403,9 @@ fn count(entries: usize) -> u64 {
 
 /// One transaction or append: large enough that syncing the disk does not matter, small enough to be over soon.
 const MOST_AT_ONCE: usize = 4_096;
+
+/// How far a burst may exceed the capacity of the queue while entries are spilled.
+const OVERSHOOT: usize = 4;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -9,7 +9,8 @@ use crate::error::Result;
 /// The last entries in memory; older ones are kept as sums only.
 ///
 /// A sum over everything never shrinks. A sum with conditions covers the entries still held and says in
-/// [`Totals::forgotten`] how many are not.
+/// [`Totals::forgotten`] how many are not. An entry that comes again, as those of a batch do whose results are fetched
+/// again, is known by its id while it is held and for 65,536 entries after that.
 #[derive(Debug)]
 pub struct MemoryLedger {
     held: Mutex<Held>,
@@ -22,6 +23,8 @@ struct Held {
     ids: HashSet<EntryId>,
     older: Totals,
     forgotten: u64,
+    /// Entries that are kept as sums only and are not to be added again, oldest first.
+    gone: VecDeque<EntryId>,
 }
 
 impl MemoryLedger {
@@ -45,7 +48,12 @@ impl Ledger for MemoryLedger {
             if held.entries.len() >= self.capacity
                 && let Some(oldest) = held.entries.pop_front()
             {
-                held.ids.remove(&oldest.id);
+                held.gone.push_back(oldest.id);
+                if held.gone.len() > REMEMBERED
+                    && let Some(id) = held.gone.pop_front()
+                {
+                    held.ids.remove(&id);
+                }
                 held.older.add(&oldest);
                 held.forgotten += 1;
             }
@@ -71,5 +79,34 @@ impl Ledger for MemoryLedger {
         };
         held.entries.iter().filter(|entry| query.matches(entry)).for_each(|entry| totals.add(entry));
         Ok(totals)
+    }
+}
+
+/// So many ids outlive their entries.
+const REMEMBERED: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::account::EntryKind;
+    use crate::types::CallId;
+
+    #[test]
+    fn an_entry_that_made_room_is_not_added_again() {
+        let ledger = MemoryLedger::new(1);
+        let entry = |number| {
+            let mut entry =
+                Entry::new(EntryId::new(1, number), EntryKind::Attempt, CallId::new(1), UNIX_EPOCH);
+            entry.cost = Some("1".parse().unwrap());
+            entry
+        };
+
+        for number in [1, 2, 1, 2, 1] {
+            ledger.write(&[entry(number)]).unwrap();
+        }
+
+        assert_eq!(ledger.totals(&Query::all()).unwrap().cost.to_string(), "$2");
     }
 }

@@ -1,13 +1,14 @@
 //! The file that remembers which requests of a batch have an answer.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::{BatchAnswer, Origin};
+use crate::alone;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{BatchJob, CallId, FinishReason, Message, Reply, Target, Usage, Usd};
 
@@ -114,14 +115,13 @@ impl Journal {
     /// again.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] when it cannot be opened for writing, is no journal, or a line in its middle is damaged.
+    /// [`ErrorKind::Storage`] when it cannot be opened for writing, another batch has it open, it is no journal, or a line in its middle is damaged.
     pub(super) fn open(path: &Path) -> Result<(Self, Earlier)> {
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file =
-            options.open(path).map_err(|error| storage("the journal cannot be opened for writing", error))?;
+        let mut file = alone::open(
+            path,
+            "the journal cannot be opened for writing",
+            "another batch has the journal open; two runs of one batch would pay twice",
+        )?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| storage("the journal cannot be read", error))?;
         let end = memchr::memrchr(b'\n', &bytes).map_or(0, |place| place + 1);
