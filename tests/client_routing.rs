@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::float_arithmetic,
     clippy::async_yields_async,
+    clippy::indexing_slicing,
     reason = "a test target may panic"
 )]
 
@@ -19,7 +20,10 @@ use polyroute::provider::Environment;
 use polyroute::routing::policy::{Composed, Fastest, Score};
 use polyroute::routing::{RouteTarget, SensitiveData, Traits};
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
-use polyroute::types::{CallOptions, Preferences, Reply, Stakes};
+use polyroute::types::{
+    CallOptions, Document, Json, MediaSource, Message, Opaque, Part, Preferences, Reply, Role, Sensitivity,
+    Stakes, Tool, Wire,
+};
 use polyroute::{ChatRequest, Client, ErrorKind, Route, Settings, Usage};
 use support::{builder, run, virtual_clock};
 
@@ -183,6 +187,29 @@ fn sensitive_data_stays_at_home_whether_said_tagged_or_found() {
     assert_eq!(served_by(&client, said.clone()), "home");
     assert_eq!(served_by(&client, ("app", "card 4111 1111 1111 1111")), "home");
 
+    for tag in ["&medical", "Medical", "&MEDICAL"] {
+        let tagged = ChatRequest::new("app").user("hello").options(CallOptions::new().tag(tag));
+        assert_eq!(client.check(tagged).unwrap().decision.ranked[0].target.provider(), "home", "{tag}");
+    }
+    let holding = |part: Part| ChatRequest::new("app").message(Message::new(Role::User, [part]));
+    let file = |media_type: &str, data: &'static str| MediaSource::bytes(media_type, data.as_bytes());
+    let mut named = Document::new(file("application/pdf", "%PDF"));
+    named.name = Some("DE89 3704 0044 0532 0130 00.pdf".into());
+    let json = Json::from_text(r#"{"type": "note", "of": "jane@example.org"}"#).unwrap();
+    let schema = Json::from_text(r#"{"type": "object"}"#).unwrap();
+    let described = Tool::function("find", "Finds what jane@example.org wrote", schema);
+    for request in [
+        holding(Part::Document(Document::new(file("text/plain; charset=utf-8", "card 4111111111111111")))),
+        holding(Part::Document(named)),
+        holding(Part::Opaque(Opaque::new(Wire::Messages, json))),
+        ChatRequest::new("app").user("hello").tool(described),
+    ] {
+        let facts = client.facts(request).unwrap();
+        assert_eq!(facts.sensitivity, Sensitivity::Sensitive);
+    }
+    let plain = holding(Part::Document(Document::new(file("text/plain", "nothing"))));
+    assert_eq!(client.facts(plain).unwrap().sensitivity, Sensitivity::Ordinary);
+
     let mut nowhere = said.clone();
     nowhere.model = "away".into();
     let error = run(client.chat(nowhere)).unwrap_err();
@@ -205,6 +232,13 @@ fn a_local_server_that_the_environment_or_the_settings_move_away_gets_nothing_se
     let nothing = || Environment::of(Vec::<(String, String)>::new());
     let at = |url: &'static str| Environment::of([("OLLAMA_BASE_URL", url)]);
 
+    let described = builder(&clock).vendor(ollama()).environment(nothing());
+    let described = described.describe("ollama", Traits::new().self_hosted()).build().unwrap();
+    let passed_on = |model: &str| {
+        let request = ChatRequest::new(model).user("hello").options(CallOptions::new().sensitive());
+        described.check(request).is_err()
+    };
+    assert!(!passed_on("ollama/m") && passed_on("ollama/m:cloud"));
     assert!(!refused(ollama(), nothing()));
     assert!(!refused(ollama(), at("http://127.0.0.1:11434/v1")));
     assert!(!refused(ollama().base_url("https://10.0.0.7/v1"), at("https://ollama.com/v1")));

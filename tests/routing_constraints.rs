@@ -80,6 +80,17 @@ fn each_preference_removes_what_it_forbids_and_names_itself() {
         assert_eq!(rejected.len(), rows.len() - kept.len(), "{preferences}");
         assert!(rejected.iter().all(|(_, by)| by == constraint), "{preferences}: {rejected:?}");
     }
+    // Whose model an aggregator serves is said, or follows from its name; where it does not, it may be anybody's.
+    let through = |target: &str| row(target, "1", Traits::new().aggregator());
+    let rows = [
+        through("named/claude-x"),
+        through("other/gpt-5"),
+        through("openrouter/openrouter/auto"),
+        through("unknown/house-model"),
+        row("said/claude-x", "1", Traits::new().aggregator().maker("somebody")),
+        row("direct/house-model", "1", Traits::new()),
+    ];
+    assert_eq!(left(&rows, &facts(), r#"{"direct_only": ["Anthropic"]}"#).0, ["other", "said", "direct"]);
     // A region inside another is inside it; one that only begins like it is not.
     let rows = [row("a/m", "1", Traits::new().region("europa")), row("b/m", "1", Traits::new().region("eu"))];
     assert_eq!(left(&rows, &facts(), r#"{"residency": ["eu"]}"#).0, ["b"]);
@@ -467,4 +478,16 @@ fn a_floor_that_nobody_reaches_and_a_rule_without_a_target_are_refusals() {
     assert!(error.message().contains("\"elsewhere\""), "{}", error.message());
     let unknown = Conditional::from_json(r#"{"conditions": [], "defualt": "x"}"#).unwrap_err();
     assert!(unknown.message().contains("expected one of `mode`, `conditions`, `default`"), "{unknown}");
+}
+
+#[test]
+fn a_request_that_may_try_no_target_is_refused_as_such() {
+    let candidates: Candidates = [row("a/m", "1", Traits::new())].into_iter().collect();
+    let mut facts = facts();
+    facts.max_targets = 0;
+
+    let error = decide(&Ordered::new(), &Question::new(&facts, &candidates)).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    assert!(error.message().contains("max_targets"), "{error}");
 }

@@ -2,11 +2,17 @@
 
 #![expect(clippy::expect_used, reason = "a test target may panic")]
 
+use std::sync::{Arc, Mutex};
+
 use polyroute::provider::Environment;
 use polyroute::resilience::RetryPolicy;
+use polyroute::routing::policy::Ordered;
+use polyroute::routing::{
+    Audit, Escalation, Plan, Rated, RequestFacts, Review, Reviewed, RoutingPolicy, Shortlist,
+};
 use polyroute::testing::{Raw, Sandbox};
 use polyroute::types::Reply;
-use polyroute::{ChatRequest, Client, ErrorKind, ResponseFormat, Settings};
+use polyroute::{ChatRequest, Client, ErrorKind, ResponseFormat, Route, Settings};
 use serde_json::json;
 
 /// xAI documents that it takes no `allOf`.
@@ -77,4 +83,62 @@ async fn a_schema_that_the_vendor_refuses_is_an_error_that_names_vendor_field_an
         assert!(error.message().ends_with("the field is response_format"), "{error}");
         assert_eq!(error.provider_message(), Some(sentence));
     }
+}
+
+/// The first target, and what is said of its answers.
+#[derive(Clone, Debug, Default)]
+struct Learner(Arc<Mutex<Vec<f64>>>);
+
+impl RoutingPolicy for Learner {
+    fn name(&self) -> &'static str {
+        "learner"
+    }
+
+    fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
+        Ordered::new().plan(facts, shortlist)
+    }
+
+    fn escalation(&self) -> Option<&dyn Escalation> {
+        Some(self)
+    }
+}
+
+impl Escalation for Learner {
+    fn gain(&self, _: &str) -> f64 {
+        0.0
+    }
+
+    fn review(&self, answer: &Reviewed<'_>) -> Review {
+        Review::good(answer.gain)
+    }
+
+    fn audits(&self, _: &RequestFacts) -> Audit {
+        Audit::No
+    }
+
+    fn rated(&self, rated: &Rated) {
+        self.0.lock().expect("nobody panics").push(rated.score);
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_mended_answer_teaches_the_policy_that_chose_who_gave_it() {
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let learner = Learner::default();
+    let settings = Settings::vendor("xai").base_url(sandbox.vendor("xai").url()).api_key("key");
+    let client = Client::builder()
+        .environment(Environment::of([("NOTHING", "set")]))
+        .vendor(settings)
+        .route("app", Route::with_policy(learner.clone(), ["xai/grok-x"]))
+        .build()
+        .expect("the settings are right");
+    sandbox.vendor("xai").then(Reply::text("{\"town\": 1}")).then(Reply::text("{\"city\": \"Oslo\"}"));
+    let mut request = ask();
+    request.model = "app".into();
+
+    let mended = client.chat(request).await.expect("the second answer fits");
+    client.feedback(mended.call_id(), 0.25).expect("it is known");
+
+    assert_eq!((mended.attempts().len(), mended.decision().route.as_deref()), (2, Some("app")));
+    assert_eq!(*learner.0.lock().expect("nobody panics"), [0.25]);
 }

@@ -12,13 +12,13 @@ use super::review;
 use crate::routing;
 use crate::routing::answer::grading::{GRADER, grade, graded};
 use crate::routing::{Audit, Rated, Reading, RequestFacts, RoutingPolicy, Strength};
-use crate::types::{CallOptions, ChatRequest, Part, Priority, Reply, Role, Target};
+use crate::types::{CallOptions, ChatRequest, Part, Priority, Reply, Role};
 
 /// A call that will be audited once it is answered.
 pub(super) struct Planning {
     policy: Arc<dyn RoutingPolicy>,
-    weak: Target,
-    strong: Target,
+    weak: PlannedTarget,
+    strong: PlannedTarget,
     gain: Option<f64>,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn sampled(planned: &Planned, request: &ChatRequest, facts: &RequestF
     }
     let reading = |wanted: Reading| {
         let found = planned.targets.iter().find(|target| target.reading == wanted);
-        found.map(|PlannedTarget { target, .. }| target.clone())
+        found.cloned()
     };
     Some(Planning {
         policy: Arc::clone(&planned.policy),
@@ -77,15 +77,16 @@ impl Planning {
             Some(reply) => reply,
             None => {
                 let mut again = request.clone().options(options.clone());
-                again.model = self.weak.to_string();
-                pipeline::chat(inner, &again).await?.reply
+                again.model = self.weak.target.to_string();
+                pipeline::chat_with(inner, &again, &self.weak).await?.reply
             }
         };
         let gain = review::review(escalation, request, &weak_reply, self.gain).gain;
         let question = question(request);
         let text = graded(&question, &weak_reply.message.text(), inner.chance());
-        let grading = ChatRequest::new(self.strong.to_string()).system(GRADER).user(text).options(options);
-        let verdict = pipeline::chat(inner, &grading).await?.text();
+        let grading =
+            ChatRequest::new(self.strong.target.to_string()).system(GRADER).user(text).options(options);
+        let verdict = pipeline::chat_with(inner, &grading, &self.strong).await?.text();
         match grade(&verdict) {
             Some(score) => escalation.rated(&Rated::new(gain, Strength::Weak, score)),
             None => tracing::debug!("the grade of an audit could not be read"),

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use super::Inner;
+use super::guard::{guard, texts_of};
 use super::hosting;
 use super::memory::RouteMemory;
 use super::prices::InForce;
@@ -23,13 +24,13 @@ use crate::resilience::Endpoint;
 use crate::routing;
 use crate::routing::policy::Ordered;
 use crate::routing::{
-    Candidate, Candidates, Detection, Question, Reading, RequestFacts, RouteTarget, RoutingPolicy,
-    ServiceTiers, Strength, Traits, decide, is_sensitive,
+    Candidate, Candidates, Question, Reading, RequestFacts, RouteTarget, RoutingPolicy, ServiceTiers,
+    Strength, Traits, decide,
 };
 use crate::types::{
     Attempt, CallOptions, ChatRequest, Cost, Decision, EmbedRequest, Hosted, MediaSource, ModelHints,
-    OnUnsupported, Part, PriceSource, Ranked, Rejected, RerankRequest, ResponseFormat, Role, Sensitivity,
-    Target, Tool, Usage,
+    OnUnsupported, Part, Preferences, PriceSource, Ranked, Rejected, RerankRequest, ResponseFormat, Role,
+    Sensitivity, Target, Tool, Usage,
 };
 
 /// A model that can be called, with what the catalogue knows of it.
@@ -56,6 +57,10 @@ pub(super) struct Planned {
     pub(super) prices: Arc<InForce>,
     /// What a strong model is expected to gain, by the prompt.
     foretold: Option<f64>,
+    /// What routes demand, the one that was asked for and those that limits sent the call to.
+    pub(super) demanded: Vec<Arc<Preferences>>,
+    /// May nobody else be asked, whatever limits say?
+    pub(super) is_bound: bool,
     /// The same, once an answer was read.
     judged: OnceLock<f64>,
 }
@@ -88,6 +93,30 @@ pub(super) struct PlannedTarget {
 }
 
 impl Planned {
+    /// Only `target`, which the plan of another call about the same data names: it was found fit for that, by all that its
+    /// route demands.
+    pub(super) fn only(inner: &Inner, target: &PlannedTarget) -> Self {
+        let mut decision = Decision::new(None, Ordered::new().name());
+        decision.candidates = 1;
+        decision.ranked.push(Ranked::new(
+            target.target.clone(),
+            "it was planned for the call this follows from",
+            None,
+        ));
+        Self {
+            decision,
+            first: target.target.clone(),
+            targets: Arc::new([PlannedTarget { reading: Reading::Unread, ..target.clone() }]),
+            policy: Arc::new(Ordered::new()),
+            memory: None,
+            prices: inner.prices.get(),
+            foretold: None,
+            demanded: Vec::new(),
+            is_bound: true,
+            judged: OnceLock::new(),
+        }
+    }
+
     /// What a strong model is expected to gain, by what is known now.
     pub(super) fn gain(&self) -> Option<f64> {
         self.judged.get().copied().or(self.foretold)
@@ -150,6 +179,19 @@ impl PlannedTarget {
 /// # Errors
 /// [`ErrorKind::NoRoute`](crate::ErrorKind::NoRoute) when the string means nothing, and those of [`decide`].
 pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<Planned> {
+    plan_under(inner, model, facts, Vec::new())
+}
+
+/// As [`plan`], where everything that was `demanded` holds as well.
+///
+/// # Errors
+/// Those of [`plan`].
+pub(super) fn plan_under(
+    inner: &Inner,
+    model: &str,
+    facts: &RequestFacts,
+    mut demanded: Vec<Arc<Preferences>>,
+) -> Result<Planned> {
     let prices = inner.prices.get();
     let (route, policy, candidates): (_, Arc<dyn RoutingPolicy>, Arc<Candidates>) =
         match inner.registry.resolve(model)? {
@@ -169,6 +211,7 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
         question.live = pulse;
     }
     question.route = route.and_then(|route| route.preferences.as_deref());
+    question.before = &demanded;
     let decided = match decide(&*policy, &question) {
         // Nothing fits what is left: whoever reserves says so, or waits until more is.
         Err(error) if error.kind() == ErrorKind::Unsupported && facts.budget_left.is_some() => {
@@ -182,6 +225,7 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
         session: facts.session,
         beginning: facts.beginning,
     });
+    demanded.extend(route.and_then(|route| route.preferences.clone()));
     let known_endpoints = route.map(|route| &*route.endpoints);
     let route = route.map(|_| model.to_owned());
     let mut decision = Decision::new(route, decided.policy);
@@ -225,6 +269,8 @@ pub(super) fn plan(inner: &Inner, model: &str, facts: &RequestFacts) -> Result<P
                 memory,
                 prices,
                 foretold,
+                demanded,
+                is_bound: false,
                 judged: OnceLock::new(),
             })
         }
@@ -256,12 +302,14 @@ pub(super) fn candidate(registry: &Registry, catalogue: &Catalogue, target: Targ
 /// What is known of `target`: what was `said` of it in its route before what was said of it anywhere, before what was said
 /// of its provider, before what its vendor's name says.
 fn traits(registry: &Registry, target: &Target, said: Traits) -> Traits {
-    let named = [target.as_str(), target.provider()].map(|name| registry.traits.get(name));
-    let said = named.into_iter().flatten().fold(said, Traits::or);
-    match registry.provider(target.provider()) {
-        Some((_, registered)) => said.or(&hosting::of_target(&registered.traits, target)),
-        None => said,
-    }
+    let said = registry.traits.get(target.as_str()).into_iter().fold(said, Traits::or);
+    let registered = registry.provider(target.provider()).map(|(_, registered)| &registered.traits);
+    let vendor = registered.and_then(|traits| traits.vendor.as_deref());
+    let of_provider = [registry.traits.get(target.provider()), registered];
+    of_provider
+        .into_iter()
+        .flatten()
+        .fold(said, |said, of_provider| said.or(&hosting::of_target(of_provider, vendor, target)))
 }
 
 /// # Errors
@@ -440,6 +488,11 @@ pub(super) fn callable(inner: &Inner) -> Vec<CallableModel> {
 
 /// What a policy may know of a chat.
 pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
+    chat_facts_for(inner, request, &request.model)
+}
+
+/// The same, where it goes to `model` instead.
+pub(super) fn chat_facts_for(inner: &Inner, request: &ChatRequest, model: &str) -> RequestFacts {
     let mut facts = RequestFacts::new(0, inner.clock.wall());
     let need = |capability, facts: &mut RequestFacts| facts.needs = facts.needs.with(capability);
     for part in request.messages.iter().flat_map(|message| &message.parts) {
@@ -464,8 +517,7 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
         need(Capability::Tools, &mut facts);
     }
     // A model that takes no schema can be asked in another way; of several, those that do come first.
-    let may_emulate =
-        request.on_unsupported == OnUnsupported::Warn && !inner.registry.is_route(&request.model);
+    let may_emulate = request.on_unsupported == OnUnsupported::Warn && !inner.registry.is_route(model);
     if matches!(request.response_format, Some(ResponseFormat::JsonSchema { .. })) && !may_emulate {
         need(Capability::JsonSchema, &mut facts);
     }
@@ -479,19 +531,16 @@ pub(super) fn chat_facts(inner: &Inner, request: &ChatRequest) -> RequestFacts {
     let estimate = TokenEstimate::of_chat(request);
     facts.input_tokens = estimate.expected;
     facts.least_input_tokens = estimate.least;
-    count(inner, &mut facts, &request.model, estimate.most, |vocabularies| {
-        Counted::chat(request, vocabularies)
-    });
+    count(inner, &mut facts, model, estimate.most, |vocabularies| Counted::chat(request, vocabularies));
     if let Some(limit) = request.max_output_tokens {
         facts.output_tokens = limit.min(facts.output_tokens);
         facts.output_limit = Some(limit);
     }
     facts.wants = wanted(request);
-    facts.gain = gain(inner, request);
-    let mut facts = finish_facts(inner, facts, &request.model, request.options.as_deref());
-    let parts = request.messages.iter().flat_map(|message| &message.parts);
-    guard(inner, &request.model, &mut facts, parts.flat_map(texts_of));
-    if let Some(route) = inner.registry.routes.get(&request.model) {
+    facts.gain = gain(inner, request, model);
+    let mut facts = finish_facts(inner, facts, model, request.options.as_deref());
+    guard(inner, model, &mut facts, texts_of(request));
+    if let Some(route) = inner.registry.routes.get(model) {
         facts.beginning = beginning(request);
         route.memory.recall(&mut facts, || inner.clock.now());
     }
@@ -520,8 +569,8 @@ fn beginning(request: &ChatRequest) -> Option<u64> {
 }
 
 /// What a strong model is expected to gain. Told from the prompt only where the route's policy wants to know.
-fn gain(inner: &Inner, request: &ChatRequest) -> Option<f64> {
-    let Ok(Meaning::Route(route)) = inner.registry.resolve(&request.model) else { return None };
+fn gain(inner: &Inner, request: &ChatRequest, model: &str) -> Option<f64> {
+    let Ok(Meaning::Route(route)) = inner.registry.resolve(model) else { return None };
     let escalation = routing::escalation(&*route.policy)?;
     let prompt = review::prompt(request);
     let gain = catch_unwind(AssertUnwindSafe(|| escalation.gain(&prompt)));
@@ -529,9 +578,9 @@ fn gain(inner: &Inner, request: &ChatRequest) -> Option<f64> {
 }
 
 /// What a policy may know of an embedding.
-pub(super) fn embed_facts(inner: &Inner, request: &EmbedRequest) -> RequestFacts {
+pub(super) fn embed_facts(inner: &Inner, request: &EmbedRequest, model: &str) -> RequestFacts {
     let texts: Vec<&str> = request.inputs.iter().map(String::as_str).collect();
-    text_facts(inner, &request.model, &texts, request.options.as_deref())
+    text_facts(inner, model, &texts, request.options.as_deref())
 }
 
 /// What a policy may know of a question about `texts`, each of which must fit the window. What is made of them is not
@@ -555,14 +604,14 @@ pub(super) fn text_facts(
 
 /// What a policy may know of a ranking: the query is read with every document. What is too long for
 /// the model is cut by vendors, so that no window is too small.
-pub(super) fn rerank_facts(inner: &Inner, request: &RerankRequest) -> RequestFacts {
+pub(super) fn rerank_facts(inner: &Inner, request: &RerankRequest, model: &str) -> RequestFacts {
     let texts = request.documents.iter().flat_map(|text| [text.as_str(), request.query.as_str()]);
     let estimate = TokenEstimate::of_texts(texts);
     let mut facts = RequestFacts::new(estimate.expected, inner.clock.wall());
     facts.output_tokens = 0;
-    let mut facts = finish_facts(inner, facts, &request.model, request.options.as_deref());
+    let mut facts = finish_facts(inner, facts, model, request.options.as_deref());
     let texts = request.documents.iter().chain(std::iter::once(&request.query));
-    guard(inner, &request.model, &mut facts, texts.map(String::as_str));
+    guard(inner, model, &mut facts, texts.map(String::as_str));
     facts
 }
 
@@ -589,28 +638,6 @@ fn count(
     let first = known.first().copied().flatten();
     if let Some(estimate) = facts.counted.of(first).filter(|_| known.iter().all(|other| *other == first)) {
         facts.input_tokens = estimate.expected;
-    }
-}
-
-/// Marks `facts` as sensitive where the route `model` says that a call with such tags, or such texts, is.
-fn guard<'t>(inner: &Inner, model: &str, facts: &mut RequestFacts, texts: impl Iterator<Item = &'t str>) {
-    let Some(route) = inner.registry.routes.get(model) else { return };
-    let is_tagged = facts.labels.tags.iter().any(|tag| route.sensitive.tags.contains(tag));
-    let is_found = || route.sensitive.detection == Detection::On && texts.into_iter().any(is_sensitive);
-    if is_tagged || is_found() {
-        facts.sensitivity = Sensitivity::Sensitive;
-    }
-}
-
-/// Every text of `part` that is sent as such.
-fn texts_of(part: &Part) -> Vec<&str> {
-    match part {
-        Part::Text(text) => vec![&text.text],
-        Part::ToolCall(call) => vec![call.arguments.as_str()],
-        Part::ToolResult(result) => result.content.iter().filter_map(Part::as_text).collect(),
-        Part::Reasoning(reasoning) => vec![&reasoning.text],
-        Part::Refusal(refusal) => vec![&refusal.text],
-        Part::Image(_) | Part::Audio(_) | Part::Video(_) | Part::Document(_) | Part::Opaque(_) => Vec::new(),
     }
 }
 

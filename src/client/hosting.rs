@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use crate::provider::{KeyStyle, Vendor};
-use crate::routing::{Hosting, Traits};
+use crate::routing::{DataPolicy, Hosting, Traits};
 use crate::types::Target;
 
 /// What follows from the vendor and the `address` that requests really go to, whether code, the environment or the vendor
@@ -22,11 +22,17 @@ pub(super) fn traits_of(vendor: &Vendor, address: &Url) -> Traits {
 
 /// What is known of a provider's targets, as far as it is true of `target` too. Ollama's server passes the models whose tag
 /// ends in `cloud` on to its vendor: <https://docs.ollama.com/cloud> (read 2026-11-26).
-pub(super) fn of_target(provider: &Traits, target: &Target) -> Traits {
+pub(super) fn of_target(provider: &Traits, vendor: Option<&str>, target: &Target) -> Traits {
     let mut traits = provider.clone();
     let model = target.model().to_ascii_lowercase();
-    if provider.vendor.as_deref() == Some("ollama") && model.ends_with("cloud") {
+    let is_passed_on = vendor == Some("ollama") && model.ends_with("cloud");
+    if is_passed_on && provider.hosting == Hosting::SelfHosted {
+        // What holds of the machines at home holds of no others.
         traits.hosting = Hosting::default();
+        traits.regions.clear();
+        if provider.data == DataPolicy::ZeroRetention {
+            traits.data = DataPolicy::default();
+        }
     }
     traits
 }
@@ -97,12 +103,15 @@ mod tests {
 
     #[test]
     fn models_that_a_local_server_passes_on_are_not_ones_own() {
-        let mut own = Traits::new().self_hosted();
-        own.vendor = Some("ollama".into());
-        let hosting = |model: &str| of_target(&own, &Target::new("ollama", model).unwrap()).hosting;
+        let own = Traits::new().self_hosted().region("eu");
+        let of = |model: &str| of_target(&own, Some("ollama"), &Target::new("ollama", model).unwrap());
 
-        assert_eq!(hosting("gpt-oss:120b"), Hosting::SelfHosted);
-        assert_ne!(hosting("gpt-oss:120b-cloud"), Hosting::SelfHosted);
-        assert_ne!(hosting("glm-4.6:cloud"), Hosting::SelfHosted);
+        assert_eq!(of("gpt-oss:120b"), own);
+        for cloud in ["gpt-oss:120b-cloud", "glm-4.6:cloud"] {
+            assert_eq!(of(cloud), Traits::new(), "{cloud}");
+        }
+        let said = own.clone().data(DataPolicy::Retains);
+        let target = Target::new("ollama", "glm-4.6:cloud").unwrap();
+        assert_eq!(of_target(&said, Some("ollama"), &target).data, DataPolicy::Retains);
     }
 }

@@ -18,22 +18,24 @@ use crate::types::{
 /// # Errors
 /// Those of a chat; [`ErrorKind::InvalidResponse`] when the mended answer does not fit either.
 pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatResponse> {
-    let mut response = pipeline::chat(inner, request).await?;
+    let (mut response, target) = pipeline::chat_and_target(inner, request).await?;
     let Some(ResponseFormat::JsonSchema { schema, .. }) = &request.response_format else {
         return Ok(response);
     };
     if !response.adaptations().iter().any(is_told_in_words) || !is_answer(&response.reply) {
         return Ok(response);
     }
-    let Some(wrong) = settle(schema, &mut response) else { return Ok(response) };
+    let (Some(wrong), Some(target)) = (settle(schema, &mut response), target) else { return Ok(response) };
     let mut again = request.clone();
     again.model = response.target().to_string();
     again.messages.push(response.message().clone());
     again.messages.push(Message::user(mend(&wrong)));
-    let mut mended = pipeline::chat(inner, &again).await?;
+    let mut mended = pipeline::chat_with(inner, &again, &target).await?;
     let later = std::mem::replace(&mut mended.summary.attempts, response.summary.attempts);
     mended.summary.attempts.extend(later);
     mended.summary.elapsed += response.summary.elapsed;
+    // What is said of the answer is said of the call that chose who gives it.
+    mended.summary.id = response.summary.id;
     mended.summary.decision = response.summary.decision;
     if is_answer(&mended.reply) && settle(schema, &mut mended).is_some() {
         let what = "the answer does not fit the schema, and its correction neither";

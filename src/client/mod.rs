@@ -12,6 +12,7 @@ mod candidates;
 mod check;
 mod embed;
 mod flights;
+mod guard;
 mod hindsight;
 mod hosting;
 mod memory;

@@ -11,13 +11,13 @@ use super::ask::{Asking, Question};
 use super::attempt;
 use super::audit;
 use super::call::{Consumed, RunningCall, Thinking};
-use super::candidates::{self, Planned};
+use super::candidates::{self, Planned, PlannedTarget};
 use super::embed::Embed;
-use super::flights;
+use super::flights::{self, Flight};
 use super::operation::{Answer as _, Chat, OpenStream, Opened, Operation, Rerank};
 use super::recovery::Recoverer;
 use super::shadow;
-use super::spend::{self, Asked};
+use super::spend::{self, Asked, FactsOf};
 use super::stream::CallStream;
 use super::walk::Step;
 use crate::error::{Error, Result};
@@ -28,7 +28,34 @@ use crate::types::{
 };
 
 pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatResponse> {
-    let (mut call, audit) = begin_chat(inner, request).await?;
+    answer(begin_chat(inner, request).await?, request).await.map(|(response, _)| response)
+}
+
+/// As [`chat`], with what is needed to ask again who answered.
+pub(super) async fn chat_and_target(
+    inner: &Arc<Inner>,
+    request: &ChatRequest,
+) -> Result<(ChatResponse, Option<PlannedTarget>)> {
+    answer(begin_chat(inner, request).await?, request).await
+}
+
+/// A call that follows from another one about the same data, for a target of that one's plan and nobody else.
+pub(super) async fn chat_with(
+    inner: &Arc<Inner>,
+    request: &ChatRequest,
+    target: &PlannedTarget,
+) -> Result<ChatResponse> {
+    request.validate()?;
+    let flight = inner.flights.enter()?;
+    let planned = (Planned::only(inner, target), candidates::chat_facts(inner, request));
+    let begun = begin_planned(inner, request, planned, flight).await?;
+    answer(begun, request).await.map(|(response, _)| response)
+}
+
+async fn answer(
+    (mut call, audit): (Box<RunningCall>, Option<audit::Planning>),
+    request: &ChatRequest,
+) -> Result<(ChatResponse, Option<PlannedTarget>)> {
     match run(&mut call, &Chat(request), None).await {
         Ok(mut reply) => {
             let cost = call.answer_attempt(&reply.consumed());
@@ -36,7 +63,10 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Ch
             start(audit, &call, request, Some(&reply));
             call.start_shadows(&reply);
             let adaptations = std::mem::take(&mut reply.adaptations);
-            Ok(ChatResponse::new(*reply, call.succeed(cost, adaptations)))
+            let targets = Arc::clone(&call.planned.targets);
+            let summary = call.succeed(cost, adaptations);
+            let target = targets.iter().find(|planned| planned.target == summary.target).cloned();
+            Ok((ChatResponse::new(*reply, summary), target))
         }
         Err(error) => Err(failed(call, error).await),
     }
@@ -89,14 +119,13 @@ fn start(audit: Option<audit::Planning>, call: &RunningCall, request: &ChatReque
 pub(super) async fn embed(inner: &Arc<Inner>, request: &EmbedRequest) -> Result<EmbedResponse> {
     request.validate()?;
     let flight = inner.flights.enter()?;
-    let facts = candidates::embed_facts(inner, request);
-    let model = spend::model(inner, request.options.as_deref(), &request.model);
-    let planned = candidates::plan(inner, model, &facts)?;
+    let facts_of = |model: &str| candidates::embed_facts(inner, request, model);
+    let (planned, mut facts) = spend::plan(inner, request.options.as_deref(), &request.model, &facts_of)?;
     let total = total(inner, &request.model, request.timeout, request.options.as_deref());
     let mut call = RunningCall::begin(inner, "embeddings", &request.model, planned, total);
     call.hold(flight);
     call.charge(request.options.as_deref());
-    let mut call = reserve(call, || Asked::of_embed(request, &facts), &facts).await?;
+    let mut call = reserve(call, |facts| Asked::of_embed(request, facts), &mut facts, &facts_of).await?;
     match run(&mut call, &Embed::new(request), None).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
@@ -111,14 +140,14 @@ pub(super) async fn ask<Q: Question>(inner: &Arc<Inner>, request: &Q) -> Result<
     request.validate()?;
     let flight = inner.flights.enter()?;
     let texts = request.texts();
-    let facts = candidates::text_facts(inner, request.model(), &texts, request.options());
-    let model = spend::model(inner, request.options(), request.model());
-    let planned = candidates::plan(inner, model, &facts)?;
+    let facts_of = |model: &str| candidates::text_facts(inner, model, &texts, request.options());
+    let (planned, mut facts) = spend::plan(inner, request.options(), request.model(), &facts_of)?;
     let total = total(inner, request.model(), request.timeout(), request.options());
     let mut call = RunningCall::begin(inner, Q::NAME, request.model(), planned, total);
     call.hold(flight);
     call.charge(request.options());
-    let mut call = reserve(call, || Asked::of_texts(request.options(), &texts, &facts), &facts).await?;
+    let asked = |facts: &RequestFacts| Asked::of_texts(request.options(), &texts, facts);
+    let mut call = reserve(call, asked, &mut facts, &facts_of).await?;
     match run(&mut call, &Asking(request), None).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
@@ -132,14 +161,13 @@ pub(super) async fn ask<Q: Question>(inner: &Arc<Inner>, request: &Q) -> Result<
 pub(super) async fn rerank(inner: &Arc<Inner>, request: &RerankRequest) -> Result<RerankResponse> {
     request.validate()?;
     let flight = inner.flights.enter()?;
-    let facts = candidates::rerank_facts(inner, request);
-    let model = spend::model(inner, request.options.as_deref(), &request.model);
-    let planned = candidates::plan(inner, model, &facts)?;
+    let facts_of = |model: &str| candidates::rerank_facts(inner, request, model);
+    let (planned, mut facts) = spend::plan(inner, request.options.as_deref(), &request.model, &facts_of)?;
     let total = total(inner, &request.model, request.timeout, request.options.as_deref());
     let mut call = RunningCall::begin(inner, "rerank", &request.model, planned, total);
     call.hold(flight);
     call.charge(request.options.as_deref());
-    let mut call = reserve(call, || Asked::of_rerank(request, &facts), &facts).await?;
+    let mut call = reserve(call, |facts| Asked::of_rerank(request, facts), &mut facts, &facts_of).await?;
     match run(&mut call, &Rerank(request), None).await {
         Ok(reply) => {
             let cost = call.answer_attempt(&reply.consumed());
@@ -181,10 +209,17 @@ async fn begin_chat(
 ) -> Result<(Box<RunningCall>, Option<audit::Planning>)> {
     request.validate()?;
     let flight = inner.flights.enter()?;
-    let facts = candidates::chat_facts(inner, request);
-    let model = spend::model(inner, request.options.as_deref(), &request.model);
-    let planned: Planned = candidates::plan(inner, model, &facts)?;
-    let audit = audit::sampled(&planned, request, &facts);
+    let facts_of = |model: &str| candidates::chat_facts_for(inner, request, model);
+    let planned = spend::plan(inner, request.options.as_deref(), &request.model, &facts_of)?;
+    begin_planned(inner, request, planned, flight).await
+}
+
+async fn begin_planned(
+    inner: &Arc<Inner>,
+    request: &ChatRequest,
+    (planned, mut facts): (Planned, RequestFacts),
+    flight: Flight,
+) -> Result<(Box<RunningCall>, Option<audit::Planning>)> {
     let total = total(inner, &request.model, request.timeout, request.options.as_deref());
     let mut call = RunningCall::begin(inner, "chat", &request.model, planned, total);
     call.hold(flight);
@@ -194,7 +229,11 @@ async fn begin_chat(
     if request.reasoning.is_some_and(|reasoning| reasoning.effort == Some(Effort::None)) {
         call.think(Thinking::Off);
     }
-    let mut call = reserve(call, || Asked::of_chat(request, &facts), &facts).await?;
+    let facts_of = |model: &str| candidates::chat_facts_for(inner, request, model);
+    let asked = |facts: &RequestFacts| Asked::of_chat(request, facts);
+    let mut call = reserve(call, asked, &mut facts, &facts_of).await?;
+    // By the plan that is left after all limits had their say.
+    let audit = audit::sampled(&call.planned, request, &facts);
     call.shadows = shadow::sampled(&call, request, &facts);
     Ok((call, audit))
 }
@@ -209,16 +248,17 @@ fn total(inner: &Inner, model: &str, own: Option<Duration>, options: Option<&Cal
 /// Reserves what the call can use by the application's own limits.
 async fn reserve<'r>(
     mut call: Box<RunningCall>,
-    asked: impl FnOnce() -> Asked<'r>,
-    facts: &RequestFacts,
+    asked: impl FnOnce(&RequestFacts) -> Asked<'r>,
+    facts: &mut RequestFacts,
+    facts_of: FactsOf<'_>,
 ) -> Result<Box<RunningCall>> {
     if call.inner.gate.is_none() {
         return Ok(call);
     }
     let stopped = call.inner.flights.stopped();
     let reserved = {
-        let asked = asked();
-        let reserving = pin!(spend::reserve(&mut call, &asked, facts));
+        let asked = asked(facts);
+        let reserving = pin!(spend::reserve(&mut call, &asked, facts, facts_of));
         match select(reserving, stopped).await {
             Either::Left((reserved, _)) => reserved,
             Either::Right(((), _)) => Err(flights::stopped().not_sent()),

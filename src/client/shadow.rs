@@ -75,7 +75,7 @@ pub(super) fn sampled(
             let row = candidates::candidate(&inner.registry, &call.planned.prices.catalogue, target.clone());
             let only = Candidates::new([row.clone()]);
             let mut question = Question::new(facts, &only);
-            question.route = route.preferences.as_deref();
+            question.before = &call.planned.demanded;
             decide(&Ordered::new(), &question).ok()?;
             let (_, registered) = inner.registry.provider(target.provider())?;
             Some(PlannedTarget {

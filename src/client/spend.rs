@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Inner;
 use super::call::RunningCall;
-use super::candidates;
+use super::candidates::{self, Planned};
 use super::tasks::Tasks;
 use crate::account::{Answered, Flag, suspicions};
 use crate::catalog::{Counted, Model, TokenEstimate, Vocabulary};
@@ -19,8 +19,8 @@ use crate::quota::{
 use crate::routing::RequestFacts;
 use crate::telemetry::{Event, LimitReached, Observer};
 use crate::types::{
-    Attempt, CallOptions, ChatRequest, Completeness, EmbedRequest, OnLimit, Outcome, RerankRequest, Usage,
-    Usd,
+    Attempt, CallOptions, ChatRequest, Completeness, EmbedRequest, OnLimit, Outcome, Preferences,
+    RerankRequest, Sensitivity, Usage, Usd,
 };
 
 /// What somebody asks for, as far as limits care.
@@ -112,8 +112,47 @@ pub(super) struct Spend {
     options: Option<Box<CallOptions>>,
 }
 
+/// What a policy may know of a call that goes to this route or target.
+pub(super) type FactsOf<'a> = &'a (dyn Fn(&str) -> RequestFacts + Sync);
+
+/// The plan for what was `asked` for, or for the route that calls go to instead because a limit is so full; and the facts
+/// it goes by.
+///
+/// # Errors
+/// Those of [`candidates::plan`].
+pub(super) fn plan(
+    inner: &Inner,
+    options: Option<&CallOptions>,
+    asked: &str,
+    facts_of: FactsOf<'_>,
+) -> Result<(Planned, RequestFacts)> {
+    let facts = facts_of(asked);
+    let route = model(inner, options, asked);
+    if route == asked {
+        return Ok((candidates::plan(inner, asked, &facts)?, facts));
+    }
+    let demanded = inner.registry.routes.get(asked).and_then(|route| route.preferences.clone());
+    plan_elsewhere(inner, route, demanded.into_iter().collect(), &facts, facts_of)
+}
+
+/// The plan for `route` and its facts, where the call was for another. What was `demanded` there still holds, and what was
+/// sensitive still is.
+fn plan_elsewhere(
+    inner: &Inner,
+    route: &str,
+    demanded: Vec<Arc<Preferences>>,
+    before: &RequestFacts,
+    facts_of: FactsOf<'_>,
+) -> Result<(Planned, RequestFacts)> {
+    let mut facts = facts_of(route);
+    if before.sensitivity == Sensitivity::Sensitive {
+        facts.sensitivity = Sensitivity::Sensitive;
+    }
+    Ok((candidates::plan_under(inner, route, &facts, demanded)?, facts))
+}
+
 /// The route or target to plan for: what was asked for, unless a limit is so full that calls go elsewhere.
-pub(super) fn model<'a>(inner: &'a Inner, options: Option<&CallOptions>, asked: &'a str) -> &'a str {
+fn model<'a>(inner: &'a Inner, options: Option<&CallOptions>, asked: &'a str) -> &'a str {
     let Some(gate) = &inner.gate else { return asked };
     let Some((limit, route)) = gate.diversion(Subject::new(options, Some(asked))) else { return asked };
     gate.host().notice(Notice::Diverted { limit, route });
@@ -125,9 +164,14 @@ pub(super) fn model<'a>(inner: &'a Inner, options: Option<&CallOptions>, asked: 
 ///
 /// # Errors
 /// What a limit says, or the store.
-pub(super) async fn reserve(call: &mut RunningCall, asked: &Asked<'_>, facts: &RequestFacts) -> Result<()> {
+pub(super) async fn reserve(
+    call: &mut RunningCall,
+    asked: &Asked<'_>,
+    facts: &mut RequestFacts,
+    facts_of: FactsOf<'_>,
+) -> Result<()> {
     let Some(gate) = call.inner.gate.clone() else { return Ok(()) };
-    let mut diverted = false;
+    let mut diverted = call.planned.is_bound;
     loop {
         let route = call.planned.decision.route.clone();
         let subject = Subject::new(asked.options, route.as_deref());
@@ -135,7 +179,7 @@ pub(super) async fn reserve(call: &mut RunningCall, asked: &Asked<'_>, facts: &R
         let (held, demands) = match reserve_for_plan(&gate, call, asked, subject).await {
             Ok(taken) => taken,
             Err(Refused::Diverted { limit, route }) if !diverted => {
-                divert(&gate, call, &limit, &route, facts)?;
+                divert(&gate, call, (&limit, &route), facts, facts_of)?;
                 diverted = true;
                 continue;
             }
@@ -143,7 +187,7 @@ pub(super) async fn reserve(call: &mut RunningCall, asked: &Asked<'_>, facts: &R
         };
         if let Some((limit, route)) = held.diversion().filter(|_| !diverted) {
             // Somebody else, perhaps in another process, has used it up since it was last looked at.
-            divert(&gate, call, limit, route, facts)?;
+            divert(&gate, call, (limit, route), facts, facts_of)?;
             diverted = true;
             held.settle(&Used::default()).await;
             continue;
@@ -158,9 +202,16 @@ pub(super) async fn reserve(call: &mut RunningCall, asked: &Asked<'_>, facts: &R
 }
 
 /// Plans again, for the route a limit sends calls to.
-fn divert(gate: &Gate, call: &mut RunningCall, limit: &str, route: &str, facts: &RequestFacts) -> Result<()> {
+fn divert(
+    gate: &Gate,
+    call: &mut RunningCall,
+    (limit, route): (&str, &str),
+    facts: &mut RequestFacts,
+    facts_of: FactsOf<'_>,
+) -> Result<()> {
     gate.host().notice(Notice::Diverted { limit, route });
-    call.planned = candidates::plan(&call.inner, route, facts)?;
+    let demanded = call.planned.demanded.clone();
+    (call.planned, *facts) = plan_elsewhere(&call.inner, route, demanded, facts, facts_of)?;
     Ok(())
 }
 

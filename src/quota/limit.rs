@@ -172,6 +172,8 @@ impl Limit {
     }
 
     /// Once at least so many percent are used or held, calls take the route `route` instead of what they ask for.
+    /// What was sensitive stays sensitive, and the preferences of both routes hold. Audits and corrections keep to the
+    /// targets of the call they follow from.
     pub fn above(mut self, percent: u8, route: impl Into<String>) -> Self {
         self.diversion = Some((percent, route.into()));
         self

@@ -1,6 +1,7 @@
 //! Hard constraints, applied before any policy. Each knows its name and says why it removes a target.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::candidates::without;
 use super::tags::Wanted;
@@ -19,6 +20,8 @@ pub(super) struct Constraints<'a> {
     pub(super) live: &'a dyn LiveFacts,
     /// The call's own before its route's. Both hold.
     pub(super) preferences: [Option<&'a Preferences>; 2],
+    /// Those of the routes that sent the call here. They hold as well.
+    pub(super) before: &'a [Arc<Preferences>],
 }
 
 /// Why a target is removed.
@@ -42,11 +45,13 @@ impl<'a> Constraints<'a> {
         (left, rejected)
     }
 
+    fn wishes(&self) -> impl Iterator<Item = &Preferences> {
+        self.preferences.iter().flatten().copied().chain(self.before.iter().map(|before| &**before))
+    }
+
     /// Is it enough to look at what the models can do, and where they run?
     fn are_plain(&self) -> bool {
-        self.preferences.iter().all(Option::is_none)
-            && self.facts.budget_left.is_none()
-            && !self.candidates.plain.tagged
+        self.wishes().next().is_none() && self.facts.budget_left.is_none() && !self.candidates.plain.tagged
     }
 
     /// Those that can serve the request and may, by bits as far as that goes, and then one by one.
@@ -102,7 +107,7 @@ impl<'a> Constraints<'a> {
     /// The first constraint that `candidate` fails.
     fn violation(&self, candidate: &Candidate, wanted: &Wanted) -> Option<Violation> {
         self.inability(candidate)
-            .or_else(|| self.preferences.iter().flatten().find_map(|wish| self.unwanted(candidate, wish)))
+            .or_else(|| self.wishes().find_map(|wish| self.unwanted(candidate, wish)))
             .or_else(|| self.leak(candidate))
             .or_else(|| {
                 let reason = wanted.refuses(&candidate.traits.tags)?;
@@ -197,13 +202,22 @@ impl<'a> Constraints<'a> {
             };
             return Some(Violation::new("residency", reason));
         }
-        if traits.hosting == Hosting::Aggregator
-            && maker(candidate).is_some_and(|maker| any_is(&wish.direct_only, maker))
-        {
-            return Some(Violation::new(
-                "direct_only",
-                "models of this maker do not go through an aggregator",
-            ));
+        if traits.hosting == Hosting::Aggregator && !wish.direct_only.is_empty() {
+            match maker(candidate) {
+                Some(maker) if !any_is(&wish.direct_only, maker) => {}
+                Some(_) => {
+                    return Some(Violation::new(
+                        "direct_only",
+                        "models of this maker do not go through an aggregator",
+                    ));
+                }
+                None => {
+                    return Some(Violation::new(
+                        "direct_only",
+                        "it goes through an aggregator, and nobody said who made the model",
+                    ));
+                }
+            }
         }
         self.too_dear(candidate, wish)
     }
@@ -305,11 +319,40 @@ pub(super) fn place(list: &[String], candidate: &Candidate) -> Option<usize> {
     list.iter().position(|name| candidate.is_named(name))
 }
 
-/// Who made the model: what was said, or what an aggregator's name for it begins with.
+/// Who made the model: what was said, or what an aggregator's name for it begins with; else what the name of its family
+/// says. An aggregator's own names, such as `openrouter/auto`, stand for models of anybody.
 fn maker(candidate: &Candidate) -> Option<&str> {
-    let said = candidate.traits.maker.as_deref();
-    said.or_else(|| candidate.target.model().split_once('/').map(|(maker, _)| maker))
+    if let Some(said) = candidate.traits.maker.as_deref() {
+        return Some(said);
+    }
+    let provider = candidate.traits.vendor.as_deref().unwrap_or(candidate.target.provider());
+    match candidate.target.model().split_once('/') {
+        Some((head, _)) if head.eq_ignore_ascii_case(provider) || head == "openrouter" => None,
+        Some((head, _)) => Some(head),
+        None => {
+            let model = candidate.target.model().to_ascii_lowercase();
+            FAMILIES.iter().find(|(family, _)| model.starts_with(family)).map(|(_, maker)| *maker)
+        }
+    }
 }
+
+/// Families whose names nobody else uses, and who makes them.
+const FAMILIES: [(&str, &str); 14] = [
+    ("claude", "anthropic"),
+    ("gpt-", "openai"),
+    ("chatgpt", "openai"),
+    ("o1", "openai"),
+    ("o3", "openai"),
+    ("o4", "openai"),
+    ("gemini", "google"),
+    ("gemma", "google"),
+    ("grok", "x-ai"),
+    ("mistral", "mistralai"),
+    ("codestral", "mistralai"),
+    ("deepseek", "deepseek"),
+    ("command-", "cohere"),
+    ("qwen", "qwen"),
+];
 
 fn any_is(list: &[String], name: &str) -> bool {
     list.iter().any(|known| known.eq_ignore_ascii_case(name))

@@ -1,6 +1,7 @@
 //! From facts to a plan: constraints, then preferences, then the policy, whose plan is checked against the laws.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use super::constraint::{self, Constraints};
 use super::policy::Sorted;
@@ -23,12 +24,14 @@ pub struct Question<'a> {
     pub live: &'a dyn LiveFacts,
     /// What the route demands; the call's own demands are among the facts.
     pub route: Option<&'a Preferences>,
+    /// What the routes demand that sent the call to this one.
+    pub(crate) before: &'a [Arc<Preferences>],
 }
 
 impl<'a> Question<'a> {
     /// Where `facts` may go among `candidates`, with nothing known of their state and no preferences.
     pub fn new(facts: &'a RequestFacts, candidates: &'a Candidates) -> Self {
-        Self { facts, candidates, live: &super::live::NothingKnown, route: None }
+        Self { facts, candidates, live: &super::live::NothingKnown, route: None, before: &[] }
     }
 
     /// With what is known of the candidates' state.
@@ -72,13 +75,17 @@ pub struct Decided {
 /// 3. The policy ranks each group, until as many targets are planned as can be tried.
 ///
 /// # Errors
-/// [`ErrorKind::Unsupported`] when nothing is left, naming the constraint that removed each target;
+/// [`ErrorKind::InvalidRequest`] when no target may be tried; [`ErrorKind::Unsupported`] when nothing is left, naming the
+/// constraint that removed each target, of more than forty how many each removed;
 /// [`ErrorKind::Internal`] when the policy panics, plans nothing, or plans a target that is not left or is there already.
 pub fn decide(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Decided> {
     // Nothing that constrains changes with health.
-    let Question { facts, candidates, live, .. } = *question;
-    let (shortlist, rejected) =
-        Constraints { facts, candidates, live, preferences: question.preferences() }.apply();
+    let Question { facts, candidates, live, before, .. } = *question;
+    if facts.max_targets == 0 {
+        return Err(Error::new(ErrorKind::InvalidRequest, "max_targets is 0: no target may be tried"));
+    }
+    let preferences = question.preferences();
+    let (shortlist, rejected) = Constraints { facts, candidates, live, preferences, before }.apply();
     if shortlist.is_empty() {
         let error = Error::new(ErrorKind::Unsupported, constraint::explanation(&rejected));
         return Err(match rejected.as_slice() {

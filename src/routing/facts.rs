@@ -29,7 +29,7 @@ pub struct RequestFacts {
     pub needs: CapabilitySet,
     /// What the request also uses, and a target may do without: it is left out or imitated there.
     pub wants: CapabilitySet,
-    /// How many targets can be tried at most.
+    /// How many targets can be tried at most: at least one.
     pub max_targets: usize,
     /// Calendar time of the request, for prices that depend on it.
     pub at: SystemTime,

@@ -64,7 +64,7 @@ pub struct Preferences {
     /// Only targets that process prompts in one of these regions, such as `eu` or `us-east-1`; a region includes the
     /// ones whose names begin with it and a hyphen. Empty allows all.
     pub residency: Vec<String>,
-    /// Models of these makers, such as `anthropic`, never go through an aggregator.
+    /// Models of these makers, such as `anthropic`, never go through an aggregator; nor do models whose maker nobody knows.
     pub direct_only: Vec<String>,
     /// The most one call is expected to cost.
     pub max_cost: Option<Usd>,
