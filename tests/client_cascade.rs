@@ -10,7 +10,7 @@ use polyroute::routing::{
     Choice, Observation, Plan, QualityFloor, RequestFacts, RoutingPolicy, Shortlist, Threshold,
 };
 use polyroute::testing::ScriptedProvider;
-use polyroute::types::{AttemptReason, CallId, CallOptions, Reply, Stakes, Usage};
+use polyroute::types::{AttemptReason, CallId, CallOptions, Decision, Reading, Reply, Stakes, Usage};
 use polyroute::{ChatRequest, Client, ErrorKind, Price, ResponseFormat, Route};
 use serde_json::json;
 
@@ -75,6 +75,9 @@ async fn a_good_answer_of_the_weak_model_is_given_and_only_it_is_billed() {
         ("cascade", "the strong model gains little")
     );
     assert!(decision.gain.is_some() && decision.ranked[0].score == decision.gain);
+    assert_eq!(decision.ranked[0].reading, Reading::Reviewed);
+    let text = serde_json::to_string(decision).unwrap();
+    assert_eq!(serde_json::from_str::<Decision>(&text).unwrap(), *decision);
 }
 
 #[tokio::test]

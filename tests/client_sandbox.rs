@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use polyroute::error::TimeoutPhase;
 use polyroute::provider::Limits;
 use polyroute::resilience::{RetryPolicy, Timeouts};
+use polyroute::routing::policy::UsageAware;
 use polyroute::testing::{Fault, Garbage, Sandbox, SandboxVendor, Step};
 use polyroute::transport::TransportOptions;
 use polyroute::types::{EmbedRequest, Reply, StreamEvent};
 use polyroute::{
-    ChatRequest, Client, Effort, ErrorKind, Message, Part, ResponseFormat, Settings, Tool, ToolChoice,
+    ChatRequest, Client, Effort, ErrorKind, Message, Part, ResponseFormat, Route, Settings, Tool, ToolChoice,
     ToolResult,
 };
 use serde_json::json;
@@ -205,6 +206,37 @@ async fn what_never_ends_or_nests_too_deep_is_given_up() {
                 assert!(given_up, "{vendor} {garbage:?}: {kind:?}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn what_headers_say_is_left_of_a_limit_decides_who_is_asked() {
+    for (left, expected) in [(None, 5..16), (Some("0"), 0..1)] {
+        let sandbox = Sandbox::open().expect("a loopback port is free");
+        let mut answer = Step::usual();
+        if let Some(left) = left {
+            answer = answer
+                .header("x-ratelimit-limit-requests", "100")
+                .header("x-ratelimit-remaining-requests", left)
+                .header("x-ratelimit-reset-requests", "300s");
+        }
+        sandbox.openai().always(answer);
+        let settings = ["openai", "anthropic"]
+            .map(|name| Settings::vendor(name).base_url(sandbox.vendor(name).url()).api_key("k"));
+        let builder = Client::builder()
+            .seed(3)
+            .route("spread", Route::with_policy(UsageAware::new(), ["openai/model-x", "anthropic/model-x"]));
+        let client = settings.into_iter().fold(builder, polyroute::ClientBuilder::vendor).build();
+        let client = client.expect("the settings are right");
+        client.chat(request("openai", "hello")).await.expect("it answers");
+
+        let mut to_openai = 0;
+        for _ in 0..20 {
+            let answer = client.chat(("spread", "hello")).await.expect("one of them answers");
+            to_openai += i32::from(answer.target().provider() == "openai");
+        }
+
+        assert!(expected.contains(&to_openai), "{left:?}: {to_openai}");
     }
 }
 

@@ -1,6 +1,11 @@
 //! The laws every policy keeps, and what the ones of this crate promise.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test target may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::float_arithmetic,
+    reason = "a test target may panic"
+)]
 
 #[path = "support/routing.rs"]
 mod support;
@@ -70,8 +75,20 @@ fn plans_are_subsets_without_repetition_and_repeatable() {
             assert!(chosen.iter().all(|place| shortlist.contains(*place)), "{} invents", policy.name());
             assert_eq!(plan.choices.len(), shortlist.len().min(facts.max_targets), "{}", policy.name());
             assert_eq!(plan, policy.plan(&facts, &shortlist), "{} is not repeatable", policy.name());
+            if round % 50 == 0 {
+                let text = serde_json::to_string(&plan).unwrap();
+                assert_eq!(rounded(serde_json::from_str(&text).unwrap()), rounded(plan), "{}", policy.name());
+            }
         }
     }
+}
+
+/// JSON keeps all but the last digit of a score.
+fn rounded(mut plan: Plan) -> Plan {
+    for choice in &mut plan.choices {
+        choice.score = choice.score.map(|score| (score * 1e9).round());
+    }
+    plan
 }
 
 #[test]

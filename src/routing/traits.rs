@@ -38,6 +38,8 @@ pub struct Traits {
     pub quality: Option<f64>,
     /// Its place in a tiered route.
     pub tier: Option<Tier>,
+    /// Was it said to answer itself, rather than nothing?
+    pub(crate) says_direct: bool,
 }
 
 /// Places in a tiered route.
@@ -105,6 +107,15 @@ impl Traits {
     /// Nothing is known.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Answers itself. Nothing else is assumed of a provider; this is for the one target that is hosted otherwise than the rest
+    /// of its provider.
+    #[must_use]
+    pub fn direct(mut self) -> Self {
+        self.hosting = Hosting::Direct;
+        self.says_direct = true;
+        self
     }
 
     /// Runs on the application's own machines, where nothing is kept that the application does not keep.
@@ -195,11 +206,14 @@ impl Traits {
     /// As this, where nothing is known completed by `general`.
     #[must_use]
     pub(crate) fn or(mut self, general: &Self) -> Self {
-        if self.hosting == Hosting::default() {
-            self.hosting = general.hosting;
-        }
-        if self.data == DataPolicy::default() {
+        // That nothing is kept on the application's own machines says nothing of others'.
+        let is_elsewhere = self.says_direct && general.hosting == Hosting::SelfHosted;
+        if self.data == DataPolicy::default() && !is_elsewhere {
             self.data = general.data;
+        }
+        if self.hosting == Hosting::default() && !self.says_direct {
+            self.hosting = general.hosting;
+            self.says_direct = general.says_direct;
         }
         if self.quantization == Quantization::default() {
             self.quantization = general.quantization;
@@ -229,5 +243,23 @@ impl Traits {
             })
         };
         !self.regions.is_empty() && self.regions.iter().all(|region| inside(region))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_target_may_be_hosted_elsewhere_than_its_provider() {
+        let ours = Traits::new().self_hosted();
+        let hosting = |traits: Traits| (traits.hosting, traits.data);
+
+        let rented = Traits::new().direct();
+        assert_eq!(hosting(rented.clone().or(&ours)), (Hosting::Direct, DataPolicy::Unknown));
+        assert_eq!(hosting(Traits::new().or(&rented).or(&ours)), (Hosting::Direct, DataPolicy::Unknown));
+        assert_eq!(hosting(Traits::new().or(&ours)), (Hosting::SelfHosted, DataPolicy::ZeroRetention));
+        let kept = rented.data(DataPolicy::Retains);
+        assert_eq!(hosting(kept.or(&ours)), (Hosting::Direct, DataPolicy::Retains));
     }
 }
