@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test target may panic")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -111,6 +112,44 @@ fn of_a_thousand_calls_of_one_unit_a_budget_of_ten_lets_ten_pass() {
         refused[989].message(),
         "limit \"cost, lifetime\": $10 used and $0 held of $10, $1 more asked for"
     );
+}
+
+#[test]
+fn of_a_thousand_calls_at_the_same_time_on_several_threads_a_budget_of_ten_lets_ten_pass() {
+    let clock = manual();
+    let slow = ScriptedProvider::new("a").on_clock(clock.clone());
+    let slow = slow
+        .always(|| ScriptedStep::new().pause(SECOND).reply(Reply::text("ok").with_usage(Usage::of(10, 10))));
+    let limits = Limits::new().limit(lifetime("10")).limit(Limit::requests(1_000, Window::rolling(HOUR)));
+    let builder = Client::builder().clock(clock.clone()).provider(slow.clone()).price("a/m", dollar());
+    let client = builder.limits(limits).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    let refused = Arc::new(AtomicUsize::new(0));
+
+    let outcomes = runtime.block_on(async {
+        let calls: Vec<_> = (0..1_000)
+            .map(|_| {
+                let (client, refused) = (client.clone(), Arc::clone(&refused));
+                tokio::spawn(async move {
+                    let outcome = client.chat(hi()).await;
+                    refused.fetch_add(usize::from(outcome.is_err()), Ordering::SeqCst);
+                    outcome.map_err(|error| error.kind())
+                })
+            })
+            .collect();
+        // None is answered before every one is either on its way or refused.
+        while refused.load(Ordering::SeqCst) + slow.in_flight() < 1_000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((slow.in_flight(), refused.load(Ordering::SeqCst)), (10, 990));
+        clock.advance(SECOND);
+        join_all(calls).await
+    });
+
+    let outcomes: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 10);
+    let over = outcomes.iter().filter(|outcome| outcome.as_ref().err() == Some(&ErrorKind::BudgetExceeded));
+    assert_eq!(over.count(), 990);
 }
 
 #[test]
