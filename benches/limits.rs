@@ -43,6 +43,7 @@ struct Nobody;
 impl Host for Nobody {
     fn notice(&self, _: Notice<'_>) {}
     fn finish(&self, _: BoxFuture<'static, ()>) {}
+    fn watch(&self, _: BoxFuture<'static, ()>) {}
 }
 
 fn limits(criterion: &mut Criterion) {

@@ -56,7 +56,26 @@ impl Observer for Waiting {
 
 /// Answers settlements after a while, as a server would; the first few it does not take.
 #[derive(Debug)]
-struct Slow(MemoryStore, AtomicU32);
+struct Slow(MemoryStore, AtomicU32, Mutex<Whim>);
+
+/// What else it does with settlements.
+#[derive(Clone, Copy, Debug, Default)]
+enum Whim {
+    #[default]
+    Nothing,
+    /// It will never take the next one.
+    NeverTheNext,
+    /// Nor any other under this name.
+    Never(u128),
+    /// Those that it does not take are booked, and only the answer is lost.
+    LosesAnswers,
+}
+
+impl Slow {
+    fn new(clock: &VirtualClock, fails: u32, whim: Whim) -> Arc<Self> {
+        Arc::new(Self(MemoryStore::new(10, Arc::new(clock.clone())), AtomicU32::new(fails), Mutex::new(whim)))
+    }
+}
 
 #[polyroute::async_trait]
 impl Store for Slow {
@@ -95,7 +114,21 @@ impl Store for Slow {
             for _ in 0..20 {
                 tokio::task::yield_now().await;
             }
+            let never = {
+                let mut whim = self.2.lock().unwrap();
+                if let Whim::NeverTheNext = *whim {
+                    *whim = Whim::Never(id);
+                }
+                matches!(*whim, Whim::Never(other) if other == id)
+            };
+            if never {
+                return Err(Error::new(ErrorKind::Storage, "scripted"));
+            }
             if self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+                let loses_answers = matches!(*self.2.lock().unwrap(), Whim::LosesAnswers);
+                if loses_answers {
+                    self.0.settle(id, used).await?;
+                }
                 return Err(Error::new(ErrorKind::StoreUnavailable, "scripted"));
             }
             self.0.settle(id, used).await
@@ -113,7 +146,7 @@ fn booked(store: &dyn Store) -> (u128, u128) {
 #[test]
 fn a_shutdown_books_what_the_store_did_not_take_before() {
     let (clock, heard) = (clock(), Waiting::default());
-    let store = Arc::new(Slow(MemoryStore::new(10, Arc::new(clock.clone())), AtomicU32::new(3)));
+    let store = Slow::new(&clock, 3, Whim::Nothing);
     let client = builder(&clock).store(Arc::clone(&store)).observer(heard.clone()).build().unwrap();
 
     run(async {
@@ -127,6 +160,81 @@ fn a_shutdown_books_what_the_store_did_not_take_before() {
     assert_eq!(booked(&*store), (3_000_000_000_000, 0));
 }
 
+/// What was said about limits.
+#[derive(Clone, Debug, Default)]
+struct Heard(Arc<Mutex<Vec<String>>>);
+
+impl Heard {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl Observer for Heard {
+    fn observe(&self, event: &Event<'_>) {
+        let line = match event {
+            Event::SpendUnsettled { kind, waiting } => format!("unsettled {kind} {waiting}"),
+            Event::SpendLost => "lost".to_owned(),
+            Event::LimitReached(reached) => format!("{} {} %", reached.limit, reached.percent),
+            _ => return,
+        };
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+/// Lets everything run that can.
+async fn settle_down() {
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn what_the_store_never_takes_keeps_nothing_waiting_and_the_rest_is_booked_without_another_call() {
+    let (clock, heard) = (clock(), Heard::default());
+    let store = Slow::new(&clock, 0, Whim::NeverTheNext);
+    let soft = Limit::cost("1".parse().unwrap(), Window::lifetime()).soft().named("soft");
+    let limits = Limits::new()
+        .limit(Limit::cost("10".parse().unwrap(), Window::lifetime()).named("budget"))
+        .limit(soft);
+    let client = builder(&clock).limits(limits).store(Arc::clone(&store)).observer(heard.clone()).build();
+    let client = client.unwrap();
+
+    run(async {
+        client.chat(hi()).await.unwrap();
+        store.1.store(1, Ordering::SeqCst);
+        client.chat(hi()).await.unwrap();
+        settle_down().await;
+        assert_eq!(heard.take(), ["unsettled storage 1", "unsettled store unavailable 2"]);
+
+        clock.advance(SECOND * 5);
+        settle_down().await;
+        assert_eq!(heard.take(), ["soft 100 %"], "it is told late, but it is told");
+    });
+    assert_eq!(booked(&*store), (1_000_000_000_000, 1_000_000_000_000));
+}
+
+#[test]
+fn what_may_be_booked_is_not_booked_again_when_the_store_has_forgotten_that_it_did() {
+    for (hours, said) in [(1, vec![]), (3, vec!["lost"])] {
+        let (clock, heard) = (clock(), Heard::default());
+        let store = Slow::new(&clock, 1, Whim::LosesAnswers);
+        let client = builder(&clock).store(Arc::clone(&store)).observer(heard.clone()).build().unwrap();
+
+        run(async {
+            client.chat(hi()).await.unwrap();
+            settle_down().await;
+            assert_eq!(heard.take(), ["unsettled store unavailable 1"]);
+            clock.advance(SECOND * 3_600 * hours);
+            settle_down().await;
+            assert_eq!(heard.take(), said, "after {hours} h");
+            client.shutdown(SECOND).await.unwrap();
+            assert_eq!(heard.take(), [""; 0]);
+        });
+        assert_eq!(booked(&*store), (1_000_000_000_000, 0));
+    }
+}
+
 #[test]
 fn what_a_client_used_is_booked_although_it_is_dropped_with_its_last_call() {
     let file = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("dropped.db");
@@ -136,7 +244,7 @@ fn what_a_client_used_is_booked_although_it_is_dropped_with_its_last_call() {
     let stores: [(&str, Arc<dyn Store>); 3] = [
         ("memory", Arc::new(MemoryStore::new(10, time()))),
         ("sqlite", Arc::new(SqliteStore::open(&file, time()).unwrap())),
-        ("slow", Arc::new(Slow(MemoryStore::new(10, time()), AtomicU32::new(0)))),
+        ("slow", Slow::new(&clock, 0, Whim::Nothing)),
     ];
     for (name, store) in stores {
         let client = builder(&clock).store(Arc::clone(&store)).build().unwrap();

@@ -492,4 +492,8 @@ impl Host for Hall {
         // Without a runtime the work is dropped, and what is reserved lapses.
         drop(self.tasks.spawn_settlement(work));
     }
+
+    fn watch(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        drop(self.tasks.spawn_service(work));
+    }
 }

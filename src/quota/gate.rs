@@ -13,6 +13,7 @@ use super::limits::{InDoubt, Limits, UnknownPrice};
 use super::notice::{Host, Notice};
 use super::queue::{Full, Queue, Rank, Turn};
 use super::row::{Line, Lines, Row, Stage};
+use super::settlement::Unsettled;
 use super::subject::{Demand, Subject};
 use super::window::Kind;
 use crate::clock::Clock;
@@ -29,7 +30,7 @@ pub struct Gate {
     in_doubt: InDoubt,
     on_limit: OnLimit,
     pub(super) store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) host: Arc<dyn Host>,
     pub(super) queue: Arc<Queue>,
     arrivals: AtomicU64,
@@ -37,11 +38,13 @@ pub struct Gate {
     name: u64,
     reservations: AtomicU64,
     /// Settlements the store did not take yet.
-    pub(super) unsettled: Mutex<VecDeque<(u128, Vec<Claim>)>>,
+    pub(super) unsettled: Mutex<VecDeque<Unsettled>>,
     /// How many; read without the lock.
     pub(super) waiting: AtomicUsize,
     /// Somebody is at them.
     pub(super) settling: AtomicBool,
+    /// Somebody looks at them from time to time.
+    pub(super) watching: AtomicBool,
     /// One reading of both clocks.
     together: Mutex<(Instant, SystemTime)>,
     /// The second of the calendar in which they were compared last.
@@ -159,6 +162,7 @@ impl Gate {
             unsettled: Mutex::default(),
             waiting: AtomicUsize::new(0),
             settling: AtomicBool::new(false),
+            watching: AtomicBool::new(false),
             together,
             compared: AtomicU64::new(u64::MAX),
         }))

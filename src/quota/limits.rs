@@ -19,8 +19,14 @@ use crate::types::{OnLimit, Usd};
 /// * what a prompt has beyond that estimate, tools that run at the vendor, and a service tier nobody asked for;
 /// * what was really spent by a process that died, whose reservations lapse with the deadlines of their calls;
 /// * what a vendor's batch costs whose results are fetched only after 26 hours, or never;
+/// * what calls hold in a `SqliteStore` while the machine's calendar is set forward beyond their deadlines: the reservations
+///   lapse, as those of dead processes do, and what the calls really cost is booked all the same;
+/// * what is reserved in this process by `OnFailure::Local` while a Redis server is away: up to the whole limit in each process;
+/// * what a Redis server has forgotten that restarted without persistence;
 ///
-/// and what is spent beyond what is booked is what [`in_doubt`](Self::in_doubt) leaves out.
+/// and what is spent beyond what is booked is what [`in_doubt`](Self::in_doubt) leaves out, and what
+/// [`Event::SpendLost`](crate::telemetry::Event::SpendLost) tells of: more than ten thousand calls waited for a store that
+/// was away, or it went away for two hours before it could say whether a call is booked.
 ///
 /// ```
 /// use polyroute::quota::{Limit, Limits, Unit, Window};

@@ -33,7 +33,7 @@ pub enum Notice<'a> {
         /// How many calls wait to be booked.
         waiting: usize,
     },
-    /// What a call used will not be booked: too many wait already.
+    /// What a call used will not be booked: too many wait already, or it may be booked and the store has forgotten by now.
     Lost,
     /// The calendar jumped by more than a minute against the time that has passed. Windows follow it; what was used is
     /// not forgotten.
@@ -61,6 +61,10 @@ pub trait Host: Send + Sync {
     /// Finishes `work` later, which books what was used; nobody waits for it. Where that is impossible, as without a
     /// runtime, it is dropped, and what is reserved lapses.
     fn finish(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>);
+
+    /// Runs `work`, which books from time to time what the store did not take, until it ends or the limits are needed no
+    /// more. Where that is impossible it is dropped.
+    fn watch(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>);
 }
 
 const _: fn(Box<dyn Host>) = |_object_safe| ();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -12,8 +12,30 @@ use super::notice::Notice;
 use super::row::{Lines, Stage};
 use super::subject::Used;
 use super::window::Kind;
-use crate::error::Result;
-use crate::store::{Answer, Claim, Level, Meter};
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::store::{Answer, Level, Meter};
+
+/// What the store did not take yet.
+#[derive(Clone, Debug)]
+pub(super) struct Unsettled {
+    id: u128,
+    lines: Lines,
+    /// Since when it may be booked after all, because the store was asked and its answer did not come.
+    in_doubt: Option<Instant>,
+}
+
+impl Unsettled {
+    fn failed(&mut self, error: &Error, now: Instant) {
+        if error.kind() == ErrorKind::StoreUnavailable && error.phase() != Phase::NotSent {
+            self.in_doubt.get_or_insert(now);
+        }
+    }
+
+    /// Would the store book it again, if it has booked it already?
+    fn is_forgotten(&self, now: Instant) -> bool {
+        self.in_doubt.is_some_and(|since| now.saturating_duration_since(since) >= REMEMBERED)
+    }
+}
 
 impl Gate {
     /// Settles the reservation that was [left](super::Held::leave) under this name. `lines` are those that apply to it now; of
@@ -60,12 +82,14 @@ impl Gate {
             }
             Err(error) => error,
         };
-        let claims = lines.claims;
+        let only_a_hold = lines.claims.iter().all(|claim| claim.amount == 0);
+        let mut next = Unsettled { id, lines, in_doubt: None };
+        next.failed(&error, self.clock.now());
         let mut unsettled = self.unsettled();
-        if claims.iter().all(|claim| claim.amount == 0) {
+        if only_a_hold {
             // Only a hold to give back, if there was one: it lapses by itself.
             if unsettled.len() < MOST_UNSETTLED / 2 {
-                unsettled.push_back((id, claims));
+                unsettled.push_back(next);
                 self.waiting.store(unsettled.len(), Ordering::Release);
             }
             return;
@@ -75,11 +99,12 @@ impl Gate {
             self.host.notice(Notice::Lost);
             return;
         }
-        unsettled.push_back((id, claims));
+        unsettled.push_back(next);
         let waiting = unsettled.len();
         self.waiting.store(waiting, Ordering::Release);
         drop(unsettled);
         self.host.notice(Notice::Unsettled { kind: error.kind(), waiting });
+        self.settle_later();
     }
 
     /// The store has just answered: it may take what it did not take before.
@@ -95,18 +120,71 @@ impl Gate {
         }));
     }
 
-    /// Books what the store did not take before, as far as it takes it now.
-    pub async fn catch_up(&self) {
-        loop {
-            let Some((id, claims)) = self.unsettled().front().cloned() else { return };
-            if self.store.settle(id, &claims).await.is_err() {
-                return;
+    /// Nobody may ask the store for anything else: it is asked from time to time.
+    fn settle_later(self: &Arc<Self>) {
+        if self.watching.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let watching = Watching(Arc::clone(self));
+        self.host.watch(Box::pin(async move {
+            let Watching(gate) = &watching;
+            loop {
+                gate.clock.sleep(EVERY).await;
+                if !gate.settling.swap(true, Ordering::AcqRel) {
+                    let _done = Settled(Arc::clone(gate));
+                    gate.catch_up().await;
+                }
+                gate.watching.store(false, Ordering::Release);
+                if gate.waiting.load(Ordering::Acquire) == 0 || gate.watching.swap(true, Ordering::AcqRel) {
+                    return;
+                }
             }
-            self.queue.released(&claims);
-            // Somebody else may have settled it meanwhile; it counts once.
-            let mut unsettled = self.unsettled();
-            unsettled.retain(|(other, _)| *other != id);
-            self.waiting.store(unsettled.len(), Ordering::Release);
+        }));
+    }
+
+    /// Books what the store did not take before, as far as it takes it now. What it refuses does not keep the others
+    /// waiting.
+    pub async fn catch_up(&self) {
+        let waiting = self.unsettled().len();
+        for _ in 0..waiting {
+            let Some(next) = self.unsettled().front().cloned() else { return };
+            if next.is_forgotten(self.clock.now()) {
+                self.remove(next.id);
+                if next.lines.claims.iter().any(|claim| claim.amount > 0) {
+                    self.host.notice(Notice::Lost);
+                }
+                continue;
+            }
+            match self.settle(next.id, &next.lines).await {
+                Ok(levels) => {
+                    self.see_settled(&next.lines, &levels);
+                    self.queue.released(&next.lines.claims);
+                    self.remove(next.id);
+                }
+                Err(error) => {
+                    self.put_off(next.id, &error);
+                    if error.kind() == ErrorKind::StoreUnavailable {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// It is settled, or never will be. Somebody else may have settled it meanwhile; it counts once.
+    fn remove(&self, id: u128) {
+        let mut unsettled = self.unsettled();
+        unsettled.retain(|other| other.id != id);
+        self.waiting.store(unsettled.len(), Ordering::Release);
+    }
+
+    /// The others go first.
+    fn put_off(&self, id: u128, error: &Error) {
+        let mut unsettled = self.unsettled();
+        let Some(place) = unsettled.iter().position(|other| other.id == id) else { return };
+        if let Some(mut next) = unsettled.remove(place) {
+            next.failed(error, self.clock.now());
+            unsettled.push_back(next);
         }
     }
 
@@ -120,7 +198,7 @@ impl Gate {
         }
     }
 
-    fn unsettled(&self) -> MutexGuard<'_, VecDeque<(u128, Vec<Claim>)>> {
+    fn unsettled(&self) -> MutexGuard<'_, VecDeque<Unsettled>> {
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -133,6 +211,21 @@ impl Drop for Settled {
         self.0.settling.store(false, Ordering::Release);
     }
 }
+
+/// Somebody asks from time to time; the next may, also when the work was dropped.
+struct Watching(Arc<Gate>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.watching.store(false, Ordering::Release);
+    }
+}
+
+/// How often the store is asked to take what it did not take.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Stores remember for two hours what was settled; their clocks and this one differ a little.
+const REMEMBERED: Duration = Duration::from_secs(115 * 60);
 
 /// How many calls may wait to be booked.
 const MOST_UNSETTLED: usize = 10_000;

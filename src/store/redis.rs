@@ -271,7 +271,7 @@ impl RedisStore {
     /// broken and asking twice does no harm.
     async fn ask<T: FromRedisValue + Send>(&self, again: Again, call: &ScriptInvocation<'_>) -> Result<T> {
         if self.is_paused() {
-            return Err(unavailable("the Redis server failed a moment ago and is left alone"));
+            return Err(unavailable("the Redis server failed a moment ago and is left alone").not_sent());
         }
         let work = async {
             let mut connection = self.connect().await?;

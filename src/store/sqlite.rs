@@ -109,7 +109,8 @@ impl SqliteStore {
             return Err(Error::new(
                 ErrorKind::StoreUnavailable,
                 "the database is too slow for what is asked of it; its queue is full",
-            ));
+            )
+            .not_sent());
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();

@@ -95,7 +95,8 @@ pub enum Event<'a> {
         /// How many calls wait to be booked.
         waiting: usize,
     },
-    /// What a call used will not be booked on its limits: too many wait already.
+    /// What a call used will not be booked on its limits: too many wait already, or the store went away for hours before it
+    /// could say whether it has booked it.
     SpendLost,
     /// A provider reported more tokens than there can be. Limits count the most that can be instead.
     ImpossibleUsage {
