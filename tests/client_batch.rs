@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use futures::FutureExt as _;
+use polyroute::catalog::Charge;
 use polyroute::client::{BatchOutcome, BatchProgress, Origin, Stopped};
 use polyroute::provider::Call;
 use polyroute::testing::{ScriptedProvider, VirtualClock};
@@ -143,6 +144,42 @@ async fn a_budget_is_kept_and_what_was_not_sent_says_so() {
     assert_eq!(echo.asked().len(), 10);
     let none = client(&echo).batch(numbered(5)).budget("0".parse().unwrap()).run().await.unwrap();
     assert_eq!((none.answered(), none.not_run()), (0, 5));
+}
+
+#[tokio::test]
+async fn a_budget_takes_every_token_for_the_dearest_it_may_be() {
+    let echo = Echo::new(&clock());
+    // Thought at $3, written at $1: an answer of a million tokens may cost $3.
+    let price = Price::per_million("0", "1").unwrap().with(Charge::Reasoning, "3").unwrap();
+    let client = Client::builder()
+        .provider(echo.clone())
+        .price("echo/m", price)
+        .clock(echo.clock.clone())
+        .seed(1)
+        .build()
+        .unwrap();
+
+    let report = client.batch(numbered(5)).budget("2.5".parse().unwrap()).run().await.unwrap();
+
+    assert_eq!((report.answered(), report.not_run()), (0, 5), "{report:?}");
+    assert!(echo.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_journal_that_another_run_has_open_is_refused() {
+    let folder = Folder::new("held");
+    let journal = folder.path("journal.jsonl");
+    let echo = Echo::new(&clock());
+    let other = fs::File::create(&journal).unwrap();
+    other.lock().unwrap();
+    let run = async || client(&echo).batch(numbered(1)).journal(&journal).run().await;
+
+    let error = run().await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Storage);
+    assert!(error.message().contains("another batch has the journal open"), "{error}");
+    drop(other);
+    assert_eq!(run().await.unwrap().answered(), 1);
 }
 
 #[tokio::test]

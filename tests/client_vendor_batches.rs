@@ -13,7 +13,7 @@ use polyroute::clock::{Clock, Sleep};
 use polyroute::quota::{Limit, Limits, Unit, Window};
 use polyroute::store::MemoryStore;
 use polyroute::testing::{Fault, Sandbox, VirtualClock};
-use polyroute::types::{BatchPhase, CallOptions};
+use polyroute::types::{BatchPhase, CallOptions, Usage};
 use polyroute::{ChatRequest, Client, ErrorKind, Route, Settings, Usd};
 
 #[path = "support/folder.rs"]
@@ -158,6 +158,9 @@ async fn what_a_vendor_sells_cheaper_is_answered_in_its_own_time_and_the_rest_di
     assert_eq!((report.spent, report.unknown), (total, 0));
     let seen = seen.lock().unwrap();
     assert!(seen.iter().any(|progress| progress.at_vendors == 16), "{seen:?}");
+    let mut at_vendors: Vec<usize> = seen.iter().map(|progress| progress.at_vendors).collect();
+    at_vendors.dedup();
+    assert_eq!(at_vendors.len(), 6, "three batches, each handed over once and fetched once: {at_vendors:?}");
     assert_eq!((seen.last().unwrap().at_vendors, seen.last().unwrap().done), (0, 22));
 }
 
@@ -316,8 +319,9 @@ async fn the_budget_of_a_batch_counts_vendors_at_their_batch_price() {
     let left = house.client.facts(question("night", 0)).unwrap().budget_left.unwrap();
     let most = budget.pico() - left.pico();
 
-    for (budget, batches, direct) in [(most, 1, 0), (most - 1, 0, 10)] {
-        let fresh = House::new(&format!("own budget {batches}")).await;
+    // Where not everything fits, as much as fits is handed over.
+    for (budget, batches, direct) in [(most, 1, 0), (most - 1, 1, 1)] {
+        let fresh = House::new(&format!("own budget {direct}")).await;
         let batch = fresh.client.batch(questions(OPENAI, 10)).budget(Usd::from_pico(budget));
 
         let report = batch.vendor_batches(DAY).run().await.unwrap();
@@ -334,6 +338,64 @@ async fn the_budget_of_a_batch_counts_vendors_at_their_batch_price() {
         .await
         .unwrap();
     assert_eq!((none.not_run(), house.batches()), (10, [1, 0]));
+}
+
+#[tokio::test]
+async fn as_much_is_handed_over_as_the_limits_have_room_for() {
+    let limits = Limits::new().limit(Limit::requests(7, Window::lifetime()).named("requests"));
+    let house = House::with("room for seven", limits).await;
+
+    let report = house.client.batch(questions(OPENAI, 10)).vendor_batches(DAY).run().await.unwrap();
+
+    assert_eq!((report.answered(), report.failed()), (7, 3), "{report:?}");
+    assert_eq!((house.batches(), house.direct()), ([2, 0], [0, 0]));
+}
+
+#[tokio::test]
+async fn a_batch_in_doubt_stays_in_the_budget_of_this_run_and_the_next() {
+    let house = House::new("doubtful budget").await;
+    house.sandbox.vendor("anthropic").then(Fault::Reset);
+    let mut requests = questions(ANTHROPIC, 4);
+    requests.extend(questions(GROQ, 1));
+    let haiku = house.client.cost_of(&ANTHROPIC.parse().unwrap(), &Usage::of(1, 50)).unwrap().total;
+    // Enough for the four at the batch price, and not for anything beside.
+    let limited =
+        House::with("measure", Limits::new().limit(Limit::cost("1".parse().unwrap(), Window::lifetime())))
+            .await;
+    limited.client.submit_batch(questions(ANTHROPIC, 4)).await.unwrap();
+    let left = limited.client.facts(question("night", 0)).unwrap().budget_left.unwrap();
+    let budget = Usd::from_pico("1".parse::<Usd>().unwrap().pico() - left.pico());
+    assert!(budget > haiku);
+
+    for _ in 0..2 {
+        let batch = house.client.batch(requests.clone()).journal(house.journal()).budget(budget);
+        let report = batch.vendor_batches(DAY).run().await.unwrap();
+
+        assert_eq!((report.failed(), report.not_run(), report.answered()), (4, 1, 0), "{report:?}");
+    }
+    assert_eq!(house.batches(), [0, 1]);
+}
+
+#[tokio::test]
+async fn a_vendor_that_will_never_answer_is_not_asked_for_hours() {
+    let house = House::new("revoked").await;
+    let batch = house.client.batch(questions(OPENAI, 2)).journal(house.journal());
+    let seen = Arc::new(Mutex::new(false));
+    let once = Arc::clone(&seen);
+    let vendor = house.sandbox.vendor("openai");
+    let batch = batch.vendor_batches(DAY).on_progress(move |progress| {
+        if progress.at_vendors == 2 && !std::mem::replace(&mut *once.lock().unwrap(), true) {
+            vendor.then(Fault::Status(401));
+        }
+    });
+
+    let report = batch.run().await.unwrap();
+
+    assert_eq!(report.failed(), 2, "{report:?}");
+    let BatchOutcome::Failed(error) = &report.items[0].outcome else { panic!("{report:?}") };
+    assert_eq!(error.kind(), ErrorKind::Authentication);
+    // What it has is found by the next run.
+    assert_eq!((house.run(questions(OPENAI, 2)).await.answered(), house.batches()), (2, [1, 0]));
 }
 
 #[tokio::test]

@@ -423,8 +423,16 @@ pub(super) fn demand(
     Demand::new(cost, input, output)
 }
 
+/// Of tokens that a vendor counts, those that one answer of `model` can have.
+pub(super) fn possible(model: Option<&Model>, input: u64, output: u64) -> (u64, u64) {
+    let window = model.and_then(|model| model.context_window.max(model.max_input_tokens));
+    let window = window.unwrap_or(LARGEST_WINDOW);
+    let longest = model.and_then(|model| model.max_output_tokens).unwrap_or(window);
+    (input.min(window), output.min(longest))
+}
+
 /// The most that so many tokens can cost: read plainly or written to a cache, spoken or thought.
-fn dearest(
+pub(super) fn dearest(
     model: Option<&Model>,
     input: u64,
     output: u64,
@@ -497,3 +505,6 @@ impl Host for Hall {
         drop(self.tasks.spawn_service(work));
     }
 }
+
+/// Of any model there is.
+const LARGEST_WINDOW: u64 = 10_000_000;

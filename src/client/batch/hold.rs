@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::BatchItem;
-use crate::client::spend::{self, Asked};
+use crate::account::{Answered, Flag, suspicions};
+use crate::client::spend::{self, Asked, BATCH};
 use crate::client::{Inner, candidates};
 use crate::error::{Error, Result};
 use crate::quota::{
     AtTarget, CostBound, Demand, Held, InDoubt, Patience, Refused, Subject, UnknownPrice, Used,
 };
+use crate::telemetry::Event;
 use crate::types::{BatchJob, CallOptions, ChatRequest, Priority, Target, Usd};
 
 /// A reservation for a batch on its way to a vendor. Dropped on the way it stays held, because the vendor may have taken the
@@ -92,12 +94,24 @@ impl Drop for Holding {
 pub(super) async fn settle(inner: &Arc<Inner>, job: &BatchJob, target: &Target, items: &[BatchItem]) {
     let name = job.reservation.as_deref().and_then(|name| u128::from_str_radix(name, 16).ok());
     let (Some(gate), Some(name)) = (&inner.gate, name) else { return };
+    let (model, at) = (candidates::describe(inner, target), inner.clock.wall());
     let mut used = Used::default();
     for answer in items.iter().filter_map(BatchItem::answer) {
         let usage = answer.reply.usage.as_ref();
         let input = usage.and_then(|usage| usage.input_tokens).unwrap_or(0);
         let output = usage.and_then(|usage| usage.output_tokens).unwrap_or(0);
-        let cost = answer.cost.unwrap_or_else(|| match gate.unknown_price() {
+        let impossible = suspicions(usage, model.as_deref(), Answered::No).contains(&Flag::ImpossibleUsage);
+        let (input, output, cost) = if impossible {
+            for observer in &inner.observers {
+                observer.observe(&Event::ImpossibleUsage { target });
+            }
+            // What cannot be is taken for the most that can.
+            let (input, output) = spend::possible(model.as_deref(), input, output);
+            (input, output, spend::dearest(model.as_deref(), input, output, at, Some(BATCH)))
+        } else {
+            (input, output, answer.cost)
+        };
+        let cost = cost.unwrap_or_else(|| match gate.unknown_price() {
             UnknownPrice::Assume { input: per_input, output: per_output } => {
                 spend::assumed(input, output, per_input, per_output)
             }

@@ -11,10 +11,11 @@ use super::vendor::Parked;
 use super::{
     Batch, BatchAnswer, BatchItem, BatchOutcome, BatchProgress, BatchReport, Origin, Stopped, print,
 };
-use crate::catalog::TokenEstimate;
+use crate::client::spend::{self, Asked};
 use crate::client::{Inner, candidates, pipeline};
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{Attempt, ChatRequest, ChatResponse, Completeness, Usage, Usd};
+use crate::quota::{CostBound, UnknownPrice};
+use crate::types::{Attempt, ChatRequest, ChatResponse, Completeness, Usd};
 
 pub(super) async fn run(batch: Batch) -> Result<BatchReport> {
     let (journal, earlier) = match &batch.journal {
@@ -315,22 +316,14 @@ enum Reserved {
 /// What planning says; [`ErrorKind::Configuration`] when a price is unknown.
 fn most(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Usd> {
     request.validate()?;
-    let planned = candidates::plan(inner, &request.model, &candidates::chat_facts(inner, request))?;
-    let answers = u64::from(request.n.unwrap_or(1).max(1));
+    let facts = candidates::chat_facts(inner, request);
+    let planned = candidates::plan(inner, &request.model, &facts)?;
+    let asked = Asked::of_chat(request, &facts);
     let mut dearest = Usd::ZERO;
     for target in planned.targets.iter() {
         let model = target.model.as_deref();
-        let name = model.map_or_else(|| target.target.model(), |model| &*model.id);
-        let input = TokenEstimate::of_chat_with(request, name).most;
-        let output = request
-            .max_output_tokens
-            .or_else(|| model.and_then(|model| model.max_output_tokens.or(model.context_window)));
-        let tier = request.service_tier.as_deref();
-        let cost = model.zip(output).and_then(|(model, output)| {
-            let usage = Usage::of(input, output.saturating_mul(answers));
-            candidates::price(model, &usage, inner.clock.wall(), tier)
-        });
-        let Some(cost) = cost else {
+        let demand = spend::demand(model, &asked, UnknownPrice::Refuse, inner.clock.wall());
+        let CostBound::Known(cost) = demand.cost else {
             return Err(Error::new(
                 ErrorKind::Configuration,
                 "a budget needs to know what the request can cost; set the price with .price(..) and \
@@ -338,7 +331,7 @@ fn most(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Usd> {
             )
             .with_target(target.target.clone()));
         };
-        dearest = dearest.max(cost.total);
+        dearest = dearest.max(cost);
     }
     Ok(dearest)
 }

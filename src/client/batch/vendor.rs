@@ -50,9 +50,16 @@ impl Slot {
 /// Requests that a vendor may be given together.
 struct Group {
     target: Target,
-    items: Vec<usize>,
-    /// The most they can cost.
-    most: Usd,
+    /// Where they stand in the batch, and the most each can cost.
+    items: Vec<(usize, Usd)>,
+}
+
+/// What came of handing requests over.
+enum Answer {
+    Taken,
+    /// The application's own limits have no room for so many.
+    Limited,
+    NotTaken,
 }
 
 impl Work<'_> {
@@ -81,11 +88,12 @@ impl Work<'_> {
             }
             let items: Vec<usize> = slots.iter().filter_map(Slot::item).collect();
             self.move_to(&items, Place::Vendor);
+            // What is in doubt stays reserved: it may have to be paid.
+            let reserved = self.most_of(&handed.target, &items);
+            self.reserved = self.reserved.saturating_add(reserved);
             match handed.job {
                 Some(job) => {
                     self.state.at_vendors += items.len();
-                    let reserved = self.most_of(&job, &items);
-                    self.reserved = self.reserved.saturating_add(reserved);
                     self.parked.push(Parked { number: handed.number, job, slots, reserved });
                 }
                 None => {
@@ -105,10 +113,10 @@ impl Work<'_> {
         }
     }
 
-    /// The most that `items` can cost as part of `job`, as far as that is known.
-    fn most_of(&self, job: &BatchJob, items: &[usize]) -> Usd {
+    /// The most that `items` can cost in a batch at `target`, as far as that is known.
+    fn most_of(&self, target: &str, items: &[usize]) -> Usd {
         let inner = &self.batch.inner;
-        let model = job.target.parse().ok().and_then(|target: Target| candidates::describe(inner, &target));
+        let model = target.parse().ok().and_then(|target: Target| candidates::describe(inner, &target));
         let requests = items.iter().filter_map(|item| self.batch.requests.get(*item));
         let costs = requests.map(|request| {
             let asked = Asked::in_batch(request);
@@ -134,12 +142,38 @@ impl Work<'_> {
         }
     }
 
-    async fn hand_over_group(&mut self, Group { target, items, most }: Group) {
-        let inner = &self.batch.inner;
-        let known = self.spent.saturating_add(self.reserved).saturating_add(most);
-        if self.batch.budget.is_some_and(|budget| known > budget) {
-            return;
+    /// Hands over as many of a group as the budget and the limits have room for.
+    async fn hand_over_group(&mut self, Group { target, items }: Group) {
+        let (mut rest, mut share) = (&*items, items.len());
+        while self.stopped.is_none() {
+            let size = share.min(self.affordable(rest));
+            let Some((part, others)) = rest.split_at_checked(size).filter(|(part, _)| !part.is_empty())
+            else {
+                return;
+            };
+            match self.hand_over_part(&target, part).await {
+                Answer::Taken => rest = others,
+                Answer::Limited if size > 1 => share = size / 2,
+                Answer::Limited | Answer::NotTaken => return,
+            }
         }
+    }
+
+    /// How many of `items`, from the first, the batch's own budget has room for.
+    fn affordable(&self, items: &[(usize, Usd)]) -> usize {
+        let Some(budget) = self.batch.budget else { return items.len() };
+        let mut known = self.spent.saturating_add(self.reserved);
+        let fits = |(_, most): &&(usize, Usd)| {
+            known = known.saturating_add(*most);
+            known <= budget
+        };
+        items.iter().take_while(fits).count()
+    }
+
+    async fn hand_over_part(&mut self, target: &Target, part: &[(usize, Usd)]) -> Answer {
+        let inner = &self.batch.inner;
+        let (items, each): (Vec<usize>, Vec<Usd>) = part.iter().copied().unzip();
+        let most = each.into_iter().fold(Usd::ZERO, Usd::saturating_add);
         let requests: Vec<ChatRequest> = items
             .iter()
             .filter_map(|item| self.batch.requests.get(*item))
@@ -153,10 +187,10 @@ impl Work<'_> {
             && let Err(error) = journal.handing_over(number, target.to_string(), prints.clone())
         {
             self.note(Err(error));
-            return;
+            return Answer::NotTaken;
         }
         // Dropped from here on, it may be with the vendor.
-        match job::hand_over(inner, &target, &requests).await {
+        match job::hand_over(inner, target, &requests).await {
             Ok(job) => {
                 let written = self.journal.as_mut().map(|journal| journal.handed_over(number, &job));
                 self.note(written.unwrap_or(Ok(())));
@@ -168,19 +202,24 @@ impl Work<'_> {
                     .map(|(print, item)| Slot { print, whose: Whose::Item(*item) });
                 self.parked.push(Parked { number, job, slots: slots.collect(), reserved: most });
                 self.move_to(&items, Place::Vendor);
+                Answer::Taken
             }
             Err(error) if error.may_be_billed() => {
+                self.reserved = self.reserved.saturating_add(most);
                 self.unknown = self.unknown.saturating_add(u64::try_from(items.len()).unwrap_or(u64::MAX));
                 for item in &items {
                     let again = Error::new(error.kind(), IN_DOUBT).with_target(target.clone());
                     self.set(*item, BatchOutcome::Failed(again.with_source(error.to_string())));
                 }
                 self.move_to(&items, Place::Vendor);
+                Answer::NotTaken
             }
             Err(error) => {
                 tracing::debug!(%target, kind = %error.kind(), "a batch was not taken; its requests are asked directly");
                 let written = self.journal.as_mut().map(|journal| journal.let_go(number));
                 self.note(written.unwrap_or(Ok(())));
+                let limited = matches!(error.kind(), ErrorKind::BudgetExceeded | ErrorKind::LimitExceeded);
+                if limited { Answer::Limited } else { Answer::NotTaken }
             }
         }
     }
@@ -231,8 +270,8 @@ impl Work<'_> {
         let inner = &self.batch.inner;
         let phase = match job::state(inner, &parked.job).await {
             Ok(state) => state.phase,
-            Err(error) if matches!(error.kind(), ErrorKind::NoRoute | ErrorKind::Configuration) => {
-                // Nobody can be asked.
+            Err(error) if !error.is_retryable() => {
+                // Nobody can be asked, or the vendor will say the same the next time.
                 self.give_up(&parked, &error);
                 return None;
             }
@@ -244,11 +283,13 @@ impl Work<'_> {
             BatchPhase::Refused => Vec::new(),
             BatchPhase::Ended => match job::results(inner, &parked.job).await {
                 Ok(items) => items,
+                Err(error) if !error.is_retryable() => {
+                    self.give_up(&parked, &error);
+                    return None;
+                }
                 Err(_) => return Some(parked),
             },
         };
-        let wanted = parked.slots.iter().filter_map(Slot::item).count();
-        self.state.at_vendors = self.state.at_vendors.saturating_sub(wanted);
         self.reserved = self.reserved.saturating_sub(parked.reserved);
         let places: Vec<usize> = parked.slots.iter().filter_map(Slot::item).collect();
         self.state.at_vendors = self.state.at_vendors.saturating_sub(places.len());
@@ -313,11 +354,10 @@ impl Work<'_> {
             let full = own.last().is_none_or(|group| group.items.len() >= MOST || *size > MOST_BYTES);
             if full {
                 *size = bytes;
-                own.push(Group { target, items: Vec::new(), most: Usd::ZERO });
+                own.push(Group { target, items: Vec::new() });
             }
             if let Some(group) = own.last_mut() {
-                group.items.push(index);
-                group.most = group.most.saturating_add(most);
+                group.items.push((index, most));
             }
         }
         groups.into_values().flatten().collect()
