@@ -113,6 +113,7 @@ fn those_that_failed_or_were_not_allowed_are_no_better_choice_in_hindsight() {
 
     assert_eq!(answer.target().as_str(), "fair/m");
     assert_eq!((hindsight.best.unwrap().as_str(), dollars(hindsight.regret)), ("fair/m", "$0".into()));
+    assert_eq!(hindsight.reference.unwrap().as_str(), "fair/m", "nobody could have asked a better one");
     let elsewhere: Vec<_> = hindsight.elsewhere.iter().map(|one| one.target.as_str()).collect();
     assert_eq!(elsewhere, ["cheap/m", "fair/m"], "not the one outside Europe");
 }
@@ -188,7 +189,10 @@ async fn a_batch_route_asks_for_the_flexible_tier_and_goes_by_its_price() {
     // Whoever names a tier gets it, and pays for it.
     let mut usual = ChatRequest::from(("batch", "hello"));
     usual.service_tier = Some("default".to_owned());
-    let answer = client.chat(usual).await.unwrap();
+    let answer = client.chat(&usual).await.unwrap();
+    assert_eq!(answer.target().provider(), "steady", "on the usual tier it is the cheaper one");
+    let only = CallOptions::new().preferences(Preferences::new().only(["openai"]));
+    let answer = client.chat(usual.options(only)).await.unwrap();
     assert_eq!(tiers(&openai).last().unwrap().as_deref(), Some("default"));
     assert_eq!(dollars(answer.summary.total_cost()), "$0.25");
     // Streams too.

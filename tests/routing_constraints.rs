@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use polyroute::catalog::{Capability, Model, Price, Support};
+use polyroute::catalog::{Capability, Model, Price, Rates, Support};
 use polyroute::routing::policy::{Cheapest, Composed, Conditional, Ordered, Score};
 use polyroute::routing::{
     Candidate, Candidates, Choice, DataPolicy, Decided, Distillable, Escalation, Health, Live, LiveFacts,
@@ -13,7 +13,7 @@ use polyroute::routing::{
 };
 use polyroute::testing::ScriptedProvider;
 use polyroute::types::{Percentiles, Preferences, Quantization, Reply, Sensitivity};
-use polyroute::{Client, ErrorKind, Result, Route};
+use polyroute::{ChatRequest, Client, ErrorKind, Result, Route};
 
 fn facts() -> RequestFacts {
     RequestFacts::new(1_000, SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000))
@@ -490,4 +490,43 @@ fn a_request_that_may_try_no_target_is_refused_as_such() {
 
     assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     assert!(error.message().contains("max_targets"), "{error}");
+}
+
+#[test]
+fn ceilings_and_comparisons_go_by_the_tier_that_is_asked_for_and_by_all_answers() {
+    let rates = |price: &str| Rates::per_million(price, price).unwrap();
+    let dear_first = with("a/m", |model| {
+        model.price = Some(Price::per_million("1", "1").unwrap().service_tier("priority", rates("9")));
+    });
+    let rows = [dear_first, row("b/m", "2", Traits::new())];
+    let mut plain = facts();
+    plain.output_tokens = 1_000;
+    let (mut many, mut tier) = (plain.clone(), plain.clone());
+    many.answers = 8;
+    tier.service_tier = Some("priority".into());
+
+    let max_price = r#"{"max_price": {"completion": 8}}"#;
+    assert_eq!(left(&rows, &plain, max_price).0, ["a", "b"]);
+    let candidates: Candidates = rows.iter().cloned().collect();
+    let dear = Preferences::from_json(max_price).unwrap();
+    let error = decide(&Ordered::new(), &Question::new(&tier, &candidates).route(&dear)).unwrap_err();
+    assert!(error.message().contains("a/m: it charges $9 per completion"), "{error}");
+
+    // One answer costs $0.002 at the first, eight cost $0.009.
+    let max_cost = r#"{"max_cost": "0.004"}"#;
+    assert_eq!(left(&rows, &plain, max_cost).0, ["a", "b"]);
+    let bound = Preferences::from_json(max_cost).unwrap();
+    for beyond in [&many, &tier] {
+        assert!(decide(&Ordered::new(), &Question::new(beyond, &candidates).route(&bound)).is_err());
+    }
+
+    let shown = |facts: &RequestFacts| candidates.all().expected_cost(0, facts).unwrap().to_string();
+    assert_eq!([shown(&plain), shown(&many), shown(&tier)], ["$0.002", "$0.009", "$0.018"]);
+
+    let lab = ScriptedProvider::new("lab").always(|| Reply::text("ok"));
+    let client = Client::builder().provider(lab).build().unwrap();
+    let mut request = ChatRequest::from(("lab/m", "hi")).n(8);
+    request.service_tier = Some("priority".into());
+    let facts = client.facts(request).unwrap();
+    assert_eq!((facts.answers, facts.service_tier.as_deref()), (8, Some("priority")));
 }

@@ -419,7 +419,11 @@ impl RunningCall {
         }
         routing::observe(&*self.planned.policy, attempt);
         if let Some(memory) = &self.planned.memory {
-            memory.note(attempt, self.latest);
+            let registered = self.inner.registry.provider(attempt.target.provider());
+            let vendor = registered.map_or("", |(_, registered)| {
+                registered.traits.vendor.as_deref().unwrap_or(&registered.priced_as)
+            });
+            memory.note(attempt, vendor, self.latest);
         }
         if let Some(booking) = &self.booking {
             let target = self.planned.targets.get(place);

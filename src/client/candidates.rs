@@ -70,11 +70,13 @@ pub(super) struct Remembering {
     memory: Arc<RouteMemory>,
     session: Option<u64>,
     beginning: Option<u64>,
+    answers: u64,
 }
 
 impl Remembering {
-    pub(super) fn note(&self, attempt: &Attempt, now: Instant) {
-        self.memory.note(self.session.or(self.beginning), self.session, attempt, now);
+    pub(super) fn note(&self, attempt: &Attempt, vendor: &str, now: Instant) {
+        let conversation = self.session.or(self.beginning);
+        self.memory.note(conversation, self.session, attempt, (vendor, self.answers), now);
     }
 }
 
@@ -224,6 +226,7 @@ pub(super) fn plan_under(
         memory: Arc::clone(&route.memory),
         session: facts.session,
         beginning: facts.beginning,
+        answers: facts.answers,
     });
     demanded.extend(route.and_then(|route| route.preferences.clone()));
     let known_endpoints = route.map(|route| &*route.endpoints);
@@ -536,6 +539,8 @@ pub(super) fn chat_facts_for(inner: &Inner, request: &ChatRequest, model: &str) 
         facts.output_tokens = limit.min(facts.output_tokens);
         facts.output_limit = Some(limit);
     }
+    facts.answers = request.n.unwrap_or(1).max(1).into();
+    facts.service_tier = request.service_tier.as_deref().map(Into::into);
     facts.wants = wanted(request);
     facts.gain = gain(inner, request, model);
     let mut facts = finish_facts(inner, facts, model, request.options.as_deref());

@@ -20,8 +20,8 @@ pub struct Hindsight {
     /// What the same tokens cost at each target of the route that could have served the call, cheapest first, unknown last.
     /// The one that answered is among them.
     pub elsewhere: Vec<Elsewhere>,
-    /// What savings are measured against: the route's [reference](crate::routing::Route::reference), else its best target
-    /// where the quality of all is known, else its dearest.
+    /// What savings are measured against: the route's [reference](crate::routing::Route::reference), else of its targets
+    /// that could have served the call the best where the quality of all is known, else the dearest.
     pub reference: Option<Target>,
     /// What the reference would have cost, less what was paid: below zero where the reference would have been cheaper.
     pub saved: Option<Usd>,
@@ -94,6 +94,7 @@ impl Client {
         let cost = |row: &Candidate| cost(row, usage.as_ref()?, at);
         let known: Vec<Elsewhere> = rows
             .iter()
+            .filter(|row| could_serve(call, &row.target))
             .map(|row| Elsewhere {
                 target: row.target.clone(),
                 cost: cost(row),
@@ -110,8 +111,7 @@ impl Client {
         let paid = call.total_cost();
         let saved = reference.as_ref().and_then(|reference| Some(reference.cost?.saturating_sub(paid?)));
 
-        let mut elsewhere: Vec<Elsewhere> =
-            known.into_iter().filter(|one| could_serve(call, &one.target)).collect();
+        let mut elsewhere = known;
         elsewhere.sort_by(|one, other| {
             let keys = |one: &Elsewhere| (one.cost.is_none(), one.cost);
             keys(one).cmp(&keys(other))

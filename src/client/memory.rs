@@ -50,13 +50,14 @@ impl RouteMemory {
         facts.warm.extend(warm.map(|home| Warm::new(home.target.clone(), home.tokens, LIKELY)));
     }
 
-    /// Learns from an attempt of `conversation`. Only where it was answered is it at home, and without a session only where
+    /// Learns from an attempt of `conversation` at this vendor, whatever the provider is called, and with so many answers. Only where it was answered is it at home, and without a session only where
     /// the provider has cached something.
     pub(super) fn note(
         &self,
         conversation: Option<u64>,
         session: Option<u64>,
         attempt: &Attempt,
+        (vendor, answers): (&str, u64),
         now: Instant,
     ) {
         self.arms.note(attempt);
@@ -65,7 +66,7 @@ impl RouteMemory {
         };
         if let Some(output) = usage.output_tokens {
             let next = |known: u64| {
-                let sample = output.saturating_mul(16);
+                let sample = (output / answers.max(1)).saturating_mul(16);
                 Some(if known == 0 { sample } else { known - known / 16 + sample / 16 })
             };
             let _ = self.usual_output.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
@@ -80,7 +81,7 @@ impl RouteMemory {
         let stays = match cached {
             0 => SESSION_STAYS,
             _ if hour => HOUR,
-            _ => cache_stays(attempt.target.provider()),
+            _ => cache_stays(vendor),
         };
         let Some(until) = now.checked_add(stays) else { return };
         let home = Home { target: attempt.target.clone(), tokens: cached, until };
@@ -108,6 +109,9 @@ impl Homes {
             }
         }
         let known = self.known.entry(conversation).or_default();
+        // What is read again stays at least as long as was known before.
+        let longer = known.iter().filter(|other| other.target == home.target).map(|other| other.until).max();
+        let home = Home { until: longer.map_or(home.until, |longer| longer.max(home.until)), ..home };
         known.retain(|other| other.target != home.target && other.until > now);
         known.push(home);
         if known.len() > MOST_HOMES {
@@ -117,12 +121,12 @@ impl Homes {
 }
 
 /// How long a provider keeps a prompt that is not asked for again.
-fn cache_stays(provider: &str) -> Duration {
+fn cache_stays(vendor: &str) -> Duration {
     // Anthropic keeps five minutes, renewed by each use; OpenAI five to ten; DeepSeek hours to days:
     // https://platform.claude.com/docs/en/build-with-claude/prompt-caching
     // https://platform.openai.com/docs/guides/prompt-caching
     // https://api-docs.deepseek.com/guides/kv_cache
-    match provider {
+    match vendor {
         "deepseek" => HOUR,
         _ => Duration::from_secs(300),
     }
@@ -173,11 +177,11 @@ mod tests {
     fn a_conversation_is_at_home_where_its_prompt_is_cached_until_the_cache_forgets() {
         let (memory, start) =
             (RouteMemory::default(), crate::clock::Clock::now(&crate::clock::SystemClock::new()));
-        memory.note(Some(7), None, &answered("a/m", 10, 0), start);
+        memory.note(Some(7), None, &answered("a/m", 10, 0), ("a", 1), start);
         assert!(recalled(&memory, None, Some(7), start).warm.is_empty(), "nothing was cached");
 
-        memory.note(Some(7), None, &answered("a/m", 10, 90), start);
-        memory.note(Some(8), None, &answered("deepseek/m", 10, 90), start);
+        memory.note(Some(7), None, &answered("a/m", 10, 90), ("a", 1), start);
+        memory.note(Some(8), None, &answered("ours/m", 10, 90), ("deepseek", 1), start);
 
         let later = start + Duration::from_secs(299);
         let facts = recalled(&memory, None, Some(7), later);
@@ -189,19 +193,42 @@ mod tests {
     }
 
     #[test]
+    fn a_cache_of_an_hour_is_not_forgotten_after_five_minutes_because_it_was_read() {
+        let (memory, start) =
+            (RouteMemory::default(), crate::clock::Clock::now(&crate::clock::SystemClock::new()));
+        let mut written = answered("a/m", 10, 90);
+        if let Some(usage) = &mut written.usage {
+            usage.cache_write_1h_tokens = Some(90);
+        }
+        memory.note(Some(7), None, &written, ("a", 1), start);
+        memory.note(Some(7), None, &answered("a/m", 10, 90), ("a", 1), start);
+
+        let later = start + Duration::from_secs(3_000);
+        assert_eq!(recalled(&memory, None, Some(7), later).warm.len(), 1);
+    }
+
+    #[test]
     fn a_session_is_at_home_where_it_was_served_and_memory_is_bounded() {
         let (memory, start) =
             (RouteMemory::default(), crate::clock::Clock::now(&crate::clock::SystemClock::new()));
         for session in 0..20_000 {
-            memory.note(Some(session), Some(session), &answered("a/m", 10, 0), start);
+            memory.note(Some(session), Some(session), &answered("a/m", 10, 0), ("a", 1), start);
         }
         assert_eq!(recalled(&memory, Some(19_999), None, start).warm.len(), 1);
         assert!(recalled(&memory, Some(5), None, start).warm.is_empty());
         assert_eq!(memory.homes().known.len(), MOST_CONVERSATIONS);
         let mut failed = answered("b/m", 10, 0);
         failed.outcome = Outcome::Cancelled;
-        memory.note(Some(19_999), Some(19_999), &failed, start);
+        memory.note(Some(19_999), Some(19_999), &failed, ("a", 1), start);
         assert_eq!(recalled(&memory, Some(19_999), None, start).warm.len(), 1);
+    }
+
+    #[test]
+    fn of_several_answers_each_counts_on_its_own() {
+        let (memory, start) =
+            (RouteMemory::default(), crate::clock::Clock::now(&crate::clock::SystemClock::new()));
+        memory.note(None, None, &answered("a/m", 40, 0), ("a", 8), start);
+        assert_eq!(recalled(&memory, None, None, start).output_tokens, 5);
     }
 
     #[test]
@@ -209,7 +236,7 @@ mod tests {
         let (memory, start) =
             (RouteMemory::default(), crate::clock::Clock::now(&crate::clock::SystemClock::new()));
         for _ in 0..200 {
-            memory.note(None, None, &answered("a/m", 40, 0), start);
+            memory.note(None, None, &answered("a/m", 40, 0), ("a", 1), start);
         }
         assert_eq!(recalled(&memory, None, None, start).output_tokens, 40);
         let mut facts = RequestFacts::new(1, UNIX_EPOCH);

@@ -225,7 +225,7 @@ async fn begin_planned(
     call.hold(flight);
     call.charge(request.options.as_deref());
     call.ask_for_tier(request.service_tier.as_deref());
-    call.estimate(facts.input_tokens, facts.output_tokens);
+    call.estimate(facts.input_tokens, facts.all_output_tokens());
     if request.reasoning.is_some_and(|reasoning| reasoning.effort == Some(Effort::None)) {
         call.think(Thinking::Off);
     }

@@ -43,10 +43,15 @@ impl Candidate {
         self.expected_atto(facts).map(rounded)
     }
 
+    /// The service tier that a request with these facts asks for here.
+    pub(super) fn tier_of<'a>(&self, facts: &'a RequestFacts) -> Option<&'a str> {
+        facts.service_tier.as_deref().or(self.service_tier)
+    }
+
     /// The same in attodollars.
     pub(super) fn expected_atto(&self, facts: &RequestFacts) -> Option<u128> {
         let price = self.model.as_ref()?.price.as_ref()?;
-        price.estimate_atto(facts.input_tokens, facts.output_tokens, facts.at, self.service_tier)
+        price.estimate_atto(facts.input_tokens, facts.all_output_tokens(), facts.at, self.tier_of(facts))
     }
 
     /// Is this the name of the target, of its provider, or of the vendor behind the provider?

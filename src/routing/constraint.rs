@@ -256,8 +256,9 @@ impl<'a> Constraints<'a> {
             return None;
         }
         let price = candidate.model.as_ref().and_then(|model| model.price.as_ref());
-        let card = price
-            .and_then(|price| price.card(self.facts.input_tokens, self.facts.at, candidate.service_tier));
+        let card = price.and_then(|price| {
+            price.card(self.facts.input_tokens, self.facts.at, candidate.tier_of(self.facts))
+        });
         let Some(card) = card else {
             return Some(Violation::new("max_price", "its price is unknown"));
         };

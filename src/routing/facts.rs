@@ -20,11 +20,17 @@ pub struct RequestFacts {
     /// The prompt in the vocabularies of the candidates that have one; empty without the feature `tokenizer`.
     #[serde(default)]
     pub counted: Counted,
-    /// How many tokens the answer is expected to have: what answers of this route had of late, at most the request's own
+    /// How many tokens each answer is expected to have: what answers of this route had of late, at most the request's own
     /// limit.
     pub output_tokens: u64,
     /// The request's own limit on the answer.
     pub output_limit: Option<u64>,
+    /// How many answers are asked for.
+    #[serde(default = "one")]
+    pub answers: u64,
+    /// The service tier the request names; it goes before a target's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_tier: Option<Box<str>>,
     /// What the target must be able to do.
     pub needs: CapabilitySet,
     /// What the request also uses, and a target may do without: it is left out or imitated there.
@@ -64,6 +70,8 @@ impl RequestFacts {
             counted: Counted::NOT,
             output_tokens: USUAL_OUTPUT,
             output_limit: None,
+            answers: 1,
+            service_tier: None,
             needs: CapabilitySet::default(),
             wants: CapabilitySet::default(),
             max_targets: 5,
@@ -84,6 +92,11 @@ impl RequestFacts {
     /// Fewer tokens than this the prompt cannot have for a model that reads with `vocabulary`.
     pub fn least_tokens(&self, vocabulary: Option<Vocabulary>) -> u64 {
         self.counted.of(vocabulary).map_or(self.least_input_tokens, |counted| counted.least)
+    }
+
+    /// Tokens of all answers together.
+    pub(crate) fn all_output_tokens(&self) -> u64 {
+        self.output_tokens.saturating_mul(self.answers)
     }
 
     /// The same for every candidate.
@@ -135,6 +148,10 @@ impl fmt::Debug for Labels {
             .field("attributes", &self.attributes.keys())
             .finish()
     }
+}
+
+const fn one() -> u64 {
+    1
 }
 
 /// What an answer without a limit is taken to have; it only weighs input against output prices.

@@ -116,7 +116,8 @@ impl PriceBook {
         most: usize,
     ) -> Vec<Offer> {
         let mut best = Best { offers: Vec::with_capacity(most + 1), most };
-        if self.rates.len() < WORTH_SORTING {
+        // The orders are those of the usual rates.
+        if self.rates.len() < WORTH_SORTING || facts.service_tier.is_some() {
             for position in shortlist.positions() {
                 best.offer(self.offer(position, facts, shortlist));
             }
@@ -158,7 +159,8 @@ impl PriceBook {
     fn threshold(&self, by_input: u32, by_output: u32, facts: &RequestFacts) -> Offer {
         let rate = |position: u32, rate: fn(&Rates) -> u64| self.rates.get(widen(position)).map_or(0, rate);
         let input = u128::from(rate(by_input, |rates| rates.input)) * u128::from(facts.input_tokens);
-        let output = u128::from(rate(by_output, |rates| rates.output)) * u128::from(facts.output_tokens);
+        let output =
+            u128::from(rate(by_output, |rates| rates.output)) * u128::from(facts.all_output_tokens());
         // Equal rates stand in the order written, so that what follows at the same price stands behind both.
         let position = widen(by_input.min(by_output));
         Offer { position, atto: Some(input.saturating_add(output)) }
@@ -167,6 +169,7 @@ impl PriceBook {
     /// What the candidate in this position is expected to cost.
     pub(super) fn offer(&self, position: usize, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Offer {
         let atto = self.rates.get(position).and_then(|rates| match rates.steadiness {
+            _ if facts.service_tier.is_some() => shortlist.candidate(position)?.expected_atto(facts),
             Steadiness::Steady => Some(rates.atto(facts)),
             Steadiness::Varying | Steadiness::Partial => shortlist.candidate(position)?.expected_atto(facts),
             Steadiness::Unpriced => None,
@@ -202,7 +205,7 @@ impl Rates {
 
     fn atto(self, facts: &RequestFacts) -> u128 {
         let input = u128::from(self.input) * u128::from(facts.input_tokens);
-        let output = u128::from(self.output) * u128::from(facts.output_tokens);
+        let output = u128::from(self.output) * u128::from(facts.all_output_tokens());
         input.saturating_add(output).saturating_add(u128::from(self.request) * ATTO_PER_PICO)
     }
 }
@@ -214,7 +217,7 @@ fn discounted(atto: u128, position: usize, facts: &RequestFacts, shortlist: &Sho
         let candidate = shortlist.candidate(position)?;
         let warm = facts.warm.iter().find(|warm| warm.target == candidate.target)?;
         let price = candidate.model.as_ref()?.price.as_ref()?;
-        let card = price.card(facts.input_tokens, facts.at, candidate.service_tier)?;
+        let card = price.card(facts.input_tokens, facts.at, candidate.tier_of(facts))?;
         let saved = card.rate(Charge::Input)?.pico().checked_sub(card.rate(Charge::CachedInput)?.pico())?;
         let tokens = warm.tokens.min(facts.input_tokens);
         let probability = if warm.probability.is_finite() { warm.probability.clamp(0.0, 1.0) } else { 0.0 };
