@@ -28,7 +28,8 @@ pub enum Health {
     /// As always.
     #[default]
     Healthy,
-    /// It fails more often than it should: behind all healthy ones.
+    /// It fails more often than it should: behind all healthy ones. For live facts of your own; a client's targets are in use
+    /// or not.
     Degraded,
     /// Its breaker is open, or it asked to be left alone: only when all others have failed.
     Unavailable,

@@ -59,7 +59,8 @@ pub trait RoutingPolicy: std::fmt::Debug + Send + Sync {
     /// Ranks the candidates of `shortlist`, best first. A plan may leave candidates out: they are then never tried, and
     /// more than [`max_targets`](RequestFacts::max_targets) are cut off.
     ///
-    /// Must not block. Time and chance are in `facts`.
+    /// Must not block. Time and chance are in `facts`. It may be asked several times for one call: for each group of targets,
+    /// and again where one that it chose turns out not to be well.
     fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan;
 
     /// Is told how each attempt ended, to learn from it. By default it does not.
