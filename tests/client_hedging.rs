@@ -269,3 +269,19 @@ fn a_stream_that_begins_and_crawls_is_given_up_before_anybody_has_seen_it() {
     assert_eq!(attempts, ["a/m first answered"]);
     assert_eq!(waited, 300 * MILLI, "given as soon as it has shown to be fast enough");
 }
+
+#[test]
+fn after_a_hedge_the_stream_is_held_to_the_limits_of_the_one_that_answered() {
+    let house = house(|builder| {
+        builder.hedging(HedgePolicy::default()).time_limits("b", TimeLimits::new().idle(5 * SECOND))
+    });
+    warm(&house);
+    let text = || StreamEvent::Text("from a".to_owned());
+    let slow = ScriptedStep::new().pause(SECOND).event(text()).pause(20 * SECOND).event(text());
+    house.a.then(slow.event(StreamEvent::finish(None, None)));
+    house.b.then(ScriptedStep::new().hang());
+
+    let (attempts, _) = stream(&house, ("pair", "hi")).unwrap();
+
+    assert_eq!(attempts, ["b/m hedge cancelled", "a/m first answered"]);
+}

@@ -217,6 +217,7 @@ async fn other_routes_and_vendors_keep_the_usual_tier() {
 async fn a_flexible_tier_without_room_is_left_for_the_usual_one_and_harms_nobody() {
     for kind in [ErrorKind::RateLimited, ErrorKind::InvalidRequest, ErrorKind::Overloaded] {
         let openai = ScriptedProvider::new("openai").then(kind).then(of_a_million());
+        let provider = openai.clone();
         let client = flexible(&openai, Route::batch);
 
         let answer = client.chat(("batch", "hello")).await.unwrap();
@@ -231,6 +232,11 @@ async fn a_flexible_tier_without_room_is_left_for_the_usual_one_and_harms_nobody
         let health = client.health();
         let openai = health.iter().find(|one| one.target.provider() == "openai").unwrap();
         assert_eq!((openai.standing.as_str(), openai.failures), ("healthy", 0), "{kind:?}");
+        // The next call does not ask in vain, unless it may have been the request's own fault.
+        provider.then(of_a_million());
+        client.chat(("batch", "hello")).await.unwrap();
+        let third = (kind == ErrorKind::InvalidRequest).then(|| "flex".to_owned());
+        assert_eq!(tiers(&provider), [Some("flex".to_owned()), None, third]);
     }
 }
 

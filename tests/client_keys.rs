@@ -157,7 +157,7 @@ fn when_every_key_is_refused_the_error_says_so_and_no_key_is_in_it() {
     }
     assert_eq!(client.health()[0].standing, Standing::NoKey);
     assert_eq!(client.health()[0].because, Some(ErrorKind::Authentication));
-    // Once more, because no call fails without having been tried; but once only.
+    // Once more, because nobody asked for a pause, and the key may have been mended; but once only.
     vendor.seen();
     let again = run(client.chat(("openai/gpt-4.1", "Hi"))).unwrap_err();
     assert_eq!((again.attempts().len(), vendor.seen().len()), (1, 1));
@@ -258,5 +258,21 @@ fn a_pool_of_strangers_is_refused_by_name() {
 
         assert_eq!(error.kind(), ErrorKind::Configuration);
         assert!(error.message().contains(why), "{error}");
+    }
+}
+
+#[test]
+fn a_provider_that_asks_to_be_left_alone_for_no_time_is_not_asked_again_at_once() {
+    for hint in ["0", "0.0", "Wed, 21 Oct 2015 07:28:00 GMT"] {
+        let (clock, vendor) = (virtual_clock(), Vendor::default());
+        let settings = Settings::vendor("openai").api_keys(["key-one"]);
+        let client = builder(&clock).vendor(settings).transport(vendor.clone()).build().unwrap();
+        vendor.refuse("key-one", 429, Some(hint));
+
+        let error = run(client.chat(("openai/gpt-4.1", "Hi"))).unwrap_err();
+
+        let began: Vec<_> = error.attempts().iter().map(|attempt| attempt.started_after).collect();
+        assert_eq!((error.kind(), began.len()), (ErrorKind::RateLimited, 3));
+        assert!(began[1] >= Duration::from_secs(1) && began[2] >= Duration::from_secs(3), "{began:?}");
     }
 }

@@ -723,3 +723,34 @@ fn embeddings_and_rankings_are_limited_too() {
     assert_eq!(run(client.embed(embed)).unwrap_err().kind(), ErrorKind::LimitExceeded);
     assert_eq!(run(client.rerank(rerank)).unwrap_err().kind(), ErrorKind::LimitExceeded);
 }
+
+#[test]
+fn a_call_that_its_own_limits_refuse_again_and_again_gives_up() {
+    let clock = VirtualClock::automatic(SystemTime::UNIX_EPOCH);
+    let slow = ScriptedProvider::new("a").on_clock(clock.clone());
+    slow.always(|| ScriptedStep::new().pause(SECOND).fail(ErrorKind::Authentication));
+    let busy = ScriptedProvider::new("b").on_clock(clock.clone()).always(|| ScriptedStep::new().hang());
+    let limits = Limits::new().limit(Limit::requests(1, Window::lifetime()).only("vendor", "b"));
+    let client = Client::builder()
+        .clock(clock.clone())
+        .provider(slow)
+        .provider(busy.clone())
+        .limits(limits)
+        .route("r", Route::ordered(["a/m", "b/m"]))
+        .build()
+        .unwrap();
+
+    // The room at the second target is taken while the first is still being asked.
+    let error = run(async {
+        let call = std::pin::pin!(client.chat(("r", "hi")));
+        let other = std::pin::pin!(client.chat(("b/m", "hi")));
+        match futures::future::select(call, other).await {
+            futures::future::Either::Left((outcome, _)) => outcome.unwrap_err(),
+            futures::future::Either::Right(_) => unreachable!("it hangs"),
+        }
+    });
+
+    assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::LimitExceeded, 1));
+    assert!(clock.elapsed() < SECOND * 2, "{:?}", clock.elapsed());
+    assert_eq!(busy.calls().len(), 1);
+}

@@ -325,3 +325,97 @@ fn what_probes_cost_is_in_the_ledger_as_theirs_and_nobody_elses_even_when_they_a
         );
     });
 }
+
+#[test]
+fn a_target_that_is_coming_back_is_asked_when_there_is_no_other_whatever_the_policy() {
+    for choice in [WhenNoneHealthy::LeastBad, WhenNoneHealthy::Fail, WhenNoneHealthy::Wait] {
+        let policy = HealthPolicy::default().when_none(choice);
+        let house = house(virtual_clock(), |builder| builder.health(policy));
+        put_out_of_use(&house, ErrorKind::Server);
+        run(house.clock.sleep(6 * SECOND));
+        house.a.always(|| Reply::text("hello"));
+        assert_eq!(ask(&house, "a/m").unwrap(), ["a/m first answered"]);
+        assert_eq!(standing(&house, 0), Standing::Recovering);
+        let before = house.clock.elapsed();
+
+        for _ in 0..50 {
+            assert_eq!(ask(&house, "a/m").unwrap(), ["a/m first answered"], "{choice:?}");
+        }
+        house.b.then(ErrorKind::Authentication);
+        let other = house.client.chat(ChatRequest::from(("b/m", "hi")));
+        assert!(run(other).is_err());
+
+        assert_eq!(house.clock.elapsed(), before, "{choice:?}");
+    }
+}
+
+#[test]
+fn who_asked_to_be_left_alone_is_although_there_is_no_other() {
+    let limited = |seconds: u32| Error::new(ErrorKind::RateLimited, "x").with_retry_after(SECOND * seconds);
+    let long = house(virtual_clock(), |builder| builder);
+    long.a.then(limited(60));
+    assert!(ask(&long, "a/m").is_err());
+
+    run(long.clock.sleep(20 * SECOND));
+    let error = run(long.client.chat(("a/m", "hi"))).unwrap_err();
+
+    assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::RateLimited, 0));
+    assert_eq!(error.retry_after(), Some(40 * SECOND));
+    assert_eq!(long.a.calls().len(), 1);
+    // So short a time is waited for, as after a failure of the call's own.
+    run(long.clock.sleep(39 * SECOND));
+    assert_eq!(ask(&long, "a/m").unwrap(), ["a/m first answered"]);
+    assert_eq!(long.clock.elapsed(), 60 * SECOND);
+}
+
+#[test]
+fn when_all_are_out_of_use_the_one_that_is_being_probed_is_left_to_its_probe() {
+    let house = house(virtual_clock(), |builder| builder);
+    put_out_of_use(&house, ErrorKind::Server);
+    run(house.clock.sleep(6 * SECOND));
+    house.b.always(|| ErrorKind::Server);
+    while standing(&house, 1) != Standing::Open {
+        let _ = ask(&house, "b/m");
+    }
+    house.b.always(|| Reply::text("hello"));
+    house.a.always(|| ScriptedStep::new().hang());
+
+    let probe = house.client.chat(("a/m", "hi"));
+    let call = async {
+        tokio::task::yield_now().await;
+        house.client.chat(("pair", "hi")).await
+    };
+    let answer = run(async {
+        match futures::future::select(std::pin::pin!(probe), std::pin::pin!(call)).await {
+            futures::future::Either::Right((answer, _)) => answer.unwrap(),
+            futures::future::Either::Left(_) => unreachable!("it hangs"),
+        }
+    });
+
+    assert_eq!(trace(answer.attempts()), ["b/m first answered"]);
+}
+
+#[test]
+fn a_probe_that_streams_has_said_what_it_can_once_its_answer_begins() {
+    let house = house(virtual_clock(), |builder| builder);
+    put_out_of_use(&house, ErrorKind::Server);
+    run(house.clock.sleep(6 * SECOND));
+    let text = || polyroute::StreamEvent::Text("x".to_owned());
+    let broken = || ScriptedStep::new().pause(SECOND).event(text()).fail(ErrorKind::Server);
+    house.a.then(broken());
+    let probe = run(house.client.chat_stream(("pair", "hi"))).unwrap();
+
+    // Nobody reads it, and nothing more need come of it.
+    let health = &house.client.health()[0];
+    assert_eq!((health.standing, health.consecutive_failures), (Standing::Recovering, 0));
+    assert_eq!(health.signals.first_token, Some(SECOND));
+    drop(probe);
+    assert_eq!(standing(&house, 0), Standing::Recovering);
+
+    // What goes wrong after that counts, as that of any other attempt.
+    run(house.clock.sleep(31 * SECOND));
+    house.a.then(broken());
+    let stream = run(house.client.chat_stream(("a/m", "hi"))).unwrap();
+    assert!(run(stream.into_response()).is_err());
+    assert_eq!(house.client.health()[0].consecutive_failures, 1);
+}

@@ -7,6 +7,7 @@ mod support;
 use std::time::{Duration, SystemTime};
 
 use futures::{FutureExt as _, StreamExt as _};
+use polyroute::clock::Clock as _;
 use polyroute::error::TimeoutPhase;
 use polyroute::resilience::RetryPolicy;
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
@@ -311,4 +312,39 @@ fn a_pause_of_the_reader_is_not_silence_of_the_provider() {
         let error = stream.next().await.unwrap().unwrap_err();
         assert_eq!(error.timeout_phase(), Some(TimeoutPhase::Idle));
     });
+}
+
+#[test]
+fn a_reader_who_is_slower_than_the_provider_is_held_to_the_time_and_to_the_shutdown() {
+    let ready = || ScriptedStep::new().events((0..100).map(|_| text("x"))).event(finish());
+    let late = house();
+    late.a.then(ready());
+
+    let request = ChatRequest::from(("a/m", "hi")).timeout(SECOND * 10);
+    let error = run(async {
+        let mut stream = late.client.chat_stream(request).await.unwrap();
+        loop {
+            match stream.next().await.unwrap() {
+                Ok(_) => late.clock.sleep(SECOND).await,
+                Err(error) => return error,
+            }
+        }
+    });
+
+    assert_eq!((error.kind(), late.clock.elapsed()), (ErrorKind::DeadlineExceeded, SECOND * 10));
+    assert_eq!(error.partial().unwrap().message.text(), "x".repeat(10));
+    assert_eq!(late.a.in_flight(), 0);
+
+    let closed = house();
+    closed.a.then(ready());
+    let error = run(async {
+        let mut stream = closed.client.chat_stream(("a/m", "hi")).await.unwrap();
+        stream.next().await.unwrap().unwrap();
+        let mut shutdown = std::pin::pin!(closed.client.shutdown(Duration::ZERO));
+        assert!(shutdown.as_mut().now_or_never().is_none());
+        let error = stream.next().await.unwrap().unwrap_err();
+        let _ = shutdown.await;
+        error
+    });
+    assert_eq!(error.kind(), ErrorKind::ShutDown);
 }

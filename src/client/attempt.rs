@@ -54,8 +54,11 @@ async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) ->
         let place = step.place;
         let Some(permit) = call.admit(&mut step) else {
             // The target was put out of use while this call waited for it; others may serve.
-            match (failure.as_ref().and_then(|error| call.instead(&step, error)), kept.take(), failure.take())
-            {
+            match (
+                failure.as_ref().and_then(|error| call.instead(&mut step, error)),
+                kept.take(),
+                failure.take(),
+            ) {
                 (Some(next), earlier, error) => {
                     step = next;
                     kept = earlier;
@@ -71,10 +74,13 @@ async fn go<O: Operation>(call: &mut RunningCall, operation: &O, first: Step) ->
         };
         let (place, outcome) = match call.enter(place).await {
             Ok(()) => {
-                let begun = call.begin_attempt(&step, permit);
+                let begun = call.begin_attempt(&mut step, permit);
                 attempt(call, operation, &targets, place, &begun).await
             }
-            Err(refused) => (place, Err(refused)),
+            Err(refused) => {
+                drop(step.toll.take());
+                (place, Err(refused))
+            }
         };
         match outcome {
             Ok(mut answer) => match escalation(call, operation, &targets, place, &mut answer).await {
@@ -193,15 +199,31 @@ async fn hedged<O: Operation>(
     operation: &O,
     targets: &[PlannedTarget],
     place: usize,
-    first: Pin<&mut (impl Future<Output = Result<Box<O::Output>>> + Send)>,
+    mut first: Pin<&mut (impl Future<Output = Result<Box<O::Output>>> + Send)>,
 ) -> (usize, Result<Box<O::Output>>) {
     let clock = Arc::clone(&call.inner.clock);
     let Some(mut step) = call.hedge(place) else { return (place, first.await) };
     let other = step.place;
-    let (Ok(()), Some(permit)) = (call.enter(other).await, call.admit(&mut step)) else {
-        return (place, first.await);
+    // The store that is asked for room may take its time, which is none of the first attempt's.
+    let entered = match select(first.as_mut(), pin!(call.enter(other))).await {
+        Either::Left((outcome, entering)) => {
+            drop(entering);
+            Either::Left(outcome)
+        }
+        Either::Right((entered, _)) => Either::Right(entered),
     };
-    let begun = call.begin_attempt(&step, permit);
+    let leave = match &entered {
+        Either::Right(Ok(())) => call.admit(&mut step),
+        Either::Right(Err(_)) | Either::Left(_) => None,
+    };
+    let Some(permit) = leave else {
+        call.take_back_hedge(other);
+        return match entered {
+            Either::Left(outcome) => (place, outcome),
+            Either::Right(_) => (place, first.await),
+        };
+    };
+    let begun = call.begin_attempt(&mut step, permit);
     let target = targets.get(other);
     let second = pin!(leg(operation, &*clock, target, &begun, Bounds::of::<O>(call, target)));
     let (won, lost) = match select(first, second).await {
@@ -222,8 +244,8 @@ async fn hedged<O: Operation>(
 }
 
 fn note_failure(call: &mut RunningCall, place: usize, error: &Error) {
-    let cooling = call.fail_attempt_at(place, error, &Consumed::default());
-    call.note_failure(place, error, cooling);
+    let failed = call.fail_attempt_at(place, error, &Consumed::default());
+    call.note_failure(place, error, failed);
 }
 
 /// Where to ask again although an answer came; `None` when it is good enough, or there is nobody else to ask.

@@ -14,7 +14,7 @@ use super::probe;
 use super::received::{Received, completeness, measured};
 use super::shadow;
 use super::spend::Spend;
-use super::walk::{Step, Walk};
+use super::walk::{Step, Toll, Walk};
 use crate::account;
 use crate::catalog::{Capability, Model, Support};
 use crate::error::{Bench, Error, ErrorKind, TimeoutPhase};
@@ -130,6 +130,8 @@ impl RunningCall {
         let started = inner.clock.now();
         inner.endpoints.note_call(started);
         probe::begin(inner);
+        let mut planned = planned;
+        planned.leave_tiers(|_, target| target.endpoint.is_tier_benched(started));
         let span = telemetry::call_span(operation, model);
         if let Some(route) = &planned.decision.route {
             span.record("polyroute.route", route.as_str());
@@ -223,7 +225,7 @@ impl RunningCall {
     }
 
     /// Begins the attempt that `step` says, with leave for it. None is running at its place.
-    pub(super) fn begin_attempt(&mut self, step: &Step, permit: Permit) -> Begun {
+    pub(super) fn begin_attempt(&mut self, step: &mut Step, permit: Permit) -> Begun {
         let (place, reason) = (step.place, step.reason);
         self.limits = self.limits_at(place);
         let (meter, key) = (Arc::new(Meter::held_to(self.limits.pace)), permit.key());
@@ -254,7 +256,7 @@ impl RunningCall {
             meter: Arc::clone(&meter),
             received: Received::default(),
             permit,
-            toll: step.toll,
+            toll: step.toll.take().map_or(0, Toll::pay),
             tier,
         }));
         Begun { span, meter, key }
@@ -263,7 +265,10 @@ impl RunningCall {
     /// The answer of the only running attempt has begun.
     pub(super) fn first_token(&mut self, at: Instant) {
         if let Some(open) = self.open.last_mut() {
-            open.attempt.time_to_first_token = Some(at.saturating_duration_since(open.started));
+            let first_token = at.saturating_duration_since(open.started);
+            open.attempt.time_to_first_token = Some(first_token);
+            let effects = open.permit.began(first_token, at, self.inner.chance());
+            announce(&self.inner, &open.attempt.target, Outcome::Answered, effects, at);
         }
     }
 
@@ -297,6 +302,10 @@ impl RunningCall {
 
     /// The attempt at `place` came to an answer; it stays open until the answer is complete.
     pub(super) fn note_answer(&mut self, place: usize, answer: &impl Answer) {
+        if !self.attempts.is_empty() {
+            // Another one may have begun after it.
+            self.limits = self.limits_at(place);
+        }
         let Some(open) = self.open.iter_mut().find(|open| open.place == place) else { return };
         let (status, request_id) = answer.response();
         open.attempt.status = status;
@@ -312,19 +321,18 @@ impl RunningCall {
     }
 
     /// The only running attempt failed after `consumed`; where that is unknown, after what the error says had come.
-    pub(super) fn fail_attempt(&mut self, error: &Error, consumed: &Consumed<'_>) {
-        if let Some(place) = self.running() {
-            self.fail_attempt_at(place, error, consumed);
-        }
+    pub(super) fn fail_attempt(&mut self, error: &Error, consumed: &Consumed<'_>) -> FailedAttempt {
+        let place = self.running();
+        place.map(|place| self.fail_attempt_at(place, error, consumed)).unwrap_or_default()
     }
 
-    /// The attempt at `place` failed. Returns for how long its quota pool is left alone, where it was one request too many.
+    /// The attempt at `place` failed.
     pub(super) fn fail_attempt_at(
         &mut self,
         place: usize,
         error: &Error,
         consumed: &Consumed<'_>,
-    ) -> Option<Duration> {
+    ) -> FailedAttempt {
         if let Some(open) = self.open.iter_mut().find(|open| open.place == place) {
             open.attempt.status = error.status().or(open.attempt.status);
             if let Some(id) = error.request_id() {
@@ -342,7 +350,9 @@ impl RunningCall {
             None => self.open.iter().any(|open| open.place == place && open.received.bytes > 0),
         };
         let gaps = if worked && error.may_be_billed() { Gaps::Estimated } else { Gaps::Left };
-        self.close_attempt(place, Finished::Failed(error), &consumed, gaps).cooling
+        let key = self.open.iter().find(|open| open.place == place).map(|open| open.permit.key());
+        let cooling = self.close_attempt(place, Finished::Failed(error), &consumed, gaps).cooling;
+        FailedAttempt { key, cooling }
     }
 
     /// The only running attempt answered; returns what it cost. When none runs, an earlier answer is what the caller gets,
@@ -446,14 +456,16 @@ impl RunningCall {
     pub(super) fn leave_tier(&mut self, place: usize, error: &Error) -> bool {
         let open = self.open.iter().find(|open| open.place == place);
         let is_on_tier = open.is_some_and(|open| matches!(open.tier, AskedTier::Routes(_)));
-        if !is_on_tier || !may_be_for_its_tier(error) {
+        if !is_on_tier || !may_be_for_its_tier(error) || !self.inner.endpoints.take_extra(self.latest) {
             return false;
         }
-        let mut targets = self.planned.targets.to_vec();
-        if let Some(target) = targets.get_mut(place) {
-            target.service_tier = None;
+        // What the caller asked may be wrong whatever the tier.
+        if error.kind() != ErrorKind::InvalidRequest
+            && let Some(target) = self.planned.targets.get(place)
+        {
+            target.endpoint.bench_tier(self.latest);
         }
-        self.planned.targets = targets.into();
+        self.planned.leave_tiers(|other, _| other == place);
         true
     }
 
@@ -656,6 +668,15 @@ pub(super) fn announce(inner: &Inner, target: &Target, outcome: Outcome, effects
     if let (Some((what, wait)), Outcome::Failed(because)) = (effects.benched, outcome) {
         tell(&Event::Benched { target, what, because, wait });
     }
+}
+
+/// What the failure of an attempt came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FailedAttempt {
+    /// The key that was used, where anything was sent.
+    pub(super) key: Option<usize>,
+    /// For how long its quota pool is left alone, where it was one request too many.
+    pub(super) cooling: Option<Duration>,
 }
 
 /// What the end of an attempt came to.

@@ -119,6 +119,21 @@ impl Planned {
         }
     }
 
+    /// Those of the targets that are `wanted` are asked on the usual tier, whatever their route says.
+    pub(super) fn leave_tiers(&mut self, wanted: impl Fn(usize, &PlannedTarget) -> bool) {
+        let mut all = self.targets.iter().enumerate();
+        if !all.any(|(place, target)| target.service_tier.is_some() && wanted(place, target)) {
+            return;
+        }
+        let mut targets = self.targets.to_vec();
+        for (place, target) in targets.iter_mut().enumerate() {
+            if wanted(place, target) {
+                target.service_tier = None;
+            }
+        }
+        self.targets = targets.into();
+    }
+
     /// What a strong model is expected to gain, by what is known now.
     pub(super) fn gain(&self) -> Option<f64> {
         self.judged.get().copied().or(self.foretold)

@@ -71,6 +71,11 @@ impl Flights {
         Until { flights: Arc::clone(self), waiting: None, what: What::Stopped }
     }
 
+    /// Are the calls to end?
+    pub(super) fn is_stopped(&self) -> bool {
+        self.holds(What::Stopped)
+    }
+
     /// Resolves when no call is left.
     pub(super) fn empty(self: &Arc<Self>) -> Until {
         Until { flights: Arc::clone(self), waiting: None, what: What::Empty }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::call::RunningCall;
+use super::call::{FailedAttempt, RunningCall};
 use super::candidates::PlannedTarget;
 use super::operation::{OpenStream, Opened};
 use super::overlap::MOST_CONTINUED;
@@ -42,8 +42,9 @@ impl Recoverer {
         place: usize,
         given: &Reply,
         error: &Error,
+        failed: FailedAttempt,
     ) -> std::result::Result<Resuming, Box<RunningCall>> {
-        call.note_failure(place, error, None);
+        call.note_failure(place, error, failed);
         let request = match self.recovery {
             Recovery::Restart if !has_tool_calls(given) => self.request.clone(),
             Recovery::Continue if is_continuable(&self.request, given) => {

@@ -140,7 +140,7 @@ impl CallStream {
         self.events = Box::pin(futures::stream::empty());
         self.held.clear();
         let finished = call.is_finished();
-        call.fail_attempt(&error, &Consumed::default());
+        let failed = call.fail_attempt(&error, &Consumed::default());
         let mut partial = self.given.clone().into_reply();
         let mut error = error;
         if let Some(attempt) = call.attempts.last() {
@@ -148,7 +148,7 @@ impl CallStream {
             partial.usage.clone_from(&attempt.usage);
         }
         if let (Some(recoverer), Some(place), false) = (&self.recoverer, place, finished) {
-            match recoverer.resume(call, place, &partial, &error) {
+            match recoverer.resume(call, place, &partial, &error, failed) {
                 Ok(resuming) => {
                     self.resuming = Some((resuming, error.with_partial(partial)));
                     return None;
@@ -234,8 +234,14 @@ impl Stream for CallStream {
                 return Poll::Ready(this.end());
             }
             let Some(call) = &mut this.call else { return Poll::Ready(None) };
+            // A reader who is slower than the provider never waits for it, and would not be told that time is up.
+            let keeps_up = this.waiting_since.is_none() && !call.is_finished();
             let next = if let Some(event) = this.held.pop_front() {
                 this.give(event)
+            } else if keeps_up && call.inner.flights.is_stopped() {
+                this.stop().map(Err)
+            } else if keeps_up && call.deadline.remaining(call.inner.clock.now()).is_zero() {
+                this.fail(RunningCall::deadline_exceeded()).map(Err)
             } else {
                 match this.events.as_mut().poll_next(context) {
                     Poll::Ready(Some(Ok(event))) => {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::call::{Consumed, RunningCall};
+use super::call::{Consumed, FailedAttempt, RunningCall};
 use super::candidates::PlannedTarget;
 use crate::error::{Bench, Error, ErrorKind, Failover, Result, Retry};
 use crate::resilience::{
     Endpoint, Next, Permit, Refusal, Situation, Standing, Throttled, Untried, WhenNoneHealthy,
 };
-use crate::types::{AttemptReason, Reading};
+use crate::types::{AttemptReason, Reading, Usd};
 
 /// One attempt to make.
 #[derive(Debug)]
@@ -21,12 +21,32 @@ pub(super) struct Step {
     /// Leave to make it; where there is a pause it is asked for afterwards.
     pub(super) permit: Option<Permit>,
     /// What was taken from the provider's retry budget.
-    pub(super) toll: u32,
+    pub(super) toll: Option<Toll>,
+}
+
+/// What a retry is to cost its provider's budget. Dropped before the attempt is made, it is given back.
+#[derive(Debug)]
+pub(super) struct Toll {
+    endpoint: Arc<Endpoint>,
+    tokens: u32,
+}
+
+impl Toll {
+    /// The attempt is made: so much was paid.
+    pub(super) fn pay(mut self) -> u32 {
+        std::mem::take(&mut self.tokens)
+    }
+}
+
+impl Drop for Toll {
+    fn drop(&mut self) {
+        self.endpoint.provider().budget().deposit(self.tokens);
+    }
 }
 
 impl Step {
     fn now(place: usize, reason: AttemptReason, permit: Permit) -> Self {
-        Self { place, reason, pause: Duration::ZERO, permit: Some(permit), toll: 0 }
+        Self { place, reason, pause: Duration::ZERO, permit: Some(permit), toll: None }
     }
 }
 
@@ -45,6 +65,8 @@ enum Place {
     Untried,
     /// Its provider has another key, to be tried at once.
     OtherKey,
+    /// A limit of the application's own refused it before anything was sent; may be tried once more.
+    Refused(Failures),
     /// May be tried again after a pause.
     Failed(Failures),
     /// Not to be tried again within this call.
@@ -75,6 +97,7 @@ impl RunningCall {
     /// # Errors
     /// The state of the least bad target, where a call is to fail rather than to be tried; the deadline, where it is to wait.
     pub(super) async fn first_step(&mut self) -> Result<Step> {
+        let first_tried = self.latest();
         loop {
             let refused = match self.choose(|_| true) {
                 Ok((place, permit)) => return Ok(Step::now(place, AttemptReason::First, permit)),
@@ -83,21 +106,25 @@ impl RunningCall {
             let Some((place, endpoint, refusal)) = refused else {
                 return Err(Error::new(ErrorKind::Internal, "the plan is empty"));
             };
-            match self.inner.endpoints.policy().when_none {
-                WhenNoneHealthy::LeastBad => {
+            let patience = match (self.inner.endpoints.policy().when_none, refusal.standing) {
+                (WhenNoneHealthy::Fail, _) => Duration::ZERO,
+                (WhenNoneHealthy::Wait, _) => self.remaining(),
+                // Who asked to be left alone is: a request would only make the pause longer.
+                (WhenNoneHealthy::LeastBad, Standing::Throttled) => {
+                    let waited = self.latest().saturating_duration_since(first_tried);
+                    self.inner.retry.max_retry_after.saturating_sub(waited).min(self.remaining())
+                }
+                (WhenNoneHealthy::LeastBad, _) => {
                     return Ok(Step::now(place, AttemptReason::First, endpoint.force(self.latest())));
                 }
-                WhenNoneHealthy::Fail => return Err(self.out_of_use(&endpoint, refusal)),
-                WhenNoneHealthy::Wait => {
-                    let left = refusal.until.saturating_duration_since(self.latest());
-                    let pause = left.max(SHORTEST_WAIT);
-                    if pause >= self.remaining() {
-                        return Err(self.out_of_use(&endpoint, refusal));
-                    }
-                    self.inner.clock.sleep(pause).await;
-                    self.read_clock();
-                }
+            };
+            let left = refusal.until.saturating_duration_since(self.latest());
+            let pause = left.max(SHORTEST_WAIT);
+            if pause >= patience {
+                return Err(self.out_of_use(&endpoint, refusal));
             }
+            self.inner.clock.sleep(pause).await;
+            self.read_clock();
         }
     }
 
@@ -108,33 +135,47 @@ impl RunningCall {
         }
         let now = self.read_clock();
         let endpoint = self.endpoint(step.place)?;
-        endpoint.admit(now, self.inner.chance()).ok()
+        match endpoint.admit(now, self.inner.chance()) {
+            Ok(permit) => Some(permit),
+            Err(refusal) if refusal.standing == Standing::Recovering => Some(endpoint.force(now)),
+            Err(_) => None,
+        }
     }
 
-    /// The attempt at `place` failed with `error`; `cooling` is how long its quota pool is left alone.
-    pub(super) fn note_failure(&mut self, place: usize, error: &Error, cooling: Option<Duration>) {
+    /// The attempt at `place` failed with `error`, as its target's record says.
+    pub(super) fn note_failure(&mut self, place: usize, error: &Error, failed: FailedAttempt) {
         let latest = self.latest();
         let max_retry_after = self.inner.retry.max_retry_after;
         let window = self.planned.targets.get(place).and_then(|target| target.context_window()).unwrap_or(0);
         let refused_by_us = [ErrorKind::Unsupported, ErrorKind::BudgetExceeded, ErrorKind::LimitExceeded]
             .contains(&error.kind());
         let other_key = matches!(error.advice().bench, Bench::Credential | Bench::QuotaPool)
-            && self.endpoint(place).is_some_and(|endpoint| endpoint.check(latest).is_ok());
+            && failed.key.zip(self.endpoint(place)).is_some_and(|(key, endpoint)| {
+                endpoint.check(latest).is_ok() && endpoint.has_other_key(key, latest)
+            });
         let walk = self.walk_on(u32::from(!refused_by_us));
         if error.advice().failover == Failover::LargerWindow {
             walk.window_above = Some(walk.window_above.map_or(window, |known| known.max(window)));
         }
         if let Some(state) = walk.places.get_mut(place) {
-            let earlier = if let Place::Failed(failures) = *state { failures.count } else { 0 };
+            let earlier = match *state {
+                Place::Failed(failures) | Place::Refused(failures) => failures.count,
+                Place::Untried | Place::OtherKey | Place::Done => 0,
+            };
+            let refused_again = refused_by_us && matches!(*state, Place::Refused(_));
             // A Retry-After too long to wait for means this target is no use within this call.
-            let asked = error.retry_after().or(cooling).unwrap_or_default();
+            let asked = error.retry_after().filter(|wait| !wait.is_zero()).or(failed.cooling);
+            let asked = asked.unwrap_or_default();
             let told_off = asked > max_retry_after;
             let throttled =
                 if error.kind() == ErrorKind::RateLimited { Throttled::Yes } else { Throttled::No };
             *state = match (error.advice().retry, latest.checked_add(asked)) {
                 _ if other_key => Place::OtherKey,
+                // No attempt was made that could be counted, so nothing else would end it.
+                _ if refused_again => Place::Done,
                 (Retry::AfterBackoff, Some(not_before)) if !told_off => {
-                    Place::Failed(Failures { count: earlier + 1, throttled, not_before })
+                    let failures = Failures { count: earlier + 1, throttled, not_before };
+                    if refused_by_us { Place::Refused(failures) } else { Place::Failed(failures) }
                 }
                 _ => Place::Done,
             };
@@ -169,10 +210,8 @@ impl RunningCall {
 
     /// The target of `step` went out of use before the attempt could be made: where to go instead, after the `error` that
     /// the attempt was to follow; `None` to give up.
-    pub(super) fn instead(&mut self, step: &Step, error: &Error) -> Option<Step> {
-        if let Some(endpoint) = self.endpoint(step.place) {
-            endpoint.provider().budget().deposit(step.toll);
-        }
+    pub(super) fn instead(&mut self, step: &mut Step, error: &Error) -> Option<Step> {
+        drop(step.toll.take());
         if let Some(state) = self.walk_on(0).places.get_mut(step.place) {
             *state = Place::Done;
         }
@@ -200,7 +239,7 @@ impl RunningCall {
         }
         self.fail_attempt_at(place, error, &Consumed::default());
         self.walk_on(1);
-        Some(Step { place, reason: AttemptReason::Retry, pause: Duration::ZERO, permit: None, toll: 0 })
+        Some(Step { place, reason: AttemptReason::Retry, pause: Duration::ZERO, permit: None, toll: None })
     }
 
     /// The answer from `place` was not good enough: where to ask next, if anywhere.
@@ -236,14 +275,25 @@ impl RunningCall {
                 })
         };
         let (place, permit) = self.choose(fits).ok()?;
-        let target = &self.planned.targets.get(place)?.target;
-        let ranked = self.planned.decision.ranked.iter().find(|ranked| ranked.target == *target);
-        let cost = ranked.and_then(|ranked| ranked.expected_cost);
+        let cost = self.expected_cost(place);
         let hedges = self.inner.hedges.as_ref()?;
         if !hedges.take(cost, now) || !self.inner.endpoints.take_extra(now) {
             return None;
         }
         Some(Step::now(place, AttemptReason::Hedge, permit))
+    }
+
+    /// The hedge to `place` that there was leave for is not made.
+    pub(super) fn take_back_hedge(&self, place: usize) {
+        if let Some(hedges) = &self.inner.hedges {
+            hedges.give_back(self.expected_cost(place));
+        }
+    }
+
+    fn expected_cost(&self, place: usize) -> Option<Usd> {
+        let target = &self.planned.targets.get(place)?.target;
+        let ranked = self.planned.decision.ranked.iter().find(|ranked| ranked.target == *target);
+        ranked.and_then(|ranked| ranked.expected_cost)
     }
 
     /// The attempt at `place` was made, and another one was faster.
@@ -256,50 +306,67 @@ impl RunningCall {
     /// To the best target that was not tried and is in use. One that is well is no more burdened by those who come from
     /// elsewhere than by those who come first; what goes to others is extra load, of which there is little.
     fn go_elsewhere(&self, reason: AttemptReason) -> Option<Step> {
-        let (place, permit) = self.choose(|place| self.is_untried(place)).ok()?;
         let now = self.latest();
+        let is_same = |place: usize| self.walk.places.get(place) == Some(&Place::OtherKey);
+        let (place, permit) = self.choose(|place| self.is_untried(place)).ok()?;
+        if is_same(place) && self.inner.endpoints.take_extra(now) {
+            return Some(Step::now(place, AttemptReason::Retry, permit));
+        }
+        let (place, permit) = if is_same(place) {
+            drop(permit);
+            self.choose(|place| self.is_untried(place) && !is_same(place)).ok()?
+        } else {
+            (place, permit)
+        };
         if permit.endpoint().is_in_good_standing() {
             self.inner.endpoints.note_extra(now);
         } else if !self.inner.endpoints.take_extra(now) {
             return None;
         }
-        let same = self.walk.places.get(place) == Some(&Place::OtherKey);
-        Some(Step::now(place, if same { AttemptReason::Retry } else { reason }, permit))
+        Some(Step::now(place, reason, permit))
     }
 
     /// To a target that failed, after a pause, where its provider's budget and the client's allow it.
     fn wait(&self, again: &Again, pause: Duration) -> Option<Step> {
         let endpoint = self.endpoint(again.place)?;
         endpoint.check(self.latest() + pause).ok()?;
-        let toll = endpoint.provider().budget().withdraw(again.failures.throttled)?;
+        let tokens = endpoint.provider().budget().withdraw(again.failures.throttled)?;
+        let toll = Toll { endpoint: Arc::clone(endpoint), tokens };
         if !self.inner.endpoints.take_extra(self.latest()) {
-            endpoint.provider().budget().deposit(toll);
             return None;
         }
-        Some(Step { place: again.place, reason: AttemptReason::Retry, pause, permit: None, toll })
+        Some(Step { place: again.place, reason: AttemptReason::Retry, pause, permit: None, toll: Some(toll) })
     }
 
-    /// The first target of the plan that is `wanted` and in use, with leave to ask it. Of those that are out of use the one
-    /// that is likeliest to have recovered.
+    /// The first target of the plan that is `wanted` and in use, with leave to ask it. One that is coming back is in use when
+    /// nobody else is. Of those that are out of use the one that is likeliest to have recovered.
     #[expect(clippy::type_complexity, reason = "an outcome of two things and a refusal of three")]
     fn choose(
         &self,
         wanted: impl Fn(usize) -> bool,
     ) -> std::result::Result<(usize, Permit), Option<(usize, Arc<Endpoint>, Refusal)>> {
         let mut least_bad: Option<(usize, Arc<Endpoint>, Refusal)> = None;
+        let when_none = self.inner.endpoints.policy().when_none;
         for place in (0..self.planned.targets.len()).filter(|place| wanted(*place)) {
             let Some(endpoint) = self.endpoint(place) else { continue };
             match endpoint.admit(self.latest(), self.inner.chance()) {
                 Ok(permit) => return Ok((place, permit)),
                 Err(refusal)
-                    if least_bad.as_ref().is_none_or(|(_, _, best)| refusal.rank() < best.rank()) =>
+                    if least_bad
+                        .as_ref()
+                        .is_none_or(|(_, _, best)| refusal.rank(when_none) < best.rank(when_none)) =>
                 {
                     least_bad = Some((place, Arc::clone(endpoint), refusal));
                 }
                 Err(_) => {}
             }
         }
-        Err(least_bad)
+        match least_bad {
+            Some((place, endpoint, refusal)) if refusal.standing == Standing::Recovering => {
+                Ok((place, endpoint.force(self.latest())))
+            }
+            refused => Err(refused),
+        }
     }
 
     /// What is known of the target in this place of the plan.
@@ -356,12 +423,12 @@ impl RunningCall {
     fn earliest(&self) -> Option<Again> {
         let now = self.latest();
         let failed = self.walk.places.iter().enumerate().filter_map(|(place, state)| match state {
-            Place::Failed(failures) if self.fits(place) => {
+            Place::Failed(failures) | Place::Refused(failures) if self.fits(place) => {
                 let wait = failures.not_before.saturating_duration_since(now);
                 self.endpoint(place)?.check(now + wait).ok()?;
                 Some(Again { place, failures: *failures, wait })
             }
-            Place::Failed(_) | Place::Untried | Place::OtherKey | Place::Done => None,
+            Place::Failed(_) | Place::Refused(_) | Place::Untried | Place::OtherKey | Place::Done => None,
         });
         failed.min_by_key(|again| again.wait)
     }

@@ -78,6 +78,11 @@ impl Ticket {
         Self { kind: TicketKind::Ordinary, generation }
     }
 
+    /// Does its success put an endpoint back into use that was out of it?
+    pub(crate) fn brings_back(self) -> bool {
+        self.kind != TicketKind::Ordinary
+    }
+
     #[cfg(test)]
     pub(crate) fn is_probe(self) -> bool {
         self.kind == TicketKind::Probe
@@ -229,9 +234,10 @@ impl Breaker {
         }
     }
 
-    /// Opens at once, whatever the counts say.
-    pub(crate) fn trip(&mut self, now: Instant, chance: u64) -> Change {
+    /// Opens at once, whatever the counts say; what began before the last change of state says nothing.
+    pub(crate) fn trip(&mut self, ticket: Ticket, now: Instant, chance: u64) -> Change {
         match self.state {
+            _ if ticket.generation != self.generation => Change::Nothing,
             State::Closed { .. } => self.open(now, now, chance),
             State::HalfOpen { since } => self.open(now, since, chance),
             State::Open { .. } => Change::Nothing,
@@ -252,7 +258,8 @@ impl Breaker {
         let factor = 1_u32.checked_shl(self.openings).unwrap_or(u32::MAX);
         let longest = self.policy.open_base.saturating_mul(factor).min(self.policy.open_cap);
         let half = longest / 2;
-        let until = now + half + draw(longest.saturating_sub(half), chance);
+        let length = half.saturating_add(draw(longest.saturating_sub(half), chance));
+        let until = now.checked_add(length).unwrap_or_else(|| now + FOREVER);
         self.openings = self.openings.saturating_add(1).min(31);
         self.state = State::Open { since, until };
         self.reset(now);
@@ -334,6 +341,9 @@ impl Window {
 }
 
 const SLOTS: usize = 10;
+
+/// A century; what a policy says may be more than a clock can tell.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 #[cfg(test)]
 mod tests {
@@ -478,6 +488,33 @@ mod tests {
         }
 
         assert_eq!(bench.breaker.condition(bench.now), open);
+    }
+
+    #[test]
+    fn what_began_before_a_probe_does_not_take_its_place_from_it() {
+        let mut bench = Bench::new();
+        let early = bench.breaker.admit(bench.now, 0).unwrap();
+        bench.fail_until_open();
+        bench.now += 6 * SECOND;
+        let probe = bench.breaker.admit(bench.now, 0).unwrap();
+        assert!(probe.is_probe());
+
+        assert_eq!(bench.breaker.trip(early, bench.now, 0), Change::Nothing);
+
+        bench.now += 20 * SECOND;
+        assert!(bench.breaker.admit(bench.now, 0).is_err(), "the probe is still running");
+        assert!(matches!(bench.breaker.trip(probe, bench.now, 0), Change::Opened { .. }));
+    }
+
+    #[test]
+    fn a_breaker_that_is_to_stay_open_for_ever_does() {
+        let now = SystemClock::new().now();
+        let longest = Duration::MAX;
+        let policy = BreakerPolicy { open_base: longest, open_cap: longest, ..BreakerPolicy::default() };
+        let mut bench = Bench { breaker: Breaker::new(policy, now), now };
+        bench.fail_until_open();
+        bench.now += 365 * 86_400 * SECOND;
+        assert_eq!(bench.attempt(Sign::Good), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::breaker::{Breaker, Change, Condition, Probing, Sign, Ticket};
 use super::keys::{Pool, ProviderState};
 use super::latency::{DecayingMean, Histogram};
-use super::standing::{HealthPolicy, Signals, Standing, TargetHealth};
+use super::standing::{HealthPolicy, Signals, Standing, TargetHealth, WhenNoneHealthy};
 use crate::error::{Bench, Error, ErrorKind, Health};
 use crate::types::{RateLimits, Target};
 
@@ -25,6 +25,8 @@ pub(crate) struct Endpoint {
     in_use: AtomicU32,
     generation: AtomicU32,
     model_until: AtomicU64,
+    /// Until when the service tier of a route is not asked for.
+    tier_until: AtomicU64,
     in_flight: AtomicU32,
     first_token: AtomicU64,
     answer: AtomicU64,
@@ -56,9 +58,16 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// Smaller is better: the one to ask when all are refused.
-    pub(crate) fn rank(&self) -> (Standing, Instant) {
-        (self.standing, self.since.unwrap_or(self.until))
+    /// Smaller is better: the one to turn to when all are refused.
+    pub(crate) fn rank(&self, when_none: WhenNoneHealthy) -> (u8, Standing, Instant) {
+        let group = match self.standing {
+            Standing::Healthy | Standing::Recovering => 0,
+            // Whoever waits does so for the probe that is running; whoever asks at once leaves it alone.
+            Standing::Probing if when_none == WhenNoneHealthy::LeastBad => 2,
+            Standing::Probing | Standing::Open => 1,
+            Standing::Throttled | Standing::UnknownModel | Standing::NoKey => 3,
+        };
+        (group, self.standing, self.since.unwrap_or(self.until))
     }
 }
 
@@ -122,6 +131,7 @@ impl Endpoint {
             in_use: AtomicU32::new(1),
             generation: AtomicU32::new(0),
             model_until: AtomicU64::new(0),
+            tier_until: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             first_token: AtomicU64::new(0),
             answer: AtomicU64::new(0),
@@ -174,6 +184,22 @@ impl Endpoint {
             | Condition::HalfOpen { probing: Probing::NotYet, .. } => Ok(()),
             condition => Err(self.condemn(condition, vitals.because, now)),
         }
+    }
+
+    /// The service tier that a route asks for was refused: the usual one is asked for a while.
+    pub(crate) fn bench_tier(&self, now: Instant) {
+        let wait = u64::try_from(TIER_BENCH.as_nanos()).unwrap_or(u64::MAX);
+        self.tier_until.store(self.at(now).saturating_add(wait), Ordering::Relaxed);
+    }
+
+    /// Was the service tier that a route asks for refused a moment ago?
+    pub(crate) fn is_tier_benched(&self, now: Instant) -> bool {
+        self.tier_until.load(Ordering::Relaxed) > self.at(now)
+    }
+
+    /// May any key be used but this one?
+    pub(crate) fn has_other_key(&self, key: usize, now: Instant) -> bool {
+        self.provider.has_other(&self.pools, key, self.at(now))
     }
 
     /// The key that is least out of use, without leave to use it: for those whose attempts are not to count.
@@ -302,7 +328,7 @@ impl Endpoint {
 
     fn permit(self: &Arc<Self>, ticket: Ticket, key: usize, now: Instant) -> Permit {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Permit { endpoint: Arc::clone(self), ticket, key, admitted: now, told: Told::NotYet }
+        Permit { endpoint: Arc::clone(self), ticket, key, admitted: now, begun: false, told: Told::NotYet }
     }
 
     fn check_model(&self, at: u64) -> Result<(), Refusal> {
@@ -336,17 +362,17 @@ impl Endpoint {
 
     fn finish(
         &self,
-        ticket: Ticket,
-        key: usize,
+        permit: &Permit,
         ended: &Ended<'_>,
         measured: Measured,
         now: Instant,
         chance: u64,
     ) -> Effects {
         let at = self.at(now);
+        let (ticket, key) = (permit.ticket, permit.key);
         let (sign, mut effects) = match ended {
             Ended::Answered => {
-                self.provider.accept(key);
+                self.provider.accept(key, self.at(permit.admitted));
                 if let Some(pool) = self.pools.get(key) {
                     pool.answer();
                 }
@@ -371,7 +397,7 @@ impl Endpoint {
         effects.change = vitals.breaker.record(ticket, sign, now, chance);
         if let Some((Bench::Endpoint, wait)) = &mut effects.benched {
             if effects.change == Change::Nothing {
-                effects.change = vitals.breaker.trip(now, chance);
+                effects.change = vitals.breaker.trip(ticket, now, chance);
             }
             if let Change::Opened { until } = effects.change {
                 *wait = until.saturating_duration_since(now);
@@ -389,7 +415,7 @@ impl Endpoint {
             Bench::Nothing => return None,
             Bench::Endpoint => Duration::ZERO,
             Bench::Credential => {
-                self.provider.bench(key, until(self.policy.key_bench), error.kind());
+                self.provider.bench(key, at, until(self.policy.key_bench), error.kind());
                 self.policy.key_bench
             }
             Bench::QuotaPool => {
@@ -454,6 +480,9 @@ fn store(shown: &AtomicU64, mean: Option<DecayingMean>) {
     shown.store(u64::try_from(nanos.as_nanos()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
 }
 
+/// A cheap tier is full for minutes rather than seconds, and being asked at the usual price is no failure.
+const TIER_BENCH: Duration = Duration::from_secs(30);
+
 /// Which of its times an attempt is measured by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clocked {
@@ -468,6 +497,8 @@ pub(crate) struct Permit {
     ticket: Ticket,
     key: usize,
     admitted: Instant,
+    /// The first content has come and been measured.
+    begun: bool,
     told: Told,
 }
 
@@ -494,16 +525,36 @@ impl Permit {
         }
     }
 
+    /// The first content of a stream has come after so long. That is what was asked of a probe: the stream may go on for as
+    /// long as its reader likes. Whether it ends well is told as of any other attempt.
+    pub(crate) fn began(&mut self, first_token: Duration, now: Instant, chance: u64) -> Effects {
+        if std::mem::replace(&mut self.begun, true) {
+            return Effects::NONE;
+        }
+        let measured = Measured { first_token: Some(first_token), ..Measured::default() };
+        let endpoint = Arc::clone(&self.endpoint);
+        if !self.ticket.brings_back() {
+            endpoint.measure(&mut endpoint.vitals(), measured, now, endpoint.at(now));
+            return Effects::NONE;
+        }
+        let effects = endpoint.finish(self, &Ended::Answered, measured, now, chance);
+        self.ticket = Ticket::ordinary(endpoint.generation.load(Ordering::Relaxed));
+        effects
+    }
+
     /// The attempt is over.
     pub(crate) fn finish(
         mut self,
         ended: &Ended<'_>,
-        measured: Measured,
+        mut measured: Measured,
         now: Instant,
         chance: u64,
     ) -> Effects {
         self.told = Told::Yes;
-        self.endpoint.finish(self.ticket, self.key, ended, measured, now, chance)
+        if self.begun {
+            measured.first_token = None;
+        }
+        self.endpoint.finish(&self, ended, measured, now, chance)
     }
 }
 

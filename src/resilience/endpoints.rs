@@ -1,6 +1,7 @@
 //! The records of all endpoints a client has asked.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub(crate) struct Endpoints {
     /// By the names of providers.
     families: HashMap<String, Vec<Family>>,
     known: RwLock<HashMap<Target, Arc<Endpoint>>>,
+    /// In which second those were forgotten last that nobody needs; nought when none were.
+    purged: AtomicU64,
     load: ExtraLoad,
 }
 
@@ -48,6 +51,7 @@ impl Endpoints {
             shared: HashMap::new(),
             families: HashMap::new(),
             known: RwLock::default(),
+            purged: AtomicU64::new(0),
             load: ExtraLoad::default(),
         }
     }
@@ -79,7 +83,9 @@ impl Endpoints {
             return Arc::clone(known);
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST_KNOWN {
+        // Everybody waits while all are looked at, so that is done once a second at most.
+        let second = self.since(now).as_secs() + 1;
+        if known.len() >= MOST_KNOWN && self.purged.swap(second, Ordering::Relaxed) != second {
             // Names of models may come from strangers. What somebody holds is somebody's route.
             known.retain(|_, endpoint| Arc::strong_count(endpoint) > 1 || !endpoint.is_idle(now));
         }

@@ -88,6 +88,14 @@ impl HedgeBudget {
         account.spent = spent;
         true
     }
+
+    /// A hedge that was paid for so is not made after all.
+    pub(crate) fn give_back(&self, cost: Option<Usd>) {
+        let mut account = self.account.lock().unwrap_or_else(PoisonError::into_inner);
+        account.saved = (account.saved + ONE).min(MOST_SAVED);
+        let paid = cost.filter(|_| self.policy.hourly_budget.is_some()).unwrap_or_default();
+        account.spent = account.spent.saturating_sub(paid).max(Usd::default());
+    }
 }
 
 const ONE: u32 = 100;

@@ -22,6 +22,7 @@ pub(crate) struct ProviderState {
 #[derive(Debug, Default)]
 struct Key {
     benched_until: AtomicU64,
+    benched_at: AtomicU64,
     because: Mutex<Option<ErrorKind>>,
 }
 
@@ -99,6 +100,12 @@ impl ProviderState {
         Err(self.least_bad(pools, now).1)
     }
 
+    /// May any key be used but the one at `place`?
+    pub(super) fn has_other(&self, pools: &[Pool], place: usize, now: u64) -> bool {
+        let mut others = (0..self.keys.len()).filter(|other| *other != place);
+        others.any(|other| self.blocked(pools, other, now).is_none())
+    }
+
     /// The key that is least out of use.
     pub(super) fn least_bad(&self, pools: &[Pool], now: u64) -> (usize, NoKey) {
         let free = NoKey { standing: Standing::Healthy, until: now };
@@ -120,16 +127,17 @@ impl ProviderState {
         }
     }
 
-    pub(super) fn bench(&self, place: usize, until: u64, kind: ErrorKind) {
+    pub(super) fn bench(&self, place: usize, now: u64, until: u64, kind: ErrorKind) {
         let Some(key) = self.keys.get(place) else { return };
         *key.because.lock().unwrap_or_else(PoisonError::into_inner) = Some(kind);
+        key.benched_at.store(now, Ordering::Relaxed);
         key.benched_until.store(until, Ordering::Relaxed);
     }
 
-    /// The key works: it is back in use.
-    pub(super) fn accept(&self, place: usize) {
+    /// The key worked for what was sent at `sent`: it is back in use, unless it was refused after that.
+    pub(super) fn accept(&self, place: usize, sent: u64) {
         let Some(key) = self.keys.get(place) else { return };
-        if key.benched_until.load(Ordering::Relaxed) != 0 {
+        if key.benched_until.load(Ordering::Relaxed) != 0 && key.benched_at.load(Ordering::Relaxed) <= sent {
             key.benched_until.store(0, Ordering::Relaxed);
         }
     }
@@ -152,7 +160,8 @@ impl ProviderState {
 }
 
 impl Pool {
-    /// Leaves the pool alone as long as the provider asked; without a hint longer each time.
+    /// Leaves the pool alone as long as the provider asked; without a hint longer each time. To be left alone for no time is
+    /// no hint: a date that has passed on the way says so too.
     pub(super) fn cool(&self, hint: Option<Duration>, longest: Duration, now: u64) -> Duration {
         // What was sent before the first refusal is refused too; that is one strike, not many.
         let cooling = self.cooling_until.load(Ordering::Relaxed) > now;
@@ -162,6 +171,7 @@ impl Pool {
             self.strikes.fetch_add(1, Ordering::Relaxed)
         };
         let strikes = strikes.min(6);
+        let hint = hint.filter(|hint| !hint.is_zero());
         let wait = hint.unwrap_or(FIRST_COOLDOWN * (1 << strikes)).min(longest);
         let until = now.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
         self.cooling_until.fetch_max(until, Ordering::Relaxed);
@@ -218,11 +228,13 @@ mod tests {
             |now, count| -> Vec<usize> { (0..count).map(|_| provider.pick(&pools, now).unwrap()).collect() };
         assert_eq!(picks(0, 6), [0, 1, 2, 0, 1, 2]);
 
-        provider.bench(1, 300 * SECOND, ErrorKind::Authentication);
+        provider.bench(1, 0, 300 * SECOND, ErrorKind::Authentication);
         assert!(!picks(SECOND, 30).contains(&1));
         assert!(picks(300 * SECOND, 3).contains(&1));
-        provider.bench(1, 900 * SECOND, ErrorKind::Authentication);
-        provider.accept(1);
+        provider.bench(1, 200 * SECOND, 900 * SECOND, ErrorKind::Authentication);
+        provider.accept(1, 199 * SECOND);
+        assert!(!picks(300 * SECOND, 3).contains(&1), "what was sent before it was refused says nothing");
+        provider.accept(1, 200 * SECOND);
         assert!(picks(300 * SECOND, 3).contains(&1));
     }
 
@@ -230,7 +242,7 @@ mod tests {
     fn with_no_key_left_the_least_bad_and_its_reason_are_told() {
         let provider = ProviderState::new(3, "host");
         let pools = provider.pools();
-        provider.bench(0, 100 * SECOND, ErrorKind::QuotaExhausted);
+        provider.bench(0, 0, 100 * SECOND, ErrorKind::QuotaExhausted);
         pools[1].cool(Some(Duration::from_secs(200)), Duration::MAX, 0);
         pools[2].cool(Some(Duration::from_secs(150)), Duration::MAX, 0);
 
@@ -256,6 +268,10 @@ mod tests {
         let hour = Duration::from_secs(3_600);
         assert_eq!(pool.cool(Some(Duration::from_millis(1_500)), hour, 0), Duration::from_millis(1_500));
         assert_eq!(pool.cool(Some(Duration::from_secs(1_000_000_000)), hour, 0), hour);
+
+        for nothing in [None, Some(Duration::ZERO)] {
+            assert_eq!(Pool::default().cool(nothing, hour, 0).as_secs(), 1);
+        }
 
         let pool = Pool::default();
         let mut now = 0;

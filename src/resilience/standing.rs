@@ -56,7 +56,8 @@ impl HealthPolicy {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenNoneHealthy {
-    /// Ask the one that is most likely to have recovered, once: no call fails without having been tried.
+    /// Ask the one that is most likely to have recovered, once. Only a provider that asked to be left alone is not asked:
+    /// where it is the best there is, the call waits as long as a `Retry-After` is waited for, and otherwise fails.
     #[default]
     LeastBad,
     /// Fail at once, with what is known of the best target.
