@@ -9,12 +9,14 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures::future::join_all;
 use polyroute::catalog::Charge;
+use polyroute::clock::Clock as _;
 use polyroute::quota::{Limit, Limits, Window};
+use polyroute::resilience::HedgePolicy;
 use polyroute::store::{Answer, Claim, Level, MemoryStore, Meter, Rule, SqliteStore, Store, Verdict};
 use polyroute::telemetry::{Event, Observer};
-use polyroute::testing::{ScriptedProvider, VirtualClock};
+use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
 use polyroute::types::Reply;
-use polyroute::{ChatRequest, Client, ClientBuilder, Error, ErrorKind, Price, Usage};
+use polyroute::{ChatRequest, Client, ClientBuilder, Error, ErrorKind, Price, Route, Usage};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -69,6 +71,8 @@ enum Whim {
     Never(u128),
     /// Those that it does not take are booked, and only the answer is lost.
     LosesAnswers,
+    /// Nor does it say whether there is room.
+    HoldsBackRoom,
 }
 
 impl Slow {
@@ -106,6 +110,9 @@ impl Store for Slow {
     }
 
     fn reserve<'a>(&'a self, id: u128, lease: Duration, claims: &'a [Claim]) -> Answer<'a, Verdict> {
+        if matches!(*self.2.lock().unwrap(), Whim::HoldsBackRoom) {
+            return Answer::later(std::future::pending());
+        }
         self.0.reserve(id, lease, claims)
     }
 
@@ -264,4 +271,46 @@ fn what_a_client_used_is_booked_although_it_is_dropped_with_its_last_call() {
 
         assert_eq!(booked(&*store), (1_000_000_000_000, 0), "{name}");
     }
+}
+
+#[test]
+fn a_hedge_whose_room_is_not_known_yet_does_not_hold_up_the_first_attempt() {
+    let clock = VirtualClock::automatic(SystemTime::UNIX_EPOCH);
+    let store = Slow::new(&clock, 0, Whim::Nothing);
+    let after = |pause: Duration| ScriptedStep::new().pause(pause).reply(Reply::text("ok"));
+    let provider = |name| ScriptedProvider::new(name).on_clock(clock.clone());
+    let (a, b) = (provider("a").always(move || after(SECOND / 10)), provider("b"));
+    let client = Client::builder()
+        .clock(clock.clone())
+        .provider(a.clone())
+        .provider(b.clone())
+        .store(Arc::clone(&store))
+        .limits(Limits::new().limit(Limit::requests(10, Window::lifetime()).only("vendor", "b")))
+        .hedging(HedgePolicy::default())
+        .route("pair", Route::ordered(["a/m", "b/m"]))
+        .build()
+        .unwrap();
+    for _ in 0..40 {
+        run(client.chat(("pair", "hi"))).unwrap();
+    }
+    a.then(after(SECOND));
+
+    let call = std::pin::pin!(client.chat(("pair", "hi")));
+    let long = std::pin::pin!(async {
+        // After the call was planned, and before it is slow.
+        clock.sleep(SECOND / 20).await;
+        *store.2.lock().unwrap() = Whim::HoldsBackRoom;
+        clock.sleep(SECOND * 5).await;
+        // What the call used is booked first, which takes no time.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    });
+    let futures::future::Either::Left((answer, _)) = run(futures::future::select(call, long)) else {
+        unreachable!("it waits for the store");
+    };
+
+    let answer = answer.unwrap();
+    assert_eq!((answer.attempts().len(), answer.attempts()[0].elapsed), (1, SECOND));
+    assert!(b.calls().is_empty());
 }

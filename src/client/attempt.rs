@@ -206,10 +206,7 @@ async fn hedged<O: Operation>(
     let other = step.place;
     // The store that is asked for room may take its time, which is none of the first attempt's.
     let entered = match select(first.as_mut(), pin!(call.enter(other))).await {
-        Either::Left((outcome, entering)) => {
-            drop(entering);
-            Either::Left(outcome)
-        }
+        Either::Left((outcome, _)) => Either::Left(outcome),
         Either::Right((entered, _)) => Either::Right(entered),
     };
     let leave = match &entered {
