@@ -1,6 +1,6 @@
 //! Budgets and rate limits as a caller sees them.
 
-#![expect(clippy::unwrap_used, reason = "a test target may panic")]
+#![expect(clippy::unreachable, clippy::unwrap_used, reason = "a test target may panic")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,11 @@
 //! What is remembered of targets between calls, and how it is found out that they are well again. In virtual time.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test target may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::unreachable,
+    reason = "a test target may panic"
+)]
 
 mod support;
 

@@ -1,6 +1,11 @@
 //! What calls used is booked, whatever becomes of the client that made them.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test target may panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a test target may panic"
+)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
