@@ -4,14 +4,16 @@
 
 mod support;
 
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::join3;
+use polyroute::account::{Entry, Ledger};
 use polyroute::provider::{Cancelling, Habits};
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
 use polyroute::types::Completeness;
-use polyroute::{Client, ErrorKind, StreamEvent, Usage};
+use polyroute::{Client, ErrorKind, Result, StreamEvent, Usage};
 use support::{Notes, builder, run, virtual_clock};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -165,4 +167,37 @@ fn a_shutdown_that_is_dropped_leaves_the_client_closed_and_its_calls_running() {
         assert_eq!(house.client.chat(("a/m", "hi")).await.unwrap_err().kind(), ErrorKind::ShutDown);
         assert_eq!(stream.into_response().await.unwrap().text(), "xxxx");
     });
+}
+
+/// Writes nothing until it is let.
+#[derive(Clone, Debug, Default)]
+struct Hanging(Arc<(Mutex<bool>, Condvar)>);
+
+impl Ledger for Hanging {
+    fn write(&self, _: &[Entry]) -> Result<()> {
+        drop(self.0.1.wait_while(self.0.0.lock().unwrap(), |let_go| !*let_go).unwrap());
+        Ok(())
+    }
+}
+
+#[test]
+fn a_ledger_that_hangs_holds_up_a_shutdown_no_longer_than_its_deadline() {
+    for (deadline, took) in [(SECOND * 3, SECOND * 3), (Duration::ZERO, SECOND)] {
+        let (clock, ledger) = (virtual_clock(), Hanging::default());
+        let a = ScriptedProvider::new("a").on_clock(clock.clone()).then(lasting(1));
+        let client = builder(&clock).provider(a).ledger(ledger.clone()).build().unwrap();
+        let (ended, elapsed) = run(async {
+            client.chat(("a/m", "hi")).await.unwrap();
+            let before = clock.elapsed();
+            let ended = client.shutdown(deadline).await;
+            (ended, clock.elapsed() - before)
+        });
+        // Whatever came of it: a client that is dropped waits for its ledgers.
+        *ledger.0.0.lock().unwrap() = true;
+        ledger.0.1.notify_all();
+
+        let error = ended.unwrap_err();
+        assert_eq!((error.kind(), elapsed), (ErrorKind::Storage, took));
+        assert!(error.message().contains("0 calls had finished, 0 were cancelled, 0 are held"), "{error}");
+    }
 }

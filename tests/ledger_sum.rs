@@ -1,7 +1,7 @@
 //! The ledger's sum is the sum of what callers were told, to the picodollar, whatever happens to the calls.
 //!
 //! A few thousand calls here; `POLYROUTE_LEDGER_CALLS=1000000` makes it a million. A few million tiny costs;
-//! `POLYROUTE_TINY_COSTS=1000000000` makes it a thousand times as many.
+//! `POLYROUTE_TINY_COSTS=1000000000` makes it five hundred times as many.
 
 #![expect(
     clippy::indexing_slicing,
@@ -16,15 +16,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
+use futures::FutureExt as _;
 use futures::future::{Either, join_all, select};
-use polyroute::account::{Ledger, MemoryLedger, Query, SqliteLedger, Totals};
+use polyroute::account::{Entry, EntryId, EntryKind, Ledger, MemoryLedger, Query, SqliteLedger, Totals};
 use polyroute::clock::Clock as _;
 use polyroute::provider::Call;
 use polyroute::resilience::HedgePolicy;
+use polyroute::store::{Claim, MemoryStore, Meter, Rule, Store as _};
 use polyroute::telemetry::{Event, Observer};
 use polyroute::testing::VirtualClock;
 use polyroute::types::{
-    Attempt, AttemptReason, Completeness, Outcome, Reply, ReplyStream, StreamEvent, Usage,
+    Attempt, AttemptReason, CallId, Completeness, Outcome, Reply, ReplyStream, StreamEvent, Usage,
 };
 use polyroute::{ChatRequest, Client, Error, ErrorKind, Price, Provider, Result, Route, Usd, async_trait};
 
@@ -270,7 +272,7 @@ async fn the_sum_is_exact_in_a_file_as_well() {
     };
 
     let mut again = Totals::default();
-    let exact = |entry: &polyroute::account::Entry| entry.completeness == Completeness::Exact;
+    let exact = |entry: &Entry| entry.completeness == Completeness::Exact;
     let mut some_exact = false;
     SqliteLedger::open(&path)
         .unwrap()
@@ -285,7 +287,7 @@ async fn the_sum_is_exact_in_a_file_as_well() {
 
 #[test]
 fn the_sum_of_very_many_tiny_costs_is_exact() {
-    let count = std::env::var("POLYROUTE_TINY_COSTS").map_or(2_000_000, |count| count.parse().unwrap());
+    let count = tiny_costs();
     // From one picodollar to seven, none of which a float could tell from nothing beside a few thousand dollars.
     let start = "9000".parse::<Usd>().unwrap();
     let sum = (0..count).fold(start, |sum, number: i128| {
@@ -294,6 +296,48 @@ fn the_sum_of_very_many_tiny_costs_is_exact() {
 
     let (weeks, days) = (count / 7, count % 7);
     assert_eq!(sum.pico() - start.pico(), weeks * 28 + days * (days + 1) / 2);
+}
+
+/// A ledger and a meter do more for each cost than add it: they get one for a hundred of the above.
+#[test]
+fn a_ledger_and_a_meter_sum_very_many_tiny_costs_exactly() {
+    let count = u64::try_from(tiny_costs() / 100).unwrap();
+    let clock = VirtualClock::manual(UNIX_EPOCH);
+    let (ledger, store) = (MemoryLedger::new(1_000), MemoryStore::new(1, Arc::new(clock)));
+    let meter = Arc::new(Meter::new("m", Rule::Total { limit: None }, None).unwrap());
+    let entry = |number: u64| {
+        let mut entry =
+            Entry::new(EntryId::new(1, number), EntryKind::Attempt, CallId::new(number.into()), UNIX_EPOCH);
+        entry.cost = Some(Usd::from_pico(i128::from(number % 7 + 1)));
+        entry.completeness = Completeness::Exact;
+        entry
+    };
+
+    let settle = |id: u128, pico: u128| {
+        let claims = [Claim::new(Arc::clone(&meter), pico)];
+        store.settle(id, &claims).now_or_never().unwrap().unwrap()[0].used
+    };
+    // Nine million dollars, beside which a float would not tell a picodollar from nothing.
+    let start = 9_000_000_000_000_000_000;
+    settle(u128::MAX, start);
+    let mut used = 0;
+    for first in (0..count).step_by(1_000) {
+        let numbers = first..count.min(first + 1_000);
+        ledger.write(&numbers.clone().map(entry).collect::<Vec<_>>()).unwrap();
+        for number in numbers {
+            used = settle(number.into(), u128::from(number % 7 + 1));
+        }
+    }
+
+    let (weeks, days) = (count / 7, count % 7);
+    let sum = u128::from(weeks * 28 + days * (days + 1) / 2);
+    assert_eq!(used - start, sum);
+    let totals = ledger.totals(&Query::all()).unwrap();
+    assert_eq!((totals.cost.pico().unsigned_abs(), totals.attempts), (sum, count));
+}
+
+fn tiny_costs() -> i128 {
+    std::env::var("POLYROUTE_TINY_COSTS").map_or(2_000_000, |count| count.parse().unwrap())
 }
 
 /// Calls that are on their way together.
