@@ -115,6 +115,7 @@ fn of_a_thousand_calls_of_one_unit_a_budget_of_ten_lets_ten_pass() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "calls on several threads are tasks")]
 fn of_a_thousand_calls_at_the_same_time_on_several_threads_a_budget_of_ten_lets_ten_pass() {
     let clock = manual();
     let slow = ScriptedProvider::new("a").on_clock(clock.clone());
