@@ -4,7 +4,6 @@
     clippy::unwrap_used,
     clippy::float_arithmetic,
     clippy::async_yields_async,
-    clippy::indexing_slicing,
     reason = "a test target may panic"
 )]
 

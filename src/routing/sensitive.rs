@@ -59,7 +59,10 @@ fn has_card(text: &str) -> bool {
     let mut apart = 0;
     for letter in text.chars() {
         if let Some(digit) = letter.to_digit(10) {
-            run.push(u8::try_from(digit).unwrap_or(0), apart > 0);
+            if apart > 0 {
+                run.begin();
+            }
+            run.push(u8::try_from(digit).unwrap_or(0));
             apart = 0;
         } else if separates(letter) && apart < MOST_APART {
             apart += 1;
@@ -87,9 +90,16 @@ struct Run {
 }
 
 impl Run {
-    fn push(&mut self, digit: u8, is_apart: bool) {
-        if is_apart || self.digits.is_empty() {
+    /// The next digit begins a group.
+    fn begin(&mut self) {
+        if !self.digits.is_empty() {
             self.begins.push(self.digits.len());
+        }
+    }
+
+    fn push(&mut self, digit: u8) {
+        if self.digits.is_empty() {
+            self.begins.push(0);
         }
         self.digits.push(digit);
     }
