@@ -194,16 +194,24 @@ async fn only_what_the_owner_of_the_key_signed_is_believed() {
 #[tokio::test]
 async fn an_update_is_fetched_and_never_from_inside_unless_that_is_allowed() {
     let house = house("fetched");
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+    let key = STANDARD.encode(pair.public_key().as_ref()).parse().unwrap();
+    let signed = move |json: &str| STANDARD.encode(pair.sign(json.as_bytes()));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/prices.json", listener.local_addr().unwrap());
+    let url = format!("http://{}/prices.json?token=1", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 4_096]);
+            let mut asked = [0; 4_096];
+            let length = stream.read(&mut asked).unwrap_or(0);
             let json = update("2026-11-30", "3", "2");
+            let answer = match &asked[..length] {
+                sig if sig.starts_with(b"GET /prices.json.sig?token=1 ") => signed(&json),
+                _ => json,
+            };
             let head =
-                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", json.len());
-            let _ = stream.write_all(format!("{head}{json}").as_bytes());
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", answer.len());
+            let _ = stream.write_all(format!("{head}{answer}").as_bytes());
         }
     });
 
@@ -211,9 +219,21 @@ async fn an_update_is_fetched_and_never_from_inside_unless_that_is_allowed() {
     assert_eq!(refused.kind(), ErrorKind::Configuration);
     assert_eq!(house.price_of("lab/m").await, None);
     let fetcher = GuardedFetcher::new().unwrap().allow_loopback().unwrap();
-    let feed = PriceFeed::fetched(url, fetcher);
+    let feed = PriceFeed::fetched(url, fetcher).signed_by(key);
     house.client.update_prices(&feed).await.unwrap();
 
     assert_eq!(house.price_of("lab/m").await.as_deref(), Some("$3"));
     assert!(!format!("{feed:?}").contains("127.0.0.1"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_regular_file_is_refused_instead_of_waited_for() {
+    let house = house("socket");
+    let path = house.folder.path("prices.json");
+    let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+
+    let error = house.client.update_prices(&PriceFeed::file(&path)).await.unwrap_err();
+
+    assert!(error.message().contains("no regular file"), "{error}");
 }

@@ -48,7 +48,9 @@ impl Catalogue {
     /// * it has less than half the rows of the update it would replace;
     /// * a rate is beyond $100,000 for a million tokens or for another unit of its [`Charge`];
     /// * a rate is a hundred times the standard rate it would replace or more, a hundredth of it or less, or nothing
-    ///   where something was paid.
+    ///   where something was paid;
+    /// * a rate for input or output is missing where something was paid, or the currency is another;
+    /// * it is older than the built-in price it would replace.
     pub fn updated(&self, json: &str, now: SystemTime) -> Result<Self> {
         let file: File<'_> = serde_json::from_str(json).map_err(|error| unreadable(&error))?;
         let as_of =
@@ -68,7 +70,7 @@ impl Catalogue {
         }
         let before = self.without_own();
         for listed in &rows {
-            check_row(&before, listed)?;
+            check_row(&before, listed, as_of)?;
         }
         let mut tables = before;
         tables.updates = Arc::default();
@@ -91,7 +93,7 @@ impl Catalogue {
     }
 }
 
-fn check_row(before: &Catalogue, listed: &Listed) -> Result<()> {
+fn check_row(before: &Catalogue, listed: &Listed, as_of: Date) -> Result<()> {
     let Some(price) = &listed.price else { return Ok(()) };
     let wrong =
         |charge: Charge, how: &str| Err(refused(format!("{}: {} is {how}", listed.place, charge.as_str())));
@@ -101,7 +103,21 @@ fn check_row(before: &Catalogue, listed: &Listed) -> Result<()> {
         }
     }
     let known = before.known(&listed.provider, &listed.id);
-    let Some(old) = known.price.filter(|old| old.currency() == price.currency()) else { return Ok(()) };
+    let Some(old) = known.price else { return Ok(()) };
+    // Else whoever can hand out an old update, which was signed once, could bring its prices back after a restart.
+    if let PriceSource::Catalogue(day) = &known.source
+        && day.parse::<Date>().is_ok_and(|day| day > as_of)
+    {
+        return Err(refused(format!("{}: the built-in price is of {day}, newer than {as_of}", listed.place)));
+    }
+    if old.currency() != price.currency() {
+        return Err(refused(format!("{}: the currency is not what it was", listed.place)));
+    }
+    for charge in [Charge::Input, Charge::Output] {
+        if old.rate(charge).is_some_and(|old| old > Rate::ZERO) && price.rate(charge).is_none() {
+            return wrong(charge, "missing, where something was paid");
+        }
+    }
     for (charge, rate) in price.every_rate() {
         let Some(old) = old.rate(charge).filter(|old| *old > Rate::ZERO) else { continue };
         if rate.pico() / LARGEST_CHANGE >= old.pico() {
@@ -275,6 +291,12 @@ mod tests {
                 ),
                 "row 2 (acme/small): output is a hundred times",
             ),
+            (small(r#""output": "2""#), "row 2 (acme/small): input is missing"),
+            (small(r#""input": "1""#), "row 2 (acme/small): output is missing"),
+            (
+                small(r#""input": "1", "output": "2", "currency": "CNY""#),
+                "row 2 (acme/small): the currency is not what it was",
+            ),
             (
                 two(r#"{"provider": "acme", "id": "new", "input": "100001"}"#),
                 "row 2 (acme/new): input is beyond",
@@ -289,6 +311,14 @@ mod tests {
         let fine = two(r#"{"provider": "acme", "id": "small", "input": "99", "output": "0.021"},
                           {"provider": "acme", "id": "gift", "input": "0", "output": "1"}"#);
         assert!(held.updated(&fine, now()).is_ok());
+    }
+
+    #[test]
+    fn an_update_older_than_the_built_in_prices_brings_nothing_back() {
+        let error = catalogue().updated(&file("2026-11-21", SMALL), now()).unwrap_err();
+
+        assert!(error.message().contains("the built-in price is of 2026-11-22"), "{error}");
+        catalogue().updated(&file("2026-11-22", SMALL), now()).unwrap();
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
+use futures::channel::oneshot;
+use url::Url;
 
 use super::registry::Registry;
 use super::{Client, candidates};
@@ -138,9 +140,22 @@ impl Place {
             Self::File(path) => {
                 let mut path = path.clone().into_os_string();
                 path.push(suffix);
-                read_file(path.into())
+                let (send, receive) = oneshot::channel();
+                // On a thread of its own: a client needs no runtime, and a disk may hang.
+                std::thread::Builder::new()
+                    .name("polyroute-prices".to_owned())
+                    .spawn(move || send.send(read_file(path.into())))
+                    .map_err(unreadable)?;
+                receive.await.map_err(|_| Error::new(ErrorKind::Internal, "reading the update panicked"))?
             }
-            Self::Url { url, fetcher } => fetcher.fetch(&format!("{url}{suffix}")).await,
+            Self::Url { url, fetcher } => match Url::parse(url) {
+                // Behind the path: what follows it, such as a token, is needed for the signature, too.
+                Ok(mut beside) => {
+                    beside.set_path(&format!("{}{suffix}", beside.path()));
+                    fetcher.fetch(beside.as_str()).await
+                }
+                Err(_) => fetcher.fetch(url).await,
+            },
         }
     }
 }
@@ -156,16 +171,21 @@ impl std::fmt::Debug for Place {
 }
 
 fn read_file(path: PathBuf) -> Result<Bytes> {
-    let storage = |error: std::io::Error| {
-        Error::new(ErrorKind::Storage, "the update or its signature cannot be read").with_source(error)
-    };
+    // Before it is opened: a pipe would wait for somebody to write.
+    if !std::fs::metadata(&path).map_err(unreadable)?.is_file() {
+        return Err(Error::new(ErrorKind::Storage, "the update or its signature is no regular file"));
+    }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(storage)?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(storage)?;
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST_BYTES {
         return Err(Error::new(ErrorKind::Configuration, "the update is larger than 8 MiB"));
     }
     Ok(bytes.into())
+}
+
+fn unreadable(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Storage, "the update or its signature cannot be read").with_source(error)
 }
 
 impl Client {
