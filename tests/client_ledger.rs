@@ -465,6 +465,7 @@ async fn what_a_failing_ledger_could_not_take_is_written_later_even_by_the_next_
     assert!(folder.files().is_empty());
 }
 
+#[expect(clippy::disallowed_methods, reason = "the ledger's thread waits by the system's clock")]
 #[tokio::test]
 async fn a_failing_ledger_is_asked_again_at_growing_intervals() {
     let one = ScriptedProvider::new("one").always(|| answer(1_000_000, 0));

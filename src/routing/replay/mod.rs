@@ -518,10 +518,8 @@ mod tests {
     fn what_the_route_demands_holds_in_a_replay() {
         let log = [logged(vec![seen("a/m", 100, 1.0), seen("b/m", 10, 1.0)])];
         let both = candidates(&["b/m", "a/m"]);
-        let mut demands = Preferences::default();
-        demands.ignore = vec!["b".to_owned()];
-        let mut nobody = Preferences::default();
-        nobody.only = vec!["c".to_owned()];
+        let demands = Preferences { ignore: vec!["b".to_owned()], ..Preferences::default() };
+        let nobody = Preferences { only: vec!["c".to_owned()], ..Preferences::default() };
 
         let held = replay(&log, &both, &Ordered::new(), Some(&demands));
         let refused = replay(&log, &both, &Ordered::new(), Some(&nobody));
