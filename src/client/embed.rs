@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::call::Consumed;
 use super::candidates::PlannedTarget;
 use super::operation::{Answer, Attempting, Meter, Operation};
-use crate::error::{Result, TimeoutPhase};
+use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
 use crate::provider::EmbedCall;
 use crate::resilience::Timeouts;
 use crate::types::{EmbedReply, EmbedRequest, Target, Usage};
@@ -66,6 +66,10 @@ impl<'r> Embed<'r> {
             let mut call = EmbedCall::new(model, &part);
             call.key = key;
             let mut reply = target.provider.embed(call).await?;
+            if reply.vectors.len() != some.len() {
+                let message = format!("{} vectors came for {} texts", reply.vectors.len(), some.len());
+                return Err(Error::new(ErrorKind::InvalidResponse, message));
+            }
             let more = reply.usage.take();
             usage = Some(match usage {
                 None => more,

@@ -9,7 +9,7 @@ use futures::future::join_all;
 use super::Inner;
 use super::attempt::within;
 use super::booking::{self, Booking};
-use super::call::announce;
+use super::call::{Thinking, announce, limits_of};
 use super::candidates::{self, PlannedTarget};
 use super::operation::{Meter, OpenStream, Operation as _};
 use crate::catalog::{Capability, Mode, Support};
@@ -99,7 +99,7 @@ async fn probe(inner: &Arc<Inner>, probes: &Probes, endpoint: &Arc<Endpoint>) {
     };
     let mut account = Account::open(inner, &planned, Usage::of(INPUT_TOKENS, room), began);
     let (open, meter) = (OpenStream::new(&request, Arc::clone(&inner.clock)), Meter::default());
-    let limit = inner.timeouts.first_token;
+    let limit = limits_of(inner, None, &planned, Thinking::IfTheModelDoes).first_token;
     let opened = within(&*inner.clock, limit, open.start(&planned, permit.key(), &meter)).await;
     let outcome = opened.unwrap_or_else(|| Err(Error::timeout(TimeoutPhase::FirstToken, limit)));
     let now = inner.clock.now();

@@ -48,6 +48,9 @@ pub(super) fn fit(work: &mut Work<'_, '_>) -> Result<()> {
             _ => {}
         }
     }
+    if let Some(tool) = &mut work.restore.answer_tool {
+        apply(tool);
+    }
     work.restore.names = renamed;
     Ok(())
 }

@@ -152,7 +152,7 @@ impl Leveller {
                 ("anyOf" | "oneOf" | "allOf" | "prefixItems", Node::Array(schemas)) => {
                     schemas.iter_mut().try_for_each(|schema| self.schema(schema))?;
                 }
-                ("items", schema) => self.schema(schema)?,
+                ("items" | "additionalProperties", schema) => self.schema(schema)?,
                 _ => {}
             }
         }

@@ -225,6 +225,23 @@ fn a_schema_that_cannot_be_said_becomes_the_only_tool_and_its_call_the_answer() 
 }
 
 #[test]
+fn the_answer_is_known_by_the_name_the_vendor_was_told() {
+    let tree =
+        json!({"type": "object", "properties": {"next": {"$ref": "#"}}, "additionalProperties": false});
+    let format = ResponseFormat::json_schema("city v.1", tree);
+    let request = ChatRequest::new("m").user("Grow.").response_format(format);
+    let (body, _) = written(&request, &Messages);
+    let told = body["tools"][0]["name"].as_str().unwrap().to_owned();
+    assert_ne!(told, "city v.1");
+
+    let mut reply = Reply::text("");
+    reply.message.parts = vec![ToolCall::new("1", told, r#"{"next":{}}"#).into()];
+    fitted(&request, &Messages).unwrap().restore.reply(&mut reply);
+
+    assert_eq!(reply.message.parts, [Part::text(r#"{"next":{}}"#)]);
+}
+
+#[test]
 fn where_no_tool_can_be_forced_the_schema_is_told_in_words() {
     let request = schema(json!({"type": "object"})).message(Message::system("Be brief."));
 
