@@ -428,7 +428,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod account;
-mod alone;
 pub mod catalog;
 pub mod client;
 pub mod clock;

@@ -1,5 +1,6 @@
 //! What was spent: usage times price, and the ledger it is recorded in.
 
+pub(crate) mod alone;
 mod cost;
 mod ledger;
 mod plausible;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Entry, EntryId, Ledger, Query, storage};
-use crate::alone;
+use crate::account::alone;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A file with one entry on each line, for one process at a time. Readable by its owner only where the system knows

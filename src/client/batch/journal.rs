@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{BatchAnswer, Origin};
-use crate::alone;
+use crate::account::alone;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{BatchJob, CallId, FinishReason, Message, Reply, Target, Usage, Usd};
 
