@@ -1,7 +1,5 @@
 //! Serves a recorded answer over loopback HTTP and asks for it through the real client.
 
-use std::collections::BTreeSet;
-
 use polyroute::provider::vendor::find;
 use polyroute::resilience::RetryPolicy;
 use polyroute::testing::{Raw, Sandbox};
@@ -11,28 +9,25 @@ use polyroute::{Client, Settings};
 use crate::case::Case;
 use crate::compare::{compare_embedding, compare_error, compare_ranking, compare_reply};
 
-/// A sandbox with one fake vendor, and a client with one provider, for every vendor that `cases` need.
+/// A sandbox with a fake vendor for each name that is asked for.
 pub(crate) struct Replay {
     sandbox: Sandbox,
-    client: Client,
 }
 
 impl Replay {
-    pub(crate) fn new(cases: &[Case]) -> polyroute::Result<Self> {
-        let sandbox = Sandbox::open()?;
-        let vendors: BTreeSet<_> = cases.iter().filter_map(vendor_of).collect();
-        let settings = vendors.into_iter().map(|name| {
-            let other =
-                OTHER_FORMATS.iter().find_map(|(ending, wire)| Some((name.strip_suffix(ending)?, *wire)));
-            let settings = match other {
-                Some((vendor, wire)) => Settings::vendor(vendor).speak(wire),
-                None => Settings::vendor(name),
-            };
-            settings.name(name).base_url(sandbox.vendor(name).url()).api_key("key-of-a-test")
-        });
-        let builder = Client::builder().retry(RetryPolicy::default().max_attempts(1));
-        let client = settings.fold(builder, polyroute::ClientBuilder::vendor).build()?;
-        Ok(Self { sandbox, client })
+    pub(crate) fn new() -> polyroute::Result<Self> {
+        Ok(Self { sandbox: Sandbox::open()? })
+    }
+
+    /// A client that knows nothing yet: the pause that one recorded answer asks for must not touch the next.
+    fn client(&self, name: &str) -> polyroute::Result<Client> {
+        let other = OTHER_FORMATS.iter().find_map(|(ending, wire)| Some((name.strip_suffix(ending)?, *wire)));
+        let settings = match other {
+            Some((vendor, wire)) => Settings::vendor(vendor).speak(wire),
+            None => Settings::vendor(name),
+        };
+        let settings = settings.name(name).base_url(self.sandbox.vendor(name).url()).api_key("key-of-a-test");
+        Client::builder().retry(RetryPolicy::default().max_attempts(1)).vendor(settings).build()
     }
 
     /// Plays `case` whole and in pieces of several sizes. `None` when no vendor here speaks its format.
@@ -51,13 +46,14 @@ impl Replay {
     }
 
     async fn ask(&self, vendor: &str, case: &Case) -> Result<(), String> {
+        let client = self.client(vendor).map_err(|error| error.to_string())?;
         // Behind `invoke` the model decides on the format.
         let invoked = case.path.strip_prefix("/model/").and_then(|path| path.strip_suffix("/invoke"));
         let model = format!("{vendor}/{}", invoked.unwrap_or("recorded-model"));
         if case.api == "embeddings" || case.api == "invoke" {
             let count = case.expect["embeddings"]["count"].as_u64().unwrap_or(1);
             let request = EmbedRequest::new(model, (0..count).map(|number| format!("text {number}")));
-            return match self.client.embed(request).await {
+            return match client.embed(request).await {
                 Ok(response) => compare_embedding(&response.reply, &case.expect),
                 Err(error) => compare_error(&error, &case.expect),
             };
@@ -66,19 +62,19 @@ impl Replay {
             let given =
                 case.request.as_ref().map_or(0, |body| body["documents"].as_array().map_or(0, Vec::len));
             let documents = (0..given.max(1)).map(|number| format!("text {number}"));
-            return match self.client.rerank(RerankRequest::new(model, "query", documents)).await {
+            return match client.rerank(RerankRequest::new(model, "query", documents)).await {
                 Ok(response) => compare_ranking(&response.reply, &case.expect),
                 Err(error) => compare_error(&error, &case.expect),
             };
         }
         let request = ChatRequest::new(model).user("What was asked is part of the recording.");
         let answer = if case.stream {
-            match self.client.chat_stream(request).await {
+            match client.chat_stream(request).await {
                 Ok(stream) => stream.into_response().await,
                 Err(error) => Err(error),
             }
         } else {
-            self.client.chat(request).await
+            client.chat(request).await
         };
         match answer {
             Ok(response) => compare_reply(&response.reply, &case.expect),
