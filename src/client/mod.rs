@@ -389,7 +389,7 @@ impl Client {
     ///
     /// # Errors
     /// Those of [`Books::flush`](crate::account::Books::flush), when a ledger could not be written, and
-    /// [`ErrorKind::Storage`] when it was not done in time: it has a second beyond the deadline. The calls have ended all
+    /// [`ErrorKind::Storage`](crate::ErrorKind::Storage) when it was not done in time: it has a second beyond the deadline. The calls have ended all
     /// the same; the message says how many.
     pub async fn shutdown(&self, deadline: Duration) -> Result<Shutdown> {
         shutdown::shut_down(&self.inner, deadline).await
