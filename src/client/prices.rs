@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use futures::channel::oneshot;
 use url::Url;
 
 use super::registry::Registry;
@@ -140,13 +139,7 @@ impl Place {
             Self::File(path) => {
                 let mut path = path.clone().into_os_string();
                 path.push(suffix);
-                let (send, receive) = oneshot::channel();
-                // On a thread of its own: a client needs no runtime, and a disk may hang.
-                std::thread::Builder::new()
-                    .name("polyroute-prices".to_owned())
-                    .spawn(move || send.send(read_file(path.into())))
-                    .map_err(unreadable)?;
-                receive.await.map_err(|_| Error::new(ErrorKind::Internal, "reading the update panicked"))?
+                read_file(path.into())
             }
             Self::Url { url, fetcher } => match Url::parse(url) {
                 // Behind the path: what follows it, such as a token, is needed for the signature, too.
