@@ -62,22 +62,27 @@ fn entries_come_back_whole_however_often_they_are_written() {
 }
 
 #[test]
-fn two_processes_write_one_database() {
-    let folder = Folder::new("two");
-    let path = folder.path("ledger.sqlite");
-    let ledgers = [SqliteLedger::open(&path).unwrap(), SqliteLedger::open(&path).unwrap()];
+fn eight_connections_make_and_write_one_database_at_the_same_time() {
+    for round in 0..20 {
+        let folder = Folder::new(&format!("eight{round}"));
+        let path = folder.path("ledger.sqlite");
+        let start = std::sync::Barrier::new(8);
 
-    std::thread::scope(|scope| {
-        for (place, ledger) in (0_u64..).zip(&ledgers) {
-            scope.spawn(move || {
-                for number in 0..50 {
-                    ledger.write(&[entry(number * 2 + place)]).unwrap();
-                }
-            });
-        }
-    });
+        std::thread::scope(|scope| {
+            for place in 0..8 {
+                let (path, start) = (&path, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    let ledger = SqliteLedger::open(path).unwrap();
+                    for number in 0..10 {
+                        ledger.write(&[entry(number * 8 + place)]).unwrap();
+                    }
+                });
+            }
+        });
 
-    assert_eq!(read(&ledgers[0], &Query::all()).len(), 100);
+        assert_eq!(read(&SqliteLedger::open(&path).unwrap(), &Query::all()).len(), 80);
+    }
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn child(test: &str, place: &str, from: u128) -> std::process::Child {
         .env(PLACE, place)
         .env(FROM, from.to_string())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::inherit())
         .spawn()
         .unwrap()
 }
@@ -324,6 +324,24 @@ fn a_file_is_readable_by_its_owner_only_and_a_read_only_one_is_refused() {
     // A device that can be read and not written; permissions mean nothing to an administrator.
     let (kind, _) = kind_of(SqliteStore::open(Path::new("/proc/version"), system()));
     assert_eq!(kind, ErrorKind::Storage);
+}
+
+#[test]
+fn a_new_file_may_be_opened_by_many_at_the_same_time() {
+    for round in 0..40 {
+        let folder = Folder::new(&format!("together{round}"));
+        let path = folder.path("store.db");
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    start.wait();
+                    let store = SqliteStore::open(&path, system()).unwrap();
+                    run(store.settle(u128::MAX, &claim(0))).unwrap();
+                });
+            }
+        });
+    }
 }
 
 #[test]

@@ -6,6 +6,8 @@
 
 mod answer;
 mod books;
+#[cfg(feature = "sqlite")]
+pub(crate) mod database;
 mod memory;
 mod meter;
 #[cfg(feature = "redis")]

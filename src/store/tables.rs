@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 
 use super::books::micros;
+use super::database::{self, Unopened};
 use super::meter::{Claim, Level, Meter, Refusal, Verdict};
 use super::sqlite::{Durability, SqliteOptions};
 use super::state::State;
@@ -43,32 +43,15 @@ impl From<rusqlite::Error> for Failure {
 
 impl Tables {
     pub(super) fn open(path: &Path, options: SqliteOptions) -> Result<Self> {
-        let mut file = OpenOptions::new();
-        file.read(true).append(true).create(true);
-        owner_only(&mut file);
-        file.open(path).map_err(|error| {
-            Error::new(ErrorKind::Storage, "the store's database cannot be opened for writing")
-                .with_source(error)
-        })?;
-        Self::prepare(path, options).map_err(|error| explain(&error))
-    }
-
-    fn prepare(path: &Path, options: SqliteOptions) -> std::result::Result<Self, rusqlite::Error> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(LOCKED)?;
+        let connection =
+            database::open(path, |connection| prepare(connection, options)).map_err(|error| match error {
+                Unopened::File(error) => {
+                    Error::new(ErrorKind::Storage, "the store's database cannot be opened for writing")
+                        .with_source(error)
+                }
+                Unopened::Database(error) => explain(&error),
+            })?;
         connection.set_prepared_statement_cache_capacity(32);
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        let synchronous = match options.durability {
-            Durability::Process => "NORMAL",
-            Durability::Power => "FULL",
-        };
-        connection.pragma_update(None, "synchronous", synchronous)?;
-        if let Some(bytes) = options.most_bytes {
-            let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-            let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);
-            connection.pragma_update(None, "max_page_count", pages.max(1))?;
-        }
-        connection.execute_batch(SCHEMA)?;
         Ok(Self { connection, operations: Cell::new(0) })
     }
 
@@ -301,6 +284,20 @@ fn damaged() -> Failure {
 }
 
 /// What SQLite says, as what to do about it.
+fn prepare(connection: &Connection, options: SqliteOptions) -> rusqlite::Result<()> {
+    let synchronous = match options.durability {
+        Durability::Process => "NORMAL",
+        Durability::Power => "FULL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    if let Some(bytes) = options.most_bytes {
+        let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);
+        connection.pragma_update(None, "max_page_count", pages.max(1))?;
+    }
+    connection.execute_batch(SCHEMA)
+}
+
 pub(super) fn explain(error: &rusqlite::Error) -> Error {
     let (kind, message) = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => (
@@ -318,13 +315,6 @@ pub(super) fn explain(error: &rusqlite::Error) -> Error {
     };
     // The error itself goes to several who asked at the same time; its text goes to each.
     Error::new(kind, message).with_source(error.to_string())
-}
-
-fn owner_only(options: &mut OpenOptions) {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    #[cfg(not(unix))]
-    let _ = options;
 }
 
 const DAMAGED: &str =
@@ -346,9 +336,6 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS polyroute_settled (id BLOB PRIMARY KEY NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS polyroute_settled_at ON polyroute_settled (at);
 ";
-
-/// How long another process may keep the database to itself.
-const LOCKED: Duration = Duration::from_secs(5);
 
 /// How long a settlement is remembered, so that it counts once.
 const SETTLED_FOR: Duration = Duration::from_secs(2 * 3_600);

@@ -1,16 +1,14 @@
 //! Entries in an SQLite database; the only file of this room that names `rusqlite`.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::entry::millis;
-use super::jsonl::owner_only;
 use super::{Entry, EntryId, Ledger, Query, storage};
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::database::{self, Unopened};
 
 /// A database file; several processes may write one. Readable by its owner only where the system knows owners.
 ///
@@ -29,15 +27,11 @@ impl SqliteLedger {
     /// [`ErrorKind::Storage`] when it cannot be opened for writing, is damaged, or is no database.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        owner_only(&mut options);
-        options
-            .open(&path)
-            .map_err(|error| storage("the ledger's database cannot be opened for writing", error))?;
-        let connection = Connection::open(&path).map_err(explain)?;
-        connection.busy_timeout(LOCKED).map_err(explain)?;
-        connection.execute_batch(SCHEMA).map_err(explain)?;
+        let opened = database::open(&path, |connection| connection.execute_batch(SCHEMA));
+        let connection = opened.map_err(|error| match error {
+            Unopened::File(error) => storage("the ledger's database cannot be opened for writing", error),
+            Unopened::Database(error) => explain(error),
+        })?;
         Ok(Self { path, connection: Mutex::new(connection) })
     }
 
@@ -138,7 +132,6 @@ fn damaged() -> Error {
 }
 
 const SCHEMA: &str = "
-    PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     CREATE TABLE IF NOT EXISTS ledger_entries (
         run INTEGER NOT NULL, number INTEGER NOT NULL, at_ms INTEGER NOT NULL, kind TEXT NOT NULL,
@@ -152,6 +145,3 @@ const INSERT: &str = "INSERT OR IGNORE INTO ledger_entries (run, number, at_ms, 
 
 const SELECT: &str = "SELECT entry FROM ledger_entries WHERE at_ms >= ?1 AND at_ms <= ?2
     AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR vendor = ?4) AND (?5 IS NULL OR family = ?5)";
-
-/// How long another process may keep the database to itself.
-const LOCKED: Duration = Duration::from_secs(5);
