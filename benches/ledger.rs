@@ -1,4 +1,5 @@
-//! Recording entries, and writing them to disk: at least 20,000 a second into a database.
+//! Recording entries, and writing them to disk: at least 20,000 a second into a database, by themselves and behind a
+//! client's calls.
 
 #![expect(
     clippy::disallowed_methods,
@@ -12,7 +13,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use polyroute::account::{Entry, EntryId, EntryKind, JsonLinesLedger, Ledger, SqliteLedger};
-use polyroute::types::{CallId, Usage};
+use polyroute::testing::ScriptedProvider;
+use polyroute::types::{CallId, Reply, Usage};
+use polyroute::{Client, Price};
 
 fn entries(from: u64) -> Vec<Entry> {
     (from..from + 4_096)
@@ -70,5 +73,42 @@ fn write(criterion: &mut Criterion) {
 /// Entries a second.
 const LEAST: f64 = 20_000.0;
 
-criterion_group!(benches, write);
+/// All the way: calls that succeed at once, the queue, the thread that writes, and the disk's word that it has them.
+fn calls(_: &mut Criterion) {
+    let folder = std::env::temp_dir().join(format!("polyroute-bench-calls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let client = Client::builder()
+        .provider(ScriptedProvider::new("lab").always(|| Reply::text("Yes.").with_usage(Usage::of(3, 1))))
+        .price("lab/m", Price::per_million("1", "4").unwrap())
+        .ledger(SqliteLedger::open(folder.join("ledger.sqlite")).unwrap())
+        .build()
+        .unwrap();
+    let books = client.books().unwrap().clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let round = || {
+        let before = books.status().remove(0);
+        let began = Instant::now();
+        runtime.block_on(async {
+            for _ in 0..8_192 {
+                client.chat(("lab/m", "?")).await.unwrap();
+            }
+            books.flush().await.unwrap();
+        });
+        let seconds = began.elapsed().as_secs_f64();
+        let after = books.status().remove(0);
+        assert_eq!((after.lost, after.spilled), (0, 0), "what is spilled is not written yet");
+        let entries = u32::try_from(after.written - before.written).unwrap();
+        // One for each call and one for its attempt.
+        assert_eq!(entries, 2 * 8_192);
+        f64::from(entries) / seconds
+    };
+    let best = (0..5).map(|_| round()).fold(0.0, f64::max);
+    println!("sqlite behind calls: {best:.0} entries a second to disk (at least {LEAST:.0})");
+    assert!(best >= LEAST, "the ledger behind a client's calls is too slow");
+    drop(books);
+    drop(client);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+criterion_group!(benches, write, calls);
 criterion_main!(benches);
