@@ -144,6 +144,30 @@ fn a_call_without_a_route_or_without_usage_says_what_is_known() {
     assert_eq!(hindsight.elsewhere.len(), 1);
 }
 
+#[test]
+fn what_a_warm_cache_is_expected_to_save_is_in_the_decision() {
+    let cached = || {
+        let mut usage = Usage::of(2_000, 10);
+        usage.cache_read_tokens = Some(2_000);
+        Reply::text("Yes.").with_usage(usage)
+    };
+    let client = builder(&virtual_clock())
+        .provider(ScriptedProvider::new("lab").always(cached))
+        .price("lab/m", price("10").cached_input("1").unwrap())
+        .route("r", Route::cheapest(["lab/m"]))
+        .build()
+        .unwrap();
+    let ask = || {
+        let options = CallOptions::new().session("a conversation");
+        let request = ChatRequest::from(("r", "word ".repeat(2_000))).max_output_tokens(10);
+        run(client.chat(request.options(options))).unwrap().decision().ranked[0].expected_cost.unwrap()
+    };
+
+    let (cold, warm) = (ask(), ask());
+
+    assert!(warm < cold, "{warm} is expected after {cold}");
+}
+
 /// `openai/gpt-5-mini` with the catalogue's own price, and `steady/m` at a price between its usual and its flexible one.
 fn flexible(openai: &ScriptedProvider, route: fn(f64, [RouteTarget; 2]) -> Route) -> Client {
     let targets = [
@@ -191,6 +215,9 @@ async fn a_batch_route_asks_for_the_flexible_tier_and_goes_by_its_price() {
     usual.service_tier = Some("default".to_owned());
     let answer = client.chat(&usual).await.unwrap();
     assert_eq!(answer.target().provider(), "steady", "on the usual tier it is the cheaper one");
+    let hindsight = client.hindsight(&answer.summary);
+    let costs: Vec<String> = hindsight.elsewhere.iter().map(|one| dollars(one.cost)).collect();
+    assert_eq!(costs, ["$0.2", "$0.25"], "nobody would have had the flexible price");
     let only = CallOptions::new().preferences(Preferences::new().only(["openai"]));
     let answer = client.chat(usual.options(only)).await.unwrap();
     assert_eq!(tiers(&openai).last().unwrap().as_deref(), Some("default"));

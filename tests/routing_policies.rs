@@ -20,11 +20,11 @@ use polyroute::routing::policy::{
     Sticky, Tiered, UsageAware, Weighted,
 };
 use polyroute::routing::{
-    Candidate, Candidates, Escalation, Health, Live, Plan, QualityFloor, RequestFacts, Shortlist, Tier,
-    Traits, Warm,
+    Candidate, Candidates, Escalation, Health, Live, Plan, QualityFloor, Question, Reading, RequestFacts,
+    Shortlist, Threshold, Tier, Traits, Warm, decide,
 };
-use polyroute::types::{Attempt, AttemptReason, Stakes};
-use polyroute::{RoutingPolicy, Target};
+use polyroute::types::{Attempt, AttemptReason, Preferences, Sort, SortBy, Stakes};
+use polyroute::{ErrorKind, RoutingPolicy, Target};
 use support::{candidate, facts};
 
 fn list(rows: impl IntoIterator<Item = Candidate>) -> Candidates {
@@ -354,4 +354,67 @@ fn a_refusal_within_tiers_is_a_refusal() {
     let plan = Tiered::new(Refusing).plan(&facts(), &list([candidate("a", None)]).all());
 
     assert_eq!(plan.refusal.as_deref(), Some("it is Sunday"));
+}
+
+#[test]
+fn an_order_of_the_callers_own_lowers_no_standard_of_the_route() {
+    let of = |name: &str, price: &'static str, quality: f64, tier: Tier| {
+        candidate(name, Some((price, price))).with_traits(Traits::new().quality(quality).tier(tier))
+    };
+    let candidates = list([
+        of("poor", "1", 0.3, Tier::Light),
+        of("dear", "9", 0.9, Tier::Best),
+        of("good", "3", 0.8, Tier::Cheaper),
+    ]);
+    let mut facts = facts();
+    facts.preferences = Some(Box::new(Preferences::new().sort(Sort::by(SortBy::Price))));
+    facts.stakes = Stakes::High;
+    let planned = |policy: &dyn RoutingPolicy, facts: &RequestFacts| {
+        let decided = decide(policy, &Question::new(facts, &candidates))?;
+        let chosen = decided.plan.choices.iter().map(|choice| choice.candidate).collect::<Vec<_>>();
+        polyroute::Result::Ok((chosen, decided.policy))
+    };
+
+    let above = Composed::by(Score::Quality).quality_at_least(0.6);
+    assert_eq!(planned(&above, &facts).unwrap(), (vec![2, 1], "sort by price"));
+    let careful = Tiered::new(Ordered::new()).high_stakes_at_least(Tier::Cheaper);
+    assert_eq!(planned(&careful, &facts).unwrap(), (vec![2, 1], "sort by price"));
+    assert_eq!(planned(&Ordered::new(), &facts).unwrap(), (vec![0, 2, 1], "sort by price"));
+    let refused = planned(&Composed::by(Score::Cost).quality_at_least(0.95), &facts).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    // Only one can be tried, and the route's policy would not have put it first.
+    facts.max_targets = 1;
+    assert_eq!(planned(&above, &facts).unwrap().0, [2]);
+    // A model whose answers are read stays in front of the one that it may go on to.
+    facts.max_targets = 3;
+    let cascade = Cascade::new(QualityFloor::new(0.9).unwrap()).fixed(Threshold::new(0.0));
+    let mut unsorted = facts.clone();
+    unsorted.preferences = None;
+    let own = decide(&cascade, &Question::new(&unsorted, &candidates));
+    let sorted = decide(&cascade, &Question::new(&facts, &candidates)).unwrap();
+    let reviewed = |decided: &polyroute::routing::Decided| {
+        let read = decided.plan.choices.iter().filter(|choice| choice.reading == Reading::Reviewed);
+        read.map(|choice| (choice.candidate, choice.turn)).collect::<Vec<_>>()
+    };
+    assert_eq!(reviewed(&sorted), reviewed(&own.unwrap()));
+}
+
+#[test]
+fn what_was_ranked_by_is_in_the_plan() {
+    let candidates = list([
+        candidate("a", Some(("2", "2"))).with_traits(Traits::new().weight(3.0)),
+        candidate("b", Some(("1", "1"))),
+        candidate("c", None),
+    ]);
+    let scores = |policy: &dyn RoutingPolicy| {
+        let plan = policy.plan(&facts(), &candidates.all());
+        let mut scores: Vec<_> = plan.choices.iter().map(|choice| (choice.candidate, choice.score)).collect();
+        scores.sort_by_key(|(position, _)| *position);
+        scores.into_iter().map(|(_, score)| score).collect::<Vec<_>>()
+    };
+
+    let cost = |position| candidates.all().expected_cost(position, &facts()).map(|cost| cost.pico() as f64);
+    assert_eq!(scores(&Cheapest::new()), [cost(0), cost(1), None]);
+    assert_eq!(scores(&InverseSquare::new()), [Some(0.25), Some(1.0), None]);
+    assert_eq!(scores(&Weighted::new()), [Some(3.0), Some(1.0), Some(1.0)]);
 }

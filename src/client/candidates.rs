@@ -252,8 +252,11 @@ pub(super) fn plan_under(
     decision.removed = decided.removed;
     decision.chance = facts.chance;
     decision.gain = facts.gain;
+    decision.at = Some(facts.at);
+    decision.service_tier.clone_from(&facts.service_tier);
     decision.ranked.reserve_exact(decided.plan.choices.len());
     let mut targets: Vec<PlannedTarget> = Vec::with_capacity(decided.plan.choices.len());
+    let all = candidates.all();
     for choice in decided.plan.choices {
         let Some(candidate) = candidates.get(choice.candidate) else { continue };
         // A route may name a target twice.
@@ -261,7 +264,8 @@ pub(super) fn plan_under(
             continue;
         }
         let Some((_, registered)) = inner.registry.provider(candidate.target.provider()) else { continue };
-        let mut ranked = Ranked::new(candidate.target.clone(), choice.reason, candidate.expected_cost(facts));
+        let expected_cost = all.expected_cost(choice.candidate, facts);
+        let mut ranked = Ranked::new(candidate.target.clone(), choice.reason, expected_cost);
         ranked.score = choice.score;
         ranked.reading = choice.reading;
         decision.ranked.push(ranked);

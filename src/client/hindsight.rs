@@ -48,7 +48,9 @@ pub struct Elsewhere {
 
 impl Client {
     /// Looks back at a call: what it saved against the reference of its route, and what the best target would have saved.
-    /// Nothing is computed before this is called. It goes by the prices in force now.
+    /// Nothing is computed before this is called. The target that answered cost what it cost; the others go by the prices
+    /// that this client has now, for the time of the call and the service tier that it asked for. Of an answer that broke off
+    /// and was continued, the tokens are those of its last part.
     ///
     /// Targets that the constraints removed do not count. Where more were removed than a decision records, only those that
     /// were ranked do.
@@ -74,8 +76,8 @@ impl Client {
     /// # }
     /// ```
     pub fn hindsight(&self, call: &CallSummary) -> Hindsight {
-        let at = self.inner.clock.wall();
         let decision = &call.decision;
+        let at = decision.at.unwrap_or_else(|| self.inner.clock.wall());
         let prices = self.inner.prices.get();
         let route =
             decision.route.as_deref().and_then(|name| match self.inner.registry.resolve(name).ok()? {
@@ -91,7 +93,11 @@ impl Client {
         let named = route.as_ref().and_then(|(route, _)| route.reference.as_ref());
         let usage = call.attempts.iter().rev().find(|attempt| attempt.target == call.target);
         let usage = usage.and_then(|attempt| attempt.usage.clone());
-        let cost = |row: &Candidate| cost(row, usage.as_ref()?, at);
+        let cost = |row: &Candidate| {
+            let own = call.cost.as_ref().filter(|_| row.target == call.target);
+            let tier = decision.service_tier.as_deref().or(row.service_tier);
+            own.map(|cost| cost.total).or_else(|| cost(row, usage.as_ref()?, at, tier))
+        };
         let known: Vec<Elsewhere> = rows
             .iter()
             .filter(|row| could_serve(call, &row.target))
@@ -147,9 +153,9 @@ impl Client {
     }
 }
 
-fn cost(row: &Candidate, usage: &Usage, at: SystemTime) -> Option<Usd> {
+fn cost(row: &Candidate, usage: &Usage, at: SystemTime, tier: Option<&str>) -> Option<Usd> {
     let price = row.model.as_ref()?.price.as_ref()?;
-    account::cost(usage, price, at, row.service_tier).map(|cost| cost.total)
+    account::cost(usage, price, at, tier).map(|cost| cost.total)
 }
 
 /// The best target where the quality of all is known; of equals, and else, the dearest.

@@ -20,9 +20,13 @@ pub(super) struct RouteMemory {
 
 #[derive(Debug, Default)]
 struct Homes {
-    known: HashMap<u64, Vec<Home>>,
-    /// Oldest first.
-    order: VecDeque<u64>,
+    /// By conversation, with the number of its last use.
+    known: HashMap<u64, (u64, Vec<Home>)>,
+    /// Conversations by the numbers of their uses, longest ago first. Where a conversation was used again, the earlier
+    /// number means nothing any more.
+    uses: VecDeque<(u64, u64)>,
+    /// Of the last use.
+    last: u64,
 }
 
 /// Where a conversation was served.
@@ -44,7 +48,7 @@ impl RouteMemory {
         }
         let Some(conversation) = facts.session.or(facts.beginning) else { return };
         let homes = self.homes();
-        let Some(known) = homes.known.get(&conversation) else { return };
+        let Some((_, known)) = homes.known.get(&conversation) else { return };
         let now = now();
         let warm = known.iter().filter(|home| home.until > now);
         facts.warm.extend(warm.map(|home| Warm::new(home.target.clone(), home.tokens, LIKELY)));
@@ -100,15 +104,10 @@ impl RouteMemory {
 
 impl Homes {
     fn settle(&mut self, conversation: u64, home: Home, now: Instant) {
-        if !self.known.contains_key(&conversation) {
-            self.order.push_back(conversation);
-            if self.order.len() > MOST_CONVERSATIONS
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.known.remove(&oldest);
-            }
-        }
-        let known = self.known.entry(conversation).or_default();
+        self.last += 1;
+        self.uses.push_back((self.last, conversation));
+        let (used, known) = self.known.entry(conversation).or_default();
+        *used = self.last;
         // What is read again stays at least as long as was known before.
         let longer = known.iter().filter(|other| other.target == home.target).map(|other| other.until).max();
         let home = Home { until: longer.map_or(home.until, |longer| longer.max(home.until)), ..home };
@@ -116,6 +115,25 @@ impl Homes {
         known.push(home);
         if known.len() > MOST_HOMES {
             known.remove(0);
+        }
+        self.forget();
+    }
+
+    /// Forgets the conversation that was used longest ago, while there are too many.
+    fn forget(&mut self) {
+        let is_last = |known: &HashMap<u64, (u64, Vec<Home>)>, (number, conversation): (u64, u64)| {
+            known.get(&conversation).is_some_and(|(used, _)| *used == number)
+        };
+        while self.known.len() > MOST_CONVERSATIONS
+            && let Some(longest_ago) = self.uses.pop_front()
+        {
+            if is_last(&self.known, longest_ago) {
+                self.known.remove(&longest_ago.1);
+            }
+        }
+        if self.uses.len() > 2 * MOST_CONVERSATIONS {
+            let Self { known, uses, .. } = self;
+            uses.retain(|used| is_last(known, *used));
         }
     }
 }
@@ -212,9 +230,13 @@ mod tests {
         let (memory, start) =
             (RouteMemory::default(), crate::clock::Clock::now(&crate::clock::SystemClock::new()));
         for session in 0..20_000 {
-            memory.note(Some(session), Some(session), &answered("a/m", 10, 0), ("a", 1), start);
+            for used in [3, session] {
+                memory.note(Some(used), Some(used), &answered("a/m", 10, 0), ("a", 1), start);
+            }
         }
         assert_eq!(recalled(&memory, Some(19_999), None, start).warm.len(), 1);
+        assert_eq!(recalled(&memory, Some(3), None, start).warm.len(), 1, "it was used all along");
+        assert!(memory.homes().uses.len() <= 2 * MOST_CONVERSATIONS);
         assert!(recalled(&memory, Some(5), None, start).warm.is_empty());
         assert_eq!(memory.homes().known.len(), MOST_CONVERSATIONS);
         let mut failed = answered("b/m", 10, 0);

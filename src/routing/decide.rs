@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::constraint::{self, Constraints};
 use super::policy::Sorted;
 use super::{
-    AllHealthy, Candidates, Choice, Escalation, Health, Live, LiveFacts, Observed, Plan, RequestFacts, Turn,
+    AllHealthy, Candidates, Choice, Escalation, Health, Live, LiveFacts, Observed, Plan, Reading,
+    RequestFacts, Turn,
 };
 use super::{RoutingPolicy, Shortlist};
 use crate::error::{Error, ErrorKind, Result};
@@ -62,7 +63,8 @@ pub struct Decided {
     pub rejected: Vec<Rejected>,
     /// How many were removed, listed or not.
     pub removed: usize,
-    /// The policy that ranked: the route's, unless the preferences ask for an order of their own.
+    /// The policy that ranked: the route's, or where the preferences ask for an order of their own, that order among what
+    /// the route's policy would have.
     pub policy: &'static str,
 }
 
@@ -72,7 +74,8 @@ pub struct Decided {
 /// 2. What is left falls into groups: the `order` of the preferences, models where they ask to be sorted one by one, the
 ///    targets' own [`order`](super::Traits::order), and behind their equals those that are degraded or miss a
 ///    percentile. Those that are out of service are behind everything: tried only when all others failed.
-/// 3. The policy ranks each group, until as many targets are planned as can be tried.
+/// 3. The policy ranks each group, until as many targets are planned as can be tried. Where the preferences ask for an order
+///    of their own, that order ranks what the policy would have at all.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidRequest`] when no target may be tried; [`ErrorKind::Unsupported`] when nothing is left, naming the
@@ -170,14 +173,17 @@ fn attempt(
         }
     };
     let sorted = preferences.iter().flatten().find_map(|wish| wish.sort).map(Sorted::new);
-    let policy = sorted.as_ref().map_or(policy, |sorted| sorted);
+    let ask = |shortlist: &Shortlist<'_>| match &sorted {
+        None => ask(policy, facts, shortlist),
+        Some(sorted) => ask_sorted(policy, sorted, facts, shortlist),
+    };
     let mut choices = match groups(question, &shortlist, looked) {
-        None => ask(policy, facts, &shortlist)?,
+        None => ask(&shortlist)?,
         Some(groups) => {
             let mut choices = Vec::new();
             let mut refusal = None;
             for group in groups {
-                match ask(policy, facts, &group) {
+                match ask(&group) {
                     Ok(own) => choices.extend(own),
                     // Another group may have what the policy wants.
                     Err(error) if error.kind() == ErrorKind::Unsupported => refusal = refusal.or(Some(error)),
@@ -210,7 +216,7 @@ fn attempt(
         // What is not a number neither compares nor survives JSON.
         choice.score = choice.score.filter(|score| score.is_finite());
     }
-    Ok((Plan::new(choices), name_of(policy)))
+    Ok((Plan::new(choices), name_of(sorted.as_ref().map_or(policy, |sorted| sorted))))
 }
 
 /// Tells the policy how an attempt ended. A policy that panics over it does no harm to the call.
@@ -245,6 +251,28 @@ fn ask(policy: &dyn RoutingPolicy, facts: &RequestFacts, shortlist: &Shortlist<'
         return Err(broken(name_of(policy), &format!("chose none of {} targets", shortlist.len())));
     }
     Ok(plan.choices)
+}
+
+/// What the policy would have at all, in the order of `sorted`: whoever asks for an order does not lower the route's
+/// standards. What the policy reads first, or keeps for last, stays where it is.
+fn ask_sorted(
+    policy: &dyn RoutingPolicy,
+    sorted: &Sorted,
+    facts: &RequestFacts,
+    shortlist: &Shortlist<'_>,
+) -> Result<Vec<Choice>> {
+    let everywhere = RequestFacts { max_targets: shortlist.len(), ..facts.clone() };
+    let mut choices = ask(policy, &everywhere, shortlist)?;
+    lawful(&choices, shortlist, name_of(policy))?;
+    let is_free = |choice: &Choice| choice.reading == Reading::Unread && choice.turn == Turn::InOrder;
+    let mut free: Vec<usize> =
+        choices.iter().filter(|choice| is_free(choice)).map(|choice| choice.candidate).collect();
+    free.sort_unstable();
+    let left = shortlist.narrowed(|position| free.binary_search(&position).is_ok());
+    let place = choices.iter().position(is_free).unwrap_or(choices.len());
+    choices.retain(|choice| !is_free(choice));
+    choices.splice(place..place, sorted.plan(facts, &left).choices);
+    Ok(choices)
 }
 
 fn lawful(choices: &[Choice], shortlist: &Shortlist<'_>, policy: &str) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Candidate, RequestFacts, Shortlist};
+use super::{Candidate, Choice, RequestFacts, Shortlist};
 use crate::catalog::{Charge, rounded};
 use crate::types::Usd;
 
@@ -52,6 +52,16 @@ impl Offer {
     /// Is its price known?
     pub(in crate::routing) fn is_priced(&self) -> bool {
         self.atto.is_some()
+    }
+
+    /// It, for `reason`, ranked by what it is expected to cost in picodollars.
+    #[expect(clippy::cast_precision_loss, reason = "a score, not an amount")]
+    pub(in crate::routing) fn as_choice(&self, reason: &'static str) -> Choice {
+        let choice = Choice::new(self.position, reason);
+        match self.cost() {
+            Some(cost) => choice.scored(cost.pico() as f64),
+            None => choice,
+        }
     }
 
     /// What it is expected to cost.

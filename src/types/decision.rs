@@ -1,6 +1,7 @@
 //! Why a target was chosen.
 
 use std::borrow::Cow;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,12 @@ pub struct Decision {
     /// What a strong model was expected to gain, from minus one to one, where the policy foretells it.
     #[serde(default)]
     pub gain: Option<f64>,
+    /// When it was made, by the calendar, for prices that depend on it.
+    #[serde(default)]
+    pub at: Option<SystemTime>,
+    /// The service tier that the call itself asked for; a target's own comes after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_tier: Option<Box<str>>,
 }
 
 impl Decision {
@@ -44,6 +51,8 @@ impl Decision {
             removed: 0,
             chance: 0,
             gain: None,
+            at: None,
+            service_tier: None,
         }
     }
 }

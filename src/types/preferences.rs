@@ -50,7 +50,7 @@ pub struct Preferences {
     pub enforce_distillable_text: Strictness,
     /// Only weights stored in one of these ways, such as `fp8` or `bf16`; `unknown` is one of them. Empty allows all.
     pub quantizations: Vec<Quantization>,
-    /// Ranks by this instead of by the route's policy.
+    /// Ranks by this what the route's policy would have at all, instead of in its order.
     #[serde(deserialize_with = "sort")]
     pub sort: Option<Sort>,
     /// The most a target may charge.
@@ -347,7 +347,7 @@ impl Preferences {
         self
     }
 
-    /// Ranks by this instead of by the route's policy.
+    /// Ranks by this what the route's policy would have at all, instead of in its order.
     #[must_use]
     pub fn sort(mut self, sort: Sort) -> Self {
         self.sort = Some(sort);

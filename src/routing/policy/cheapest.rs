@@ -1,6 +1,6 @@
 //! Least expected cost first.
 
-use crate::routing::{Choice, Plan, RequestFacts, RoutingPolicy, Shortlist};
+use crate::routing::{Plan, RequestFacts, RoutingPolicy, Shortlist};
 
 /// Tries the target first where the request is expected to cost least: the prompt's tokens at the input price, less what
 /// is likely saved where its beginning is still in the provider's prompt cache, plus the expected answer's at the output
@@ -29,7 +29,7 @@ impl RoutingPolicy for Cheapest {
                 (true, 0) => "least expected cost",
                 (true, _) => "next least expected cost",
             };
-            Choice::new(offer.position, reason)
+            offer.as_choice(reason)
         }))
     }
 }

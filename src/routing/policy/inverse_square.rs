@@ -51,17 +51,15 @@ impl RoutingPolicy for InverseSquare {
         } else {
             drawn.extend(weights.iter().map(|(position, _)| *position).take(rest));
         }
-        let is_priced =
-            |position: usize| priced.iter().any(|(known, cost)| *known == position && cost.is_some());
         Plan::new(drawn.into_iter().map(|position| {
-            let reason = if is_priced(position) {
-                "drawn by the inverse square of its price"
-            } else if free.iter().any(|(known, _)| *known == position) {
-                "free"
-            } else {
-                "price unknown"
-            };
-            Choice::new(position, reason)
+            let weight = weights.iter().find(|(known, _)| *known == position).map(|(_, weight)| *weight);
+            match weight {
+                None => Choice::new(position, "free"),
+                Some(weight) if weight > 0.0 => {
+                    Choice::new(position, "drawn by the inverse square of its price").scored(weight)
+                }
+                Some(_) => Choice::new(position, "price unknown"),
+            }
         }))
     }
 }

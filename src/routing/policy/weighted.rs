@@ -39,26 +39,30 @@ impl RoutingPolicy for Weighted {
     }
 
     fn plan(&self, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Plan {
-        let weights = shortlist.iter().map(|(position, row)| (position, row.traits.weight.unwrap_or(1.0)));
+        let weights = shortlist.positions().map(|position| (position, weight(shortlist, position)));
         match (self.sessions, facts.session) {
             (Sessions::Kept, Some(session)) => {
                 let ranked = by_session(session, shortlist, weights.collect());
                 Plan::new(ranked.into_iter().take(facts.max_targets).enumerate().map(|(place, position)| {
-                    Choice::new(
-                        position,
-                        if place == 0 { "where the session belongs" } else { "next for the session" },
-                    )
+                    let reason =
+                        if place == 0 { "where the session belongs" } else { "next for the session" };
+                    Choice::new(position, reason).scored(weight(shortlist, position))
                 }))
             }
             _ => {
                 let weights: Vec<(usize, f64)> = weights.collect();
                 let drawn = draw::weighted(&mut facts.random(), &weights, facts.max_targets);
                 Plan::new(drawn.into_iter().enumerate().map(|(place, position)| {
-                    Choice::new(position, if place == 0 { "drawn by weight" } else { "drawn next" })
+                    let reason = if place == 0 { "drawn by weight" } else { "drawn next" };
+                    Choice::new(position, reason).scored(weight(shortlist, position))
                 }))
             }
         }
     }
+}
+
+fn weight(shortlist: &Shortlist<'_>, position: usize) -> f64 {
+    shortlist.candidate(position).and_then(|row| row.traits.weight).unwrap_or(1.0)
 }
 
 /// All of them, the one where the session belongs first: the smallest `-ln(fraction) / weight` wins, which is each as often
