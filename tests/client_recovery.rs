@@ -116,7 +116,7 @@ fn a_continuation_goes_on_where_it_broke_without_repeating() {
         (vec!["was a king."], "Once upon a time there was a king."),
         (vec![" was a", " king."], "Once upon a time there was a king."),
         (vec!["Once upon", " a time there was a king."], "Once upon a time there was a king."),
-        (vec!["a time there was", " a king."], "Once upon a time there was a king."),
+        (vec!["upon a time", " there was a king."], "Once upon a time there was a king."),
     ] {
         let house = house();
         house.a.then(
@@ -268,4 +268,39 @@ fn the_beginning_reaches_the_vendors_that_continue_it_in_their_own_way() {
         assert_eq!(last["role"], "assistant", "{vendor}");
         assert_eq!(last["prefix"].as_bool(), marked.then_some(true), "{vendor}");
     }
+}
+
+#[test]
+fn thoughts_before_a_continuation_do_not_hide_that_it_repeats() {
+    let house = house();
+    house.a.then(ScriptedStep::new().events([text("Once upon a time there ")]).fail(ErrorKind::Connection));
+    let thought = StreamEvent::Reasoning("Where was I?".into());
+    let events =
+        [thought.clone(), text("upon a time"), thought, text(" there was a king."), used(9, 9), finish()];
+    house.b.then(ScriptedStep::new().events(events));
+
+    let answer = run(fold(&house.client, asking("continuing", Recovery::Continue))).unwrap();
+
+    assert_eq!(answer.text(), "Once upon a time there was a king.");
+}
+
+#[test]
+fn what_was_held_back_is_given_before_the_continuation_fails_too() {
+    let house = house();
+    house.a.then(ScriptedStep::new().events([text("Once upon a time there ")]).fail(ErrorKind::Connection));
+    // It may be the beginning of a repetition, and nothing follows that would tell.
+    house.b.always(|| ScriptedStep::new().events([text("time there")]).fail(ErrorKind::Connection));
+
+    let mut events = run(read(&house.client, asking("continuing", Recovery::Continue)));
+
+    let error = events.pop().unwrap().unwrap_err();
+    let given: String = events
+        .into_iter()
+        .filter_map(|event| match event.unwrap() {
+            StreamEvent::Text(text) => Some(text),
+            _ => None,
+        })
+        .collect();
+    assert!(given.starts_with("Once upon a time there time there"), "{given}");
+    assert_eq!(error.partial().unwrap().message.text(), given);
 }

@@ -40,6 +40,8 @@ pub(super) struct CallStream {
     overlap: Option<Overlap>,
     /// What was used is being booked; the summary comes after that.
     settling: Option<JoinAll<Settling>>,
+    /// What ends the stream, once text that had been held back is given.
+    last: Option<Error>,
 }
 
 impl CallStream {
@@ -57,6 +59,7 @@ impl CallStream {
             stopped: None,
             overlap: None,
             settling: None,
+            last: None,
         };
         stream.open(call, opened);
         stream
@@ -85,7 +88,7 @@ impl CallStream {
         let event = self.without_repetition(event)?;
         match self.given.note(&event) {
             Ok(()) => Some(Ok(event)),
-            Err(error) => self.fail(error).map(Err),
+            Err(error) => self.fail(error),
         }
     }
 
@@ -93,7 +96,8 @@ impl CallStream {
         let Some(overlap) = &mut self.overlap else { return Some(event) };
         let new = match &event {
             StreamEvent::Text(delta) => overlap.push(delta),
-            StreamEvent::Resumed(_) => return Some(event),
+            // Thoughts before the text say nothing of where it begins.
+            StreamEvent::Resumed(_) | StreamEvent::Reasoning(_) => return Some(event),
             other if other.is_semantic() => {
                 let rest = overlap.finish();
                 self.overlap = None;
@@ -125,16 +129,35 @@ impl CallStream {
         // What is being booked was complete.
         if self.settling.is_none() && !self.call.as_ref()?.is_finished() {
             let error = Error::new(ErrorKind::Truncated, "the stream ended before the answer was complete");
-            return self.fail(error).map(Err);
+            return self.fail(error);
         }
         let adaptations = std::mem::take(&mut self.adaptations);
         let summary = answered(self.call.take()?, adaptations, &self.given);
         Some(Ok(StreamEvent::Done(Box::new(summary))))
     }
 
-    /// The stream broke with `error`: what the caller is told, unless another attempt takes over.
-    fn fail(&mut self, error: Error) -> Option<Error> {
+    /// What is held back in case it is a repetition, because nothing follows that would tell.
+    fn release(&mut self) -> Option<StreamEvent> {
+        let rest = StreamEvent::Text(self.overlap.take()?.finish());
+        let is_new = matches!(&rest, StreamEvent::Text(text) if !text.is_empty());
+        (is_new && self.given.note(&rest).is_ok()).then_some(rest)
+    }
+
+    /// The end, after `rest` if there is any.
+    fn close(&mut self, rest: Option<StreamEvent>, error: Error) -> Option<Result<StreamEvent>> {
+        match rest {
+            Some(rest) => {
+                self.last = Some(error);
+                Some(Ok(rest))
+            }
+            None => Some(Err(error)),
+        }
+    }
+
+    /// The stream broke with `error`: what is next for the caller; nothing where another attempt takes over.
+    fn fail(&mut self, error: Error) -> Option<Result<StreamEvent>> {
         let mut call = self.call.take()?;
+        let rest = self.release();
         let place = call.running();
         // Closes the provider's connection now rather than when the caller drops the stream.
         self.events = Box::pin(futures::stream::empty());
@@ -151,12 +174,13 @@ impl CallStream {
             match recoverer.resume(call, place, &partial, &error, failed) {
                 Ok(resuming) => {
                     self.resuming = Some((resuming, error.with_partial(partial)));
-                    return None;
+                    return rest.map(Ok);
                 }
                 Err(unchanged) => call = unchanged,
             }
         }
-        Some(call.fail(error.with_partial(partial).after_content()))
+        let error = call.fail(error.with_partial(partial).after_content());
+        self.close(rest, error)
     }
 
     /// Is the client shut down and time up? Registers the task to be woken when it will be.
@@ -166,13 +190,15 @@ impl CallStream {
     }
 
     /// Ends the stream because the client does.
-    fn stop(&mut self) -> Option<Error> {
+    fn stop(&mut self) -> Option<Result<StreamEvent>> {
         let mut call = self.call.take()?;
+        let rest = self.release();
         self.events = Box::pin(futures::stream::empty());
         call.cancel_attempt(&Consumed::default());
         let mut partial = std::mem::take(&mut self.given).into_reply();
         partial.usage = call.attempts.last().and_then(|attempt| attempt.usage.clone());
-        Some(call.fail(flights::stopped().with_partial(partial)))
+        let error = call.fail(flights::stopped().with_partial(partial));
+        self.close(rest, error)
     }
 
     /// Another attempt took over.
@@ -233,15 +259,15 @@ impl Stream for CallStream {
                 ready!(this.settled(context));
                 return Poll::Ready(this.end());
             }
-            let Some(call) = &mut this.call else { return Poll::Ready(None) };
+            let Some(call) = &mut this.call else { return Poll::Ready(this.last.take().map(Err)) };
             // A reader who is slower than the provider never waits for it, and would not be told that time is up.
             let keeps_up = this.waiting_since.is_none() && !call.is_finished();
             let next = if let Some(event) = this.held.pop_front() {
                 this.give(event)
             } else if keeps_up && call.inner.flights.is_stopped() {
-                this.stop().map(Err)
+                this.stop()
             } else if keeps_up && call.deadline.remaining(call.inner.clock.now()).is_zero() {
-                this.fail(RunningCall::deadline_exceeded()).map(Err)
+                this.fail(RunningCall::deadline_exceeded())
             } else {
                 match this.events.as_mut().poll_next(context) {
                     Poll::Ready(Some(Ok(event))) => {
@@ -249,14 +275,14 @@ impl Stream for CallStream {
                         call.note_event(&event);
                         this.give(event)
                     }
-                    Poll::Ready(Some(Err(error))) => this.fail(error).map(Err),
+                    Poll::Ready(Some(Err(error))) => this.fail(error),
                     Poll::Ready(None) => {
                         ready!(this.settled(context));
                         this.end()
                     }
-                    Poll::Pending if this.is_stopped(context) => this.stop().map(Err),
+                    Poll::Pending if this.is_stopped(context) => this.stop(),
                     Poll::Pending => match this.too_late(context) {
-                        Some(error) => this.fail(error).map(Err),
+                        Some(error) => this.fail(error),
                         None => return Poll::Pending,
                     },
                 }

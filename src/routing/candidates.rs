@@ -1,5 +1,7 @@
 //! The candidates of a route, prepared once.
 
+use std::borrow::Cow;
+
 use super::price_book::PriceBook;
 use super::{Candidate, Hosting, RequestFacts, Shortlist, Tier};
 use crate::catalog::{Capability, CapabilitySet};
@@ -17,6 +19,8 @@ pub struct Candidates {
     pub(super) away: Box<[u64]>,
     /// How good each is known to be; not a number where nobody knows.
     qualities: Box<[f64]>,
+    /// For each quality that somebody has, worst first, a bit for each who is at least so good; empty where they are many.
+    levels: Box<[(f64, Box<[u64]>)]>,
     /// A bit for each of a tier: best, which is also where those without one are, cheaper, light.
     tiers: [Box<[u64]>; 3],
     pub(super) prices: PriceBook,
@@ -50,7 +54,12 @@ impl Candidates {
         let mut windows: Box<[(u64, u32)]> = known.collect();
         windows.sort_unstable();
         let away = mask(&rows, |row| row.traits.hosting != Hosting::SelfHosted);
-        let qualities = rows.iter().map(|row| row.traits.quality.unwrap_or(f64::NAN)).collect();
+        let qualities: Box<[f64]> = rows.iter().map(|row| row.traits.quality.unwrap_or(f64::NAN)).collect();
+        let mut levels: Vec<f64> = qualities.iter().filter(|quality| !quality.is_nan()).copied().collect();
+        levels.sort_by(f64::total_cmp);
+        levels.dedup();
+        levels.truncate(if levels.len() > MOST_LEVELS { 0 } else { MOST_LEVELS });
+        let levels = levels.into_iter().map(|level| (level, as_good_as(&qualities, level))).collect();
         let tiers = [Tier::Best, Tier::Cheaper, Tier::Light]
             .map(|tier| mask(&rows, |row| row.traits.tier.unwrap_or(Tier::Best) == tier));
         let prices = PriceBook::new(&rows);
@@ -58,7 +67,7 @@ impl Candidates {
             tagged: rows.iter().any(|row| !row.traits.tags.is_empty()),
             ordered: rows.iter().any(|row| row.traits.order.is_some()),
         };
-        Self { rows, unable, windows, away, qualities, tiers, prices, plain }
+        Self { rows, unable, windows, away, qualities, levels, tiers, prices, plain }
     }
 
     /// The candidates, in the order of the route.
@@ -105,8 +114,7 @@ impl Candidates {
     /// A bit for each that can. Whole words at a time, so that long lists cost little.
     pub(super) fn able(&self, facts: &RequestFacts) -> Box<[u64]> {
         let mut bits = ones(self.len());
-        for (_, unable) in self.unable.iter().filter(|(alone, _)| !alone.intersection(facts.needs).is_empty())
-        {
+        for (_, unable) in self.unable(facts.needs) {
             without(&mut bits, unable);
         }
         let least = facts.least_tokens_anywhere();
@@ -123,22 +131,19 @@ impl Candidates {
         bits
     }
 
-    /// The first of `needs` that the candidate in this position is unable to do.
-    pub(super) fn missing(&self, position: usize, needs: CapabilitySet) -> Option<Capability> {
-        let unable = self.unable.iter().filter(|(alone, _)| !alone.intersection(needs).is_empty());
-        let mut unable = unable
-            .filter(|(_, bits)| bits.get(position / 64).is_some_and(|word| word >> (position % 64) & 1 == 1));
-        unable.next().and_then(|(alone, _)| alone.first())
+    /// For each of `needs` that somebody is unable to do, a bit for each who is.
+    pub(super) fn unable(&self, needs: CapabilitySet) -> impl Iterator<Item = (Capability, &[u64])> {
+        let needed = self.unable.iter().filter(move |(alone, _)| !alone.intersection(needs).is_empty());
+        needed.filter_map(|(alone, bits)| Some((alone.first()?, &**bits)))
     }
 
     /// A bit for each that is known to be at least so good.
-    pub(super) fn as_good_as(&self, least: f64) -> Box<[u64]> {
-        let word = |qualities: &[f64]| {
-            let bits =
-                qualities.iter().enumerate().map(|(place, quality)| u64::from(*quality >= least) << place);
-            bits.fold(0, |word, bit| word | bit)
-        };
-        self.qualities.chunks(64).map(word).collect()
+    pub(super) fn as_good_as(&self, least: f64) -> Cow<'_, [u64]> {
+        let level = self.levels.partition_point(|(level, _)| *level < least);
+        match self.levels.get(level) {
+            Some((_, bits)) if !least.is_nan() => Cow::Borrowed(bits),
+            _ => Cow::Owned(as_good_as(&self.qualities, least).into_vec()),
+        }
     }
 
     /// A bit for each of this tier; those that have none count as best.
@@ -152,6 +157,15 @@ impl Candidates {
     }
 }
 
+/// A bit for each quality that is at least so good.
+fn as_good_as(qualities: &[f64], least: f64) -> Box<[u64]> {
+    let word = |qualities: &[f64]| {
+        let bits = qualities.iter().enumerate().map(|(place, quality)| u64::from(*quality >= least) << place);
+        bits.fold(0, |word, bit| word | bit)
+    };
+    qualities.chunks(64).map(word).collect()
+}
+
 /// So many bits, all set.
 fn ones(count: usize) -> Box<[u64]> {
     let mut bits = vec![u64::MAX; count.div_ceil(64)];
@@ -159,6 +173,11 @@ fn ones(count: usize) -> Box<[u64]> {
         *last = (1 << (count % 64)) - 1;
     }
     bits.into()
+}
+
+/// Is the bit of this position set?
+pub(super) fn has(bits: &[u64], position: usize) -> bool {
+    bits.get(position / 64).is_some_and(|word| word >> (position % 64) & 1 == 1)
 }
 
 /// Takes what is in `others` out of `bits`.
@@ -175,6 +194,9 @@ fn mask(rows: &[Candidate], is: impl Fn(&Candidate) -> bool) -> Box<[u64]> {
     };
     rows.chunks(64).map(word).collect()
 }
+
+/// More different qualities than this are compared one by one.
+const MOST_LEVELS: usize = 64;
 
 impl FromIterator<Candidate> for Candidates {
     fn from_iter<I: IntoIterator<Item = Candidate>>(rows: I) -> Self {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::candidates::without;
+use super::candidates::{has, without};
 use super::tags::Wanted;
 use super::{Candidate, Candidates, DataPolicy, Distillable, Hosting, LiveFacts};
 use super::{RequestFacts, Shortlist};
@@ -92,11 +92,13 @@ impl<'a> Constraints<'a> {
         // A decision is recorded for every call; when everything was removed, all of it is needed to say why.
         let most = if kept.is_empty() { removed } else { MOST_RECORDED };
         let positions = kept.removed(most);
+        let unable: Vec<_> = self.candidates.unable(self.facts.needs).collect();
         let mut rejected = Vec::with_capacity(positions.len());
         rejected.extend(positions.into_iter().filter_map(|position| {
             let candidate = self.candidates.get(position)?;
-            let violation = match self.candidates.missing(position, self.facts.needs) {
-                Some(missing) => Violation::new("capability", lacks(missing)),
+            let missing = unable.iter().find(|(_, bits)| has(bits, position));
+            let violation = match missing {
+                Some((missing, _)) => Violation::new("capability", lacks(*missing)),
                 None => self.violation(candidate, &wanted)?,
             };
             Some(Rejected::new(candidate.target.clone(), violation.constraint, violation.reason))

@@ -44,37 +44,50 @@ enum Steadiness {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::routing) struct Offer {
     pub(in crate::routing) position: usize,
-    /// `None` is an unknown price, and comes last.
-    atto: Option<u128>,
+    /// [`UNKNOWN`] where there is no price, and so last.
+    atto: u128,
 }
 
 impl Offer {
-    /// Is its price known?
-    pub(in crate::routing) fn is_priced(&self) -> bool {
-        self.atto.is_some()
+    fn new(position: usize, atto: Option<u128>) -> Self {
+        Self { position, atto: atto.unwrap_or(UNKNOWN) }
     }
 
-    /// It, for `reason`, ranked by what it is expected to cost in picodollars.
-    #[expect(clippy::cast_precision_loss, reason = "a score, not an amount")]
+    /// Is its price known?
+    pub(in crate::routing) const fn is_priced(&self) -> bool {
+        self.atto != UNKNOWN
+    }
+
+    /// It, for `reason`, ranked by its score.
     pub(in crate::routing) fn as_choice(&self, reason: &'static str) -> Choice {
         let choice = Choice::new(self.position, reason);
-        match self.cost() {
-            Some(cost) => choice.scored(cost.pico() as f64),
+        match self.score() {
+            Some(score) => choice.scored(score),
             None => choice,
         }
     }
 
+    /// What it is expected to cost in picodollars, to rank by.
+    #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "a score, not an amount")]
+    pub(in crate::routing) fn score(&self) -> Option<f64> {
+        self.is_priced().then(|| self.atto as f64 / ATTO_PER_PICO as f64)
+    }
+
+    /// Is it cheaper, wherever it stands?
+    pub(in crate::routing) const fn costs_less_than(&self, other: &Self) -> bool {
+        self.atto < other.atto
+    }
+
     /// What it is expected to cost.
     pub(in crate::routing) fn cost(&self) -> Option<Usd> {
-        self.atto.map(rounded)
+        self.is_priced().then(|| rounded(self.atto))
     }
 }
 
 /// Cheaper first, then as written; unknown prices last.
 impl Ord for Offer {
     fn cmp(&self, other: &Self) -> Ordering {
-        let unknown = self.atto.is_none().cmp(&other.atto.is_none());
-        unknown.then(self.atto.cmp(&other.atto)).then(self.position.cmp(&other.position))
+        self.atto.cmp(&other.atto).then(self.position.cmp(&other.position))
     }
 }
 
@@ -157,7 +170,7 @@ impl PriceBook {
         }
         for position in &self.unpriced {
             // They stand in the order written, so that those that come later change nothing once the list is full.
-            if best.is_settled(Offer { position: widen(*position), atto: None }) {
+            if best.is_settled(Offer::new(widen(*position), None)) {
                 break;
             }
             look(&mut best, *position);
@@ -173,7 +186,7 @@ impl PriceBook {
             u128::from(rate(by_output, |rates| rates.output)) * u128::from(facts.all_output_tokens());
         // Equal rates stand in the order written, so that what follows at the same price stands behind both.
         let position = widen(by_input.min(by_output));
-        Offer { position, atto: Some(input.saturating_add(output)) }
+        Offer::new(position, Some(input.saturating_add(output)))
     }
 
     /// What the candidate in this position is expected to cost.
@@ -189,7 +202,7 @@ impl PriceBook {
         } else {
             atto.map(|atto| discounted(atto, position, facts, shortlist))
         };
-        Offer { position, atto }
+        Offer::new(position, atto)
     }
 }
 
@@ -277,6 +290,9 @@ fn widen(position: u32) -> usize {
 }
 
 const UNPRICED: Rates = Rates { input: 0, output: 0, request: 0, steadiness: Steadiness::Unpriced };
+
+/// No price comes to as much.
+const UNKNOWN: u128 = u128::MAX;
 
 /// Shorter lists are read through.
 const WORTH_SORTING: usize = 24;

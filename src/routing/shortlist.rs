@@ -1,5 +1,6 @@
 //! The candidates that are left for one request.
 
+use super::candidates::has;
 use super::price_book::Offer;
 use super::{Candidate, Candidates, Health, Live, LiveFacts, Observed, RequestFacts, Tier};
 use crate::types::{Target, Usd};
@@ -147,9 +148,7 @@ impl<'a> Shortlist<'a> {
     pub fn contains(&self, position: usize) -> bool {
         match &self.kept {
             Kept::All => position < self.candidates.len(),
-            Kept::Some { bits, .. } => {
-                bits.get(position / 64).is_some_and(|word| word >> (position % 64) & 1 == 1)
-            }
+            Kept::Some { bits, .. } => has(bits, position),
         }
     }
 
@@ -235,13 +234,17 @@ impl<'a> Shortlist<'a> {
     /// What the request is expected to cost there: the prompt at its price, less what is likely saved by the provider's
     /// prompt cache, and the expected answer at its price. `None` when unknown.
     pub fn expected_cost(&self, position: usize, facts: &RequestFacts) -> Option<Usd> {
-        self.candidates.prices.offer(position, facts, self).cost()
+        self.offer(position, facts).cost()
     }
 
     /// The `most` candidates with the least expected cost, cheapest first, equal ones as written, unknown prices last.
     /// Does not look at all of a long list.
     pub fn cheapest(&self, facts: &RequestFacts, most: usize) -> Vec<(usize, Option<Usd>)> {
         self.offers(facts, most).iter().map(|offer| (offer.position, offer.cost())).collect()
+    }
+
+    pub(in crate::routing) fn offer(&self, position: usize, facts: &RequestFacts) -> Offer {
+        self.candidates.prices.offer(position, facts, self)
     }
 
     pub(in crate::routing) fn offers(&self, facts: &RequestFacts, most: usize) -> Vec<Offer> {

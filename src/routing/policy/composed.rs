@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::routing::price_book::Offer;
 use crate::routing::{Choice, Plan, RequestFacts, RoutingPolicy, Shortlist};
 use crate::types::Stakes;
 
@@ -100,18 +101,10 @@ impl RoutingPolicy for Composed {
         };
         let good = least_quality.map(|least| shortlist.as_good_as(least));
         let good = good.as_ref().unwrap_or(shortlist);
-        let mut ranked: Vec<Place> = self
-            .worth_ranking(facts, good)
-            .into_iter()
-            .map(|position| Place { position, first: None, key: None })
-            .collect();
+        let mut ranked = self.worth_ranking(facts, good);
         if ranked.is_empty() && !shortlist.is_empty() {
             let least = least_quality.unwrap_or_default();
             return Plan::refused(format!("no target is known to have quality {least}"));
-        }
-        let first = self.scores.first().copied().unwrap_or(Score::Cost);
-        for place in &mut ranked {
-            place.key = first.of(place.position, facts, shortlist);
         }
         if self.alike > 0.0 {
             let best = ranked.iter().filter_map(|place| place.key).fold(f64::INFINITY, f64::min);
@@ -152,6 +145,12 @@ struct Place {
     key: Option<f64>,
 }
 
+impl Place {
+    fn new(position: usize, key: Option<f64>) -> Self {
+        Self { position, first: None, key }
+    }
+}
+
 /// Sorts by the keys, and those that are equal by what breaks ties, as far as the first `wanted` are concerned.
 fn settle(
     places: &mut [Place],
@@ -179,37 +178,34 @@ fn settle(
 }
 
 impl Composed {
-    /// The positions that may come out first. Where cost decides, all but the cheapest can be left out of a long list, as long
-    /// as none of those left out costs the same as one that is planned.
-    fn worth_ranking(&self, facts: &RequestFacts, good: &Shortlist<'_>) -> Vec<usize> {
+    /// Those that may come out first, with their first scores. Where cost decides, all but the cheapest can be left out of a
+    /// long list, as long as none of those left out costs the same as one that is planned.
+    fn worth_ranking(&self, facts: &RequestFacts, good: &Shortlist<'_>) -> Vec<Place> {
+        let first = self.scores.first().copied().unwrap_or(Score::Cost);
         let wanted = facts.max_targets.max(self.any_of).max(1);
-        let is_by_cost = self.scores.first() == Some(&Score::Cost) && self.alike <= 0.0;
         let mut looked_at = wanted.saturating_add(TIES);
-        while is_by_cost && looked_at < good.len() / 2 {
-            let cheapest = good.cheapest(facts, looked_at);
+        while first == Score::Cost && self.alike <= 0.0 && looked_at < good.len() / 2 {
+            let cheapest = good.offers(facts, looked_at);
             match (cheapest.get(wanted - 1), cheapest.last()) {
-                (Some((_, Some(wanted))), Some((_, Some(last)))) if wanted < last => {
-                    let mut positions: Vec<usize> =
-                        cheapest.into_iter().map(|(position, _)| position).collect();
-                    // Equals stand as written.
-                    positions.sort_unstable();
-                    return positions;
+                (Some(wanted), Some(last)) if last.is_priced() && wanted.costs_less_than(last) => {
+                    let place = |offer: &Offer| Place::new(offer.position, offer.score());
+                    return cheapest.iter().map(place).collect();
                 }
-                (Some((_, None)) | None, _) | (_, Some((_, None)) | None) => break,
-                _ => looked_at = looked_at.saturating_mul(4),
+                (Some(wanted), Some(_)) if wanted.is_priced() => looked_at = looked_at.saturating_mul(4),
+                _ => break,
             }
         }
-        good.positions().collect()
+        good.positions().map(|position| Place::new(position, first.of(position, facts, good))).collect()
     }
 }
 
 impl Score {
     /// Smaller is better.
-    #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "scores are not money")]
+    #[expect(clippy::float_arithmetic, reason = "scores are not money")]
     fn of(self, position: usize, facts: &RequestFacts, shortlist: &Shortlist<'_>) -> Option<f64> {
         let live = || shortlist.live(position);
         let score = match self {
-            Self::Cost => shortlist.expected_cost(position, facts).map(|cost| cost.pico() as f64),
+            Self::Cost => shortlist.offer(position, facts).score(),
             Self::FirstToken => live().first_token.map(|time| time.as_secs_f64()),
             Self::Throughput => live().tokens_per_second.map(|speed| -speed),
             Self::Load => Some(f64::from(live().in_flight)),
@@ -230,4 +226,4 @@ fn compare(one: Option<f64>, other: Option<f64>) -> Ordering {
 }
 
 /// So many more than are planned are looked at, in case several cost the same.
-const TIES: usize = 16;
+const TIES: usize = 3;
