@@ -252,6 +252,27 @@ fn idle_targets_are_probed_within_their_budget_until_the_client_is_gone() {
 }
 
 #[test]
+fn a_target_that_lets_its_probe_wait_holds_up_no_other_probe_and_gets_no_second() {
+    let clock = VirtualClock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000));
+    let every = ProbePolicy::default().every(10 * SECOND).idle_for(25 * SECOND);
+    let House { a, b, client, .. } = house(clock.clone(), |builder| builder.probes(every));
+
+    run(async {
+        client.chat(("pair", "hi")).await.unwrap();
+        a.always(|| ScriptedStep::new().hang());
+        let mut asked = Vec::new();
+        for _ in 0..5 {
+            settle().await;
+            clock.advance(10 * SECOND);
+            settle().await;
+            asked.push((a.calls().len(), b.calls().len()));
+        }
+        // From 30 s on the probe of a hangs; b is due again at 40 s.
+        assert_eq!(asked, [(1, 1), (1, 1), (2, 1), (2, 2), (2, 2)]);
+    });
+}
+
+#[test]
 fn a_probe_brings_a_target_back_before_a_call_depends_on_it_and_costs_no_more_than_allowed() {
     for (budget, probed) in [(None, 1), (Some("0.000000001"), 0)] {
         let clock = VirtualClock::manual(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000));

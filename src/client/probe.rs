@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
+use futures::future::{Either, select};
+use futures::stream::{FuturesUnordered, StreamExt as _};
 
 use super::Inner;
 use super::attempt::within;
@@ -45,26 +46,46 @@ pub(super) fn begin(inner: &Arc<Inner>) {
     }
 }
 
-/// Ends with the client: see [`Tasks`](super::tasks::Tasks).
+/// Ends with the client: see [`Tasks`](super::tasks::Tasks). A target that lets its probe wait holds up nobody else's.
 async fn watch(inner: Arc<Inner>) {
     let Some(probes) = &inner.probes else { return };
+    let mut running = FuturesUnordered::new();
+    let mut asked: Vec<Arc<Endpoint>> = Vec::new();
     loop {
-        inner.clock.sleep(probes.policy.every).await;
-        let now = inner.clock.now();
-        let due: Vec<Arc<Endpoint>> = {
-            let plan = probes.plan.lock().unwrap_or_else(PoisonError::into_inner);
-            let routed = inner.registry.routes.values().flat_map(|route| route.candidates.as_slice());
-            let mut due: Vec<Arc<Endpoint>> = routed
-                .map(|candidate| inner.endpoints.of(&candidate.target, now))
-                .filter(|endpoint| plan.is_due(endpoint, now))
-                .collect();
-            // A target may be in several routes.
-            due.sort_by(|one, other| one.target().cmp(other.target()));
-            due.dedup_by(|one, other| one.target() == other.target());
-            due
-        };
-        join_all(due.iter().map(|endpoint| probe(&inner, probes, endpoint))).await;
+        let mut timer = inner.clock.sleep(probes.policy.every);
+        while !running.is_empty()
+            && let Either::Right((ended, _)) = select(&mut timer, running.next()).await
+        {
+            asked.retain(|endpoint| ended.as_ref() != Some(endpoint.target()));
+        }
+        // At once where it is over already.
+        timer.await;
+        for endpoint in due(&inner, probes) {
+            if asked.iter().any(|other| other.target() == endpoint.target()) {
+                continue;
+            }
+            asked.push(Arc::clone(&endpoint));
+            let inner = &inner;
+            running.push(async move {
+                probe(inner, probes, &endpoint).await;
+                endpoint.target().clone()
+            });
+        }
     }
+}
+
+fn due(inner: &Inner, probes: &Probes) -> Vec<Arc<Endpoint>> {
+    let now = inner.clock.now();
+    let plan = probes.plan.lock().unwrap_or_else(PoisonError::into_inner);
+    let routed = inner.registry.routes.values().flat_map(|route| route.candidates.as_slice());
+    let mut due: Vec<Arc<Endpoint>> = routed
+        .map(|candidate| inner.endpoints.of(&candidate.target, now))
+        .filter(|endpoint| plan.is_due(endpoint, now))
+        .collect();
+    // A target may be in several routes.
+    due.sort_by(|one, other| one.target().cmp(other.target()));
+    due.dedup_by(|one, other| one.target() == other.target());
+    due
 }
 
 async fn probe(inner: &Arc<Inner>, probes: &Probes, endpoint: &Arc<Endpoint>) {
