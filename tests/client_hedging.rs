@@ -1,6 +1,6 @@
 //! Calls that are slow to begin, and limits for some of them. In virtual time.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test target may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test target may panic")]
 
 mod support;
 
@@ -102,6 +102,27 @@ fn the_slower_of_two_is_cancelled_whichever_it_is_and_its_failure_is_not_the_cal
         assert_eq!(attempts, expected);
         assert_eq!(waited, SECOND);
     }
+}
+
+#[test]
+fn whoever_loses_a_race_is_known_to_be_slow_if_it_was_and_no_quicker_if_it_was_not() {
+    let house = house(|builder| builder.hedging(HedgePolicy::default()));
+    warm(&house);
+    for _ in 0..40 {
+        stream(&house, ("b/m", "hi")).unwrap();
+    }
+    let usual = |target: usize| house.client.health()[target].signals.first_token.unwrap();
+    assert_eq!((usual(0), usual(1)), (100 * MILLI, 100 * MILLI));
+
+    // After the p95 of about 105 ms b is asked too. It has had a tenth of its usual time when a answers.
+    house.a.then(after(115 * MILLI, "from a"));
+    assert_eq!(stream(&house, ("pair", "hi")).unwrap().0, ["b/m hedge cancelled", "a/m first answered"]);
+    assert_eq!(usual(1), 100 * MILLI, "to be asked for ten milliseconds says nothing");
+
+    house.a.then(after(20 * SECOND, "from a, late"));
+    assert_eq!(stream(&house, ("pair", "hi")).unwrap().0[1], "b/m hedge answered");
+    assert!(usual(0) >= 200 * MILLI, "it had not come after {:?}", usual(0));
+    assert_eq!(house.client.health()[0].failures, 0);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::operation::{Answer as _, Chat, Operation, Verdict};
 use super::walk::Step;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, TimeoutPhase};
+use crate::resilience::Clocked;
 use crate::types::{Reading, Reply};
 
 /// Makes attempts until one succeeds. The successful attempt is left open for the caller to settle.
@@ -235,7 +236,7 @@ async fn hedged<O: Operation>(
             return (place, first.await);
         }
     };
-    call.cancel_attempt_at(lost, &Consumed::default());
+    call.overtake_attempt_at(lost, O::hedged_by().unwrap_or(Clocked::Answer));
     call.note_lost(lost);
     won
 }

@@ -378,6 +378,11 @@ impl RunningCall {
         self.close_attempt(place, Finished::Cancelled, consumed, Gaps::Estimated);
     }
 
+    /// The attempt at `place` is no longer wanted, because another one was quicker.
+    pub(super) fn overtake_attempt_at(&mut self, place: usize, with: Clocked) {
+        self.close_attempt(place, Finished::Overtaken(with), &Consumed::default(), Gaps::Estimated);
+    }
+
     /// The place of the attempt that began last and still runs.
     pub(super) fn running(&self) -> Option<usize> {
         self.open.last().map(|open| open.place)
@@ -415,7 +420,7 @@ impl RunningCall {
         attempt.outcome = match &ended {
             Finished::Answered => Outcome::Answered,
             Finished::Failed(error) => Outcome::Failed(error.kind()),
-            Finished::Cancelled => Outcome::Cancelled,
+            Finished::Cancelled | Finished::Overtaken(_) => Outcome::Cancelled,
         };
         self.latest = self.inner.clock.now();
         attempt.elapsed = self.latest.saturating_duration_since(open.started);
@@ -482,7 +487,8 @@ impl RunningCall {
             let clean = u32::from(self.attempts.is_empty());
             endpoint.provider().budget().deposit(toll + clean);
         }
-        let effects = permit.finish(ended, measured(attempt), self.latest, self.inner.chance());
+        let overtaken = if let Finished::Overtaken(with) = ended { Some(*with) } else { None };
+        let effects = permit.finish(ended, measured(attempt, overtaken), self.latest, self.inner.chance());
         announce(&self.inner, &attempt.target, attempt.outcome, effects, self.latest);
         let (bench, wait) = effects.benched?;
         (bench == Bench::QuotaPool).then_some(wait)

@@ -1,7 +1,7 @@
 //! What has come of an attempt, and what that says of its cost and of its target.
 
 use crate::error::{Billed, Error};
-use crate::resilience::Measured;
+use crate::resilience::{Clocked, Measured};
 use crate::types::{Attempt, Completeness, Outcome, StreamEvent, Usage};
 
 /// What has come of a streamed answer.
@@ -37,7 +37,8 @@ impl Received {
 }
 
 /// What the times of an attempt say about its target. One that failed says something only where it took its time.
-pub(super) fn measured(attempt: &Attempt) -> Measured {
+/// `overtaken` is what another attempt was quicker with.
+pub(super) fn measured(attempt: &Attempt, overtaken: Option<Clocked>) -> Measured {
     let mut measured = Measured { first_token: attempt.time_to_first_token, ..Measured::default() };
     match (attempt.outcome, attempt.time_to_first_token) {
         (Outcome::Answered, Some(first)) => {
@@ -45,6 +46,7 @@ pub(super) fn measured(attempt: &Attempt) -> Measured {
             measured.generation = tokens.map(|tokens| (attempt.elapsed.saturating_sub(first), tokens));
         }
         (Outcome::Answered, None) => measured.answer = Some(attempt.elapsed),
+        (Outcome::Cancelled, None) => measured.at_least = overtaken.map(|of| (of, attempt.elapsed)),
         (Outcome::Failed(_) | Outcome::Cancelled, _) => {}
     }
     measured

@@ -77,6 +77,8 @@ pub(crate) enum Ended<'a> {
     Answered,
     Failed(&'a Error),
     Cancelled,
+    /// This had not come when it came to another attempt that ran beside it.
+    Overtaken(Clocked),
 }
 
 /// What was measured of an attempt.
@@ -88,6 +90,8 @@ pub(crate) struct Measured {
     pub(crate) generation: Option<(Duration, u64)>,
     /// An answer that was not streamed.
     pub(crate) answer: Option<Duration>,
+    /// What would have been measured had not come after so long.
+    pub(crate) at_least: Option<(Clocked, Duration)>,
 }
 
 /// What the end of an attempt changed.
@@ -381,7 +385,7 @@ impl Endpoint {
                 }
                 (Sign::Good, Effects::NONE)
             }
-            Ended::Cancelled => (Sign::Neutral, Effects::NONE),
+            Ended::Cancelled | Ended::Overtaken(_) => (Sign::Neutral, Effects::NONE),
             Ended::Failed(error) => {
                 let advice = error.advice();
                 let sign = if advice.health == Health::Counts { Sign::Bad } else { Sign::Neutral };
@@ -430,8 +434,20 @@ impl Endpoint {
     }
 
     #[expect(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "an average of latencies")]
-    fn measure(&self, vitals: &mut Vitals, measured: Measured, now: Instant, at: u64) {
+    fn measure(&self, vitals: &mut Vitals, mut measured: Measured, now: Instant, at: u64) {
         let mut any = false;
+        // A wait longer than usual says that the target has become slow, and would be missing where only those count who were
+        // quick enough. A shorter one says nothing.
+        let is_slow = |usual: Option<DecayingMean>, wait: Duration| {
+            usual.is_none_or(|usual| wait.as_secs_f64() > usual.value())
+        };
+        match measured.at_least {
+            Some((Clocked::FirstToken, wait)) if is_slow(vitals.first_token, wait) => {
+                measured.first_token = Some(wait);
+            }
+            Some((Clocked::Answer, wait)) if is_slow(vitals.answer, wait) => measured.answer = Some(wait),
+            _ => {}
+        }
         if let Some(first) = measured.first_token {
             vitals.first_tokens.add(first);
             add_peak(&mut vitals.first_token, first.as_secs_f64(), now, &self.first_token);
