@@ -279,6 +279,11 @@ fn a_stream_that_begins_and_crawls_is_given_up_before_anybody_has_seen_it() {
     assert_eq!(attempts, ["a/m first timeout", "b/m failover answered"]);
     assert_eq!(waited, 2 * SECOND + MILLI);
 
+    let cut = house(|builder| builder);
+    cut.a.then(ScriptedStep::new().event(text("a")));
+    cut.b.then(after(MILLI, "A whole answer."));
+    assert_eq!(ask(&cut).0, ["a/m first truncated", "b/m failover answered"]);
+
     let quick = house(|builder| builder);
     let words = "four bytes for each of ten tokens.......";
     quick.a.then(

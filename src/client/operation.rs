@@ -245,8 +245,11 @@ async fn hold_until_fast(
                 timer = unfinished;
             }
             Either::Left((Some(Err(error)), _)) => return Err(error),
-            // What a stream without an end means is said where it is read.
-            Either::Left((None, _)) => return Ok(()),
+            // Nobody has seen anything of it, so that another target may answer. It must not be asked for more either.
+            Either::Left((None, _)) => {
+                let message = "the stream ended before the answer was complete";
+                return Err(Error::new(ErrorKind::Truncated, message));
+            }
             Either::Right(((), _)) => return Err(Error::timeout(TimeoutPhase::Pace, pace.within)),
         }
     }

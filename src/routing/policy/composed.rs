@@ -191,7 +191,7 @@ impl Composed {
                     let place = |offer: &Offer| Place::new(offer.position, offer.score());
                     return cheapest.iter().map(place).collect();
                 }
-                (Some(wanted), Some(_)) if wanted.is_priced() => looked_at = looked_at.saturating_mul(4),
+                (Some(wanted), Some(_)) if wanted.is_priced() => looked_at = looked_at.saturating_mul(16),
                 _ => break,
             }
         }
