@@ -383,6 +383,11 @@ impl RunningCall {
         self.close_attempt(place, Finished::Overtaken(with), &Consumed::default(), Gaps::Estimated);
     }
 
+    /// The places of the attempts that still run.
+    pub(super) fn open_places(&self) -> impl Iterator<Item = usize> {
+        self.open.iter().map(|open| open.place)
+    }
+
     /// The place of the attempt that began last and still runs.
     pub(super) fn running(&self) -> Option<usize> {
         self.open.last().map(|open| open.place)

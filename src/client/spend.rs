@@ -109,6 +109,10 @@ pub(super) struct Spend {
     call: Held,
     /// For the targets at other places that were tried.
     further: Vec<(usize, Held)>,
+    /// For attempts beyond the first that may be billed as well.
+    again: Vec<Held>,
+    /// Of the attempts that are over, so many have been seen to.
+    seen: usize,
     options: Option<Box<CallOptions>>,
 }
 
@@ -193,7 +197,16 @@ pub(super) async fn reserve(
             continue;
         }
         let options = asked.options.cloned().map(Box::new);
-        let spend = Spend { gate, prompt: asked.prompt, demands, call: held, further: Vec::new(), options };
+        let spend = Spend {
+            gate,
+            prompt: asked.prompt,
+            demands,
+            call: held,
+            further: Vec::new(),
+            again: Vec::new(),
+            seen: 0,
+            options,
+        };
         call.spend = Some(Box::new(spend));
         // It may have waited for its turn.
         call.look_at_the_clock();
@@ -263,11 +276,13 @@ async fn reserve_for_plan(
 }
 
 impl RunningCall {
-    /// Reserves for an attempt at `place` what only its target is limited in; the first target has that already.
+    /// Reserves for an attempt at `place` what is not held yet: what only its target is limited in, which the first target
+    /// has already, and room for another attempt where an earlier one is or may be billed as well.
     ///
     /// # Errors
     /// What a limit says, or the store.
     pub(super) async fn enter(&mut self, place: usize) -> Result<()> {
+        self.make_room(place).await?;
         let (lease, alone) = (lease(self), self.spend.is_some() && !self.has_untried_beside(place));
         let most = match self.spend.as_deref() {
             Some(spend) if alone => patience(&spend.gate, self, spend.options.as_deref()),
@@ -297,6 +312,37 @@ impl RunningCall {
         Ok(())
     }
 
+    /// Holds what the attempts so far have used or may use, because what the call holds is for one attempt: the one that is
+    /// to begin at `place`.
+    async fn make_room(&mut self, place: usize) -> Result<()> {
+        let Some(spend) = self.spend.as_deref() else { return Ok(()) };
+        let nothing = Demand::new(CostBound::Known(Usd::ZERO), 0, Some(0));
+        let over = self.attempts.get(spend.seen..).unwrap_or_default().iter();
+        let used = over.filter_map(|attempt| self.used_by(attempt, spend)).map(|(_, used, _)| {
+            Demand::new(CostBound::Known(used.cost), used.input_tokens, Some(used.output_tokens))
+        });
+        let running = self.open_places().filter_map(|place| spend.demands.get(place).copied());
+        let needed = used.chain(running).fold(nothing, Demand::and).again();
+        let seen = self.attempts.len();
+        let lease = lease(self);
+        let (Some(spend), Some(target)) = (self.spend.as_deref_mut(), self.planned.targets.get(place)) else {
+            return Ok(());
+        };
+        spend.seen = seen;
+        if needed.is_nothing() {
+            return Ok(());
+        }
+        let subject = Subject::new(spend.options.as_deref(), self.planned.decision.route.as_deref());
+        let lines = spend.gate.lines(subject, &needed)?;
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let at_once = Patience::new(Duration::ZERO, Default::default());
+        let taken = spend.gate.take(lease, lines, at_once, AtTarget::Move).await;
+        spend.again.push(taken.map_err(|refused| refused.into_error().with_target(target.target.clone()))?);
+        Ok(())
+    }
+
     /// Books what the attempts used and gives the rest back. Dropped, it goes on in the background.
     pub(super) async fn settle_spend(&mut self) {
         // Seldom more than one.
@@ -308,22 +354,32 @@ impl RunningCall {
     /// As [`settle_spend`](Self::settle_spend), for those who cannot wait.
     pub(super) fn settlements(&mut self) -> Vec<Settling> {
         let Some(spend) = self.spend.take() else { return Vec::new() };
-        let each: Vec<(usize, Used)> =
-            self.attempts.iter().filter_map(|attempt| self.used_by(attempt, &spend)).collect();
+        let mut each: Vec<(usize, Used)> = Vec::with_capacity(self.attempts.len());
+        for attempt in &self.attempts {
+            let Some((place, used, belief)) = self.used_by(attempt, &spend) else { continue };
+            if belief == Belief::Impossible {
+                for observer in &self.inner.observers {
+                    observer.observe(&Event::ImpossibleUsage { target: &attempt.target });
+                }
+            }
+            each.push((place, used));
+        }
         let sum = |at: Option<usize>| {
             let wanted = each.iter().filter(|(place, _)| at.is_none_or(|at| at == *place));
             wanted.fold(Used::default(), |sum, (_, one)| sum.and(one))
         };
         let mut whole = sum(None);
         whole.requests = whole.requests.min(1);
-        let Spend { call, further, .. } = *spend;
+        let Spend { call, further, again, .. } = *spend;
         let mut settlements = vec![call.settle_with(&whole, &sum(Some(0)))];
         settlements.extend(further.into_iter().map(|(place, held)| held.settle(&sum(Some(place)))));
+        // What they were held for is booked with the call.
+        settlements.extend(again.into_iter().map(|held| held.settle(&Used::default())));
         settlements
     }
 
     /// What an attempt used and at which place of the plan; where nobody says, what the limits say to take it for.
-    fn used_by(&self, attempt: &Attempt, spend: &Spend) -> Option<(usize, Used)> {
+    fn used_by(&self, attempt: &Attempt, spend: &Spend) -> Option<(usize, Used, Belief)> {
         let place = self.planned.targets.iter().position(|target| target.target == attempt.target)?;
         let (target, demand) = (self.planned.targets.get(place)?, spend.demands.get(place)?);
         if !was_sent(attempt) {
@@ -334,12 +390,9 @@ impl RunningCall {
         let flags = suspicions(attempt.usage.as_ref(), target.model.as_deref(), Answered::No);
         if flags.contains(&Flag::ImpossibleUsage) {
             // What cannot be is taken for the most that can.
-            for observer in &self.inner.observers {
-                observer.observe(&Event::ImpossibleUsage { target: &attempt.target });
-            }
             (used.input_tokens, used.output_tokens) = most();
             used.cost = known(demand.cost);
-            return Some((place, used));
+            return Some((place, used, Belief::Impossible));
         }
         let unknown = attempt.completeness == Completeness::Unknown;
         let doubted = match spend.gate.in_doubt() {
@@ -370,8 +423,15 @@ impl RunningCall {
                 cost.map_or_else(|| known(demand.cost), |cost| cost.total)
             }
         };
-        Some((place, used))
+        Some((place, used, Belief::Possible))
     }
+}
+
+/// Can what a vendor said be true?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Belief {
+    Possible,
+    Impossible,
 }
 
 /// Did anything leave this machine?

@@ -152,7 +152,9 @@ impl Row {
     ) -> Result<()> {
         let is_rate =
             self.limit.measure == Measure::Parallel || matches!(self.limit.window.0, Kind::Refill(_));
-        if self.limit.window.0 == Kind::Request || (is_rate && demand.is_deferred()) {
+        let is_of_calls = matches!(self.limit.measure, Measure::Parallel | Measure::Requests);
+        let is_counted = (is_rate && demand.is_deferred()) || (is_of_calls && demand.is_again());
+        if self.limit.window.0 == Kind::Request || is_counted {
             return Ok(());
         }
         let mut add = |value: &str| -> Result<()> {

@@ -51,6 +51,8 @@ enum When {
     Now,
     /// When the vendor has time.
     Later,
+    /// Now, within a call that is counted already.
+    Again,
 }
 
 /// The most a call can cost.
@@ -79,6 +81,22 @@ impl Demand {
 
     pub(super) fn is_deferred(&self) -> bool {
         self.when == When::Later
+    }
+
+    /// As more of a call that is counted already: it is no further call, and none that runs beside it.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self { requests: 0, when: When::Again, ..self }
+    }
+
+    pub(super) fn is_again(&self) -> bool {
+        self.when == When::Again
+    }
+
+    /// Is it nothing?
+    pub fn is_nothing(&self) -> bool {
+        let is_free = matches!(self.cost, CostBound::Known(cost) if cost <= Usd::ZERO);
+        is_free && self.input_tokens == 0 && self.output_tokens == Some(0)
     }
 
     /// Both together; what is unknown of one stays unknown.
