@@ -201,7 +201,7 @@ fn whoever_is_asked_only_when_all_else_fails_is_in_no_race() {
 }
 
 #[test]
-fn dropping_a_hedged_call_cancels_both_attempts() {
+fn a_hedged_call_whose_time_is_up_cancels_both_attempts() {
     let house = house(|builder| builder.hedging(HedgePolicy::default()));
     warm(&house);
     house.a.then(ScriptedStep::new().hang());
@@ -213,6 +213,32 @@ fn dropping_a_hedged_call_cancels_both_attempts() {
     assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
     assert_eq!((house.a.cancelled(), house.b.cancelled()), (1, 1));
     assert_eq!(error.attempts().len(), 2);
+}
+
+#[test]
+fn dropping_a_hedged_call_cancels_both_attempts() {
+    let house = house(|builder| builder.hedging(HedgePolicy::default()));
+    warm(&house);
+    house.a.then(ScriptedStep::new().hang());
+    house.b.then(ScriptedStep::new().hang());
+    assert_eq!((house.a.cancelled(), house.b.cancelled()), (0, 0));
+
+    run(async {
+        let mut call = Box::pin(house.client.chat_stream(("pair", "hi")));
+        // Until the second attempt has begun beside the first; then the caller lets go.
+        std::future::poll_fn(|context| {
+            assert!(call.as_mut().poll(context).is_pending());
+            let both = (house.a.in_flight(), house.b.in_flight()) == (1, 1);
+            if both { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+        drop(call);
+        assert_eq!((house.a.in_flight(), house.b.in_flight()), (0, 0));
+    });
+
+    assert_eq!((house.a.cancelled(), house.b.cancelled()), (1, 1));
+    let health = house.client.health();
+    assert!(health.iter().all(|target| (target.failures, target.signals.in_flight) == (0, 0)), "{health:?}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub(crate) struct Breaker {
 enum State {
     Closed { back_since: Option<Instant> },
     Open { since: Instant, until: Instant },
-    HalfOpen { since: Instant },
+    HalfOpen { since: Instant, probed: Instant },
 }
 
 /// Leave to make one attempt. What becomes of the attempt is told with it, exactly once.
@@ -167,7 +167,10 @@ impl Breaker {
             State::Closed { .. } => Condition::Closed,
             State::Open { since, until } if now < until => Condition::Open { since, until },
             State::Open { since, .. } => Condition::HalfOpen { since, probing: Probing::NotYet },
-            State::HalfOpen { since } => Condition::HalfOpen { since, probing: Probing::Yes },
+            State::HalfOpen { since, probed } if now.saturating_duration_since(probed) < PROBE_LEASE => {
+                Condition::HalfOpen { since, probing: Probing::Yes }
+            }
+            State::HalfOpen { since, .. } => Condition::HalfOpen { since, probing: Probing::NotYet },
         }
     }
 
@@ -183,7 +186,7 @@ impl Breaker {
                 TicketKind::Ordinary
             }
             Condition::HalfOpen { since, probing: Probing::NotYet } => {
-                self.state = State::HalfOpen { since };
+                self.state = State::HalfOpen { since, probed: now };
                 self.generation = self.generation.wrapping_add(1);
                 TicketKind::Probe
             }
@@ -203,7 +206,7 @@ impl Breaker {
     pub(crate) fn record(&mut self, ticket: Ticket, sign: Sign, now: Instant, chance: u64) -> Change {
         match (ticket.kind, self.state, sign) {
             // Whatever the others say, the probe decides; its place is free again when it decides nothing.
-            (TicketKind::Probe, State::HalfOpen { since }, _) if ticket.generation == self.generation => {
+            (TicketKind::Probe, State::HalfOpen { since, .. }, _) if ticket.generation == self.generation => {
                 match sign {
                     Sign::Good => self.close(now),
                     Sign::Bad => self.open(now, since, chance),
@@ -239,7 +242,7 @@ impl Breaker {
         match self.state {
             _ if ticket.generation != self.generation => Change::Nothing,
             State::Closed { .. } => self.open(now, now, chance),
-            State::HalfOpen { since } => self.open(now, since, chance),
+            State::HalfOpen { since, .. } => self.open(now, since, chance),
             State::Open { .. } => Change::Nothing,
         }
     }
@@ -341,6 +344,10 @@ impl Window {
 }
 
 const SLOTS: usize = 10;
+
+/// A probe that nobody polls never ends; the place is another one's after the longest time that an attempt is given by
+/// default, and what becomes of the first says nothing any more.
+const PROBE_LEASE: Duration = Duration::from_secs(600);
 
 /// A century; what a policy says may be more than a clock can tell.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -504,6 +511,27 @@ mod tests {
         bench.now += 20 * SECOND;
         assert!(bench.breaker.admit(bench.now, 0).is_err(), "the probe is still running");
         assert!(matches!(bench.breaker.trip(probe, bench.now, 0), Change::Opened { .. }));
+    }
+
+    #[test]
+    fn a_probe_that_never_ends_gives_its_place_to_one_other_after_a_while() {
+        for late in [Sign::Good, Sign::Bad, Sign::Neutral] {
+            let mut bench = Bench::new();
+            bench.fail_until_open();
+            bench.now += 300 * SECOND;
+            let forgotten = bench.breaker.admit(bench.now, 0).unwrap();
+            bench.now += PROBE_LEASE - SECOND;
+            assert!(bench.breaker.admit(bench.now, 0).is_err(), "it may still be running");
+
+            bench.now += SECOND;
+            let second = bench.breaker.admit(bench.now, 0).unwrap();
+
+            assert!(forgotten.is_probe() && second.is_probe());
+            assert!(bench.breaker.admit(bench.now, 0).is_err(), "one at a time");
+            assert_eq!(bench.breaker.record(forgotten, late, bench.now, 0), Change::Nothing, "{late:?}");
+            assert!(bench.breaker.admit(bench.now, 0).is_err(), "the second one runs: {late:?}");
+            assert_eq!(bench.breaker.record(second, Sign::Good, bench.now, 0), Change::Closed);
+        }
     }
 
     #[test]
