@@ -159,7 +159,9 @@ fn s27_a_broken_price_table_is_refused_by_name_and_the_old_prices_stay() {
     let error = Client::builder().provider(ScriptedProvider::new("a")).prices_json("{\"models\": [").build();
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Configuration);
 
-    let town = Town::new();
+    let told = Refusals::default();
+    let town = Town::with(|builder| builder.observer(told.clone()));
+    let folder = Folder::new("broken-prices");
     let mut catalogue = (*town.client.catalogue()).clone();
     let before = catalogue.find("a", "m").unwrap();
     for broken in [
@@ -174,8 +176,43 @@ fn s27_a_broken_price_table_is_refused_by_name_and_the_old_prices_stay() {
         assert_eq!(error.kind(), ErrorKind::Configuration, "{broken}");
         assert_eq!(catalogue.find("a", "m").unwrap(), before, "{broken}");
     }
+    // A client that runs is told of it, keeps its prices, and books no call at nothing.
     let target = "a/m".parse().unwrap();
-    assert_eq!(town.client.cost_of(&target, &Usage::of(1, 1)).unwrap().total.to_string(), "$2");
+    let files = [
+        "{\"models\": [",
+        "<html>",
+        "",
+        r#"{"as_of":"2026-11-16","models":[{"provider":"a","id":"m","input":"2","output":"-1"}]}"#,
+        r#"{"as_of":"2026-11-16","models":[{"provider":"a","id":"m","input":"2000000"},{"provider":"b"}]}"#,
+    ];
+    for (place, broken) in files.into_iter().enumerate() {
+        let path = folder.path("prices.json");
+        std::fs::write(&path, broken).unwrap();
+
+        let error = town.run(town.client.update_prices(&PriceFeed::file(&path))).unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{broken}");
+        assert_eq!(told.0.load(Ordering::SeqCst), place + 1, "{broken}");
+        assert_eq!(town.client.catalogue().find("a", "m").unwrap(), before, "{broken}");
+        assert_eq!(town.client.cost_of(&target, &Usage::of(1, 1)).unwrap().total.to_string(), "$2");
+        let answer = town.run(town.client.chat(("a/m", "hi"))).unwrap();
+        assert_eq!(answer.cost().unwrap().total.to_string(), "$11", "{broken}");
+    }
+    let gone = town.run(town.client.update_prices(&PriceFeed::file(folder.path("nothing.json"))));
+    assert_eq!(gone.unwrap_err().kind(), ErrorKind::Storage);
+    assert_eq!(told.0.load(Ordering::SeqCst), files.len() + 1);
+}
+
+/// Counts how often it is told that an update of the prices was refused.
+#[derive(Clone, Debug, Default)]
+struct Refusals(Arc<AtomicUsize>);
+
+impl Observer for Refusals {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::PriceUpdateRefused(_) = event {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 }
 
 /// Stands still until it is let go.

@@ -1,11 +1,13 @@
 //! Providers that fail, and calls that do not.
 
+use std::time::Instant;
+
 use futures::future::{join, join_all};
 use polyroute::clock::Clock as _;
 use polyroute::quota::{Limit, Limits};
-use polyroute::resilience::{RetryPolicy, Timeouts};
+use polyroute::resilience::{HealthPolicy, RetryPolicy, WhenNoneHealthy};
 use polyroute::testing::ScriptedStep;
-use polyroute::types::OnLimit;
+use polyroute::types::{Attempt, OnLimit, Outcome};
 use polyroute::{ChatRequest, ErrorKind};
 
 use crate::town::{Call, MS, SECOND, Town, answered, by, percent, well};
@@ -22,10 +24,14 @@ fn s01_while_one_of_two_fails_every_call_is_answered_and_the_failing_one_is_hard
     let opened = town.told.counts().opened.len();
     let asked = town.a.calls().len();
     assert!(asked <= 5 + opened, "{asked} calls and {opened} open periods");
-    let mut added: Vec<_> =
-        calls.iter().filter(|call| call.attempts > 1).map(|call| call.took - 100 * MS).collect();
+    // In virtual time all that the client can add is pauses. Half of the calls that moved on had none to speak of, and no
+    // other call had any.
+    let (moved, others): (Vec<&Call>, Vec<&Call>) = calls.iter().partition(|call| call.attempts > 1);
+    let mut added: Vec<_> = moved.iter().map(|call| call.took - 100 * MS).collect();
     added.sort();
+    assert_eq!(moved.len(), asked);
     assert!(added[added.len() / 2] <= 5 * MS, "{:?}", added[added.len() / 2]);
+    assert!(others.iter().all(|call| call.took == 100 * MS));
 }
 
 #[test]
@@ -38,9 +44,22 @@ fn s02_in_a_total_outage_upstream_calls_stay_below_one_and_a_quarter_for_each_re
 
     let sent = town.a.calls().len() + town.b.calls().len();
     assert!(sent * 100 <= 125 * calls.len(), "{sent} calls upstream for {} requests", calls.len());
-    let first = calls[0].error.as_ref().unwrap();
-    for provider in ["a", "b"] {
-        assert!(first.attempts().iter().any(|attempt| attempt.target.provider() == provider), "{first}");
+    assert_eq!(answered(&calls), 0);
+    // Each error lists what became of every call upstream, so that all of them together list each once. Those that ended
+    // before a target was taken out of use asked both, and afterwards one is left to ask.
+    let mut listed = 0;
+    for error in calls.iter().filter_map(|call| call.error.as_ref()) {
+        let attempts = error.attempts();
+        let failed = |attempt: &Attempt| attempt.outcome == Outcome::Failed(ErrorKind::Overloaded);
+        assert!(!attempts.is_empty() && attempts.iter().all(failed), "{error:?}");
+        listed += attempts.len();
+    }
+    assert_eq!(listed, sent);
+    for call in &calls[..2] {
+        let attempts = call.error.as_ref().unwrap().attempts();
+        for provider in ["a", "b"] {
+            assert!(attempts.iter().any(|attempt| attempt.target.provider() == provider), "{attempts:?}");
+        }
     }
 }
 
@@ -78,24 +97,39 @@ fn s03_after_a_total_outage_all_is_well_within_the_longest_open_time_and_without
 
 #[test]
 fn s04_a_provider_that_never_answers_is_left_at_the_first_token_timeout_and_then_alone() {
-    let timeouts = Timeouts::default().first_token(2 * SECOND);
-    let town = Town::with(|builder| builder.timeouts(timeouts));
+    let town = Town::new();
     town.a.always(|| ScriptedStep::new().hang());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let ask = async || {
+        let began = town.clock.elapsed();
+        let answer = town.client.chat_stream(("both", "hi")).await.unwrap().into_response().await.unwrap();
+        (answer, town.clock.elapsed() - began)
+    };
 
-    let calls: Vec<_> = (0..40)
-        .map(|_| {
-            let began = town.clock.elapsed();
-            let answer =
-                town.run(async { town.client.chat_stream(("both", "hi")).await?.into_response().await });
-            (answer.unwrap().provider().to_owned(), town.clock.elapsed() - began)
-        })
-        .collect();
+    // Fewer than would reach the end of any first open time.
+    let work = async {
+        let mut answers = Vec::new();
+        for _ in 0..20 {
+            answers.push(ask().await);
+        }
+        answers
+    };
+    let answers = world::drive(work, &town.clock, Some(&runtime)).unwrap();
 
-    assert!(calls.iter().all(|(by, took)| by == "b" && *took <= 2 * SECOND + 200 * MS));
-    assert_eq!(town.told.counts().opened[0], "a/m");
-    let before: Vec<_> = calls.iter().take_while(|(_, took)| *took >= 2 * SECOND).collect();
-    assert_eq!(before.len(), 5, "the breaker opens after five");
+    // The default: 30 s to the first token. The next one is asked at that moment.
+    for (place, (answer, took)) in answers.iter().enumerate() {
+        assert_eq!(answer.provider(), "b");
+        let expected = if place < 5 { 30 * SECOND + 100 * MS } else { 100 * MS };
+        assert_eq!(*took, expected, "call {place}: the breaker opens after five");
+        assert_eq!(answer.attempts().len(), if place < 5 { 2 } else { 1 });
+    }
+    let first = &answers[0].0.attempts()[0];
+    assert_eq!((first.outcome, first.elapsed), (Outcome::Failed(ErrorKind::Timeout), 30 * SECOND));
+    assert_eq!((town.a.calls().len(), town.a.cancelled()), (5, 5));
+    assert_eq!(town.told.counts().opened, ["a/m"]);
+    // Nothing is left: no request, no timer and no task.
     assert_eq!((town.a.in_flight(), town.b.in_flight(), town.clock.pending()), (0, 0, 0));
+    assert_eq!(runtime.metrics().num_alive_tasks(), 0);
 }
 
 #[test]
@@ -118,33 +152,37 @@ fn s09_a_provider_that_fails_every_other_call_loses_its_traffic() {
 #[test]
 fn s12_when_a_provider_dies_under_a_thousand_callers_the_other_gets_no_more_at_once_than_it_takes() {
     // The other one takes fifty at once; whoever comes beyond that waits for a turn.
-    let limits =
-        Limits::new().limit(Limit::parallel(50).only("vendor", "b")).on_limit(OnLimit::Wait(60 * SECOND));
+    let limits = Limits::new()
+        .limit(Limit::parallel(50).only("vendor", "b"))
+        .on_limit(OnLimit::Wait(60 * SECOND))
+        .queue(2_000);
     let town = Town::with(|builder| builder.limits(limits));
     let clock = town.clock.clone();
-    // It dies while the first hundred wait for it.
-    town.a.always(move || {
-        let dead = clock.elapsed() >= 50 * MS;
-        if dead {
-            ErrorKind::Server.into()
-        } else {
-            ScriptedStep::new().pause(100 * MS).fail(ErrorKind::Server)
-        }
+    // It dies at 100 ms, under a thousand calls that are in flight there.
+    town.a.always(move || match clock.elapsed() < 100 * MS {
+        true => ScriptedStep::new().pause(100 * MS).fail(ErrorKind::Server),
+        false => ErrorKind::Server.into(),
     });
 
-    let (early, late) = town.run(async {
-        let early = join_all((0..100).map(|_| town.client.chat(("both", "hi"))));
-        let late = async {
-            town.clock.sleep(101 * MS).await;
-            join_all((0..900).map(|_| town.client.chat(("both", "hi")))).await
+    let (early, late, in_flight) = town.run(async {
+        let early = join_all((0..1_000).map(|_| town.client.chat(("both", "hi"))));
+        let look = async {
+            town.clock.sleep(99 * MS).await;
+            town.a.in_flight()
         };
-        join(early, late).await
+        let late = async {
+            town.clock.sleep(100 * MS).await;
+            join_all((0..1_000).map(|_| town.client.chat(("both", "hi")))).await
+        };
+        let (early, (late, in_flight)) = join(early, join(late, look)).await;
+        (early, late, in_flight)
     });
 
     assert!(early.iter().chain(&late).all(Result::is_ok));
+    assert_eq!(in_flight, 1_000);
     let asked = town.a.calls().len();
-    assert!(asked <= 100 + 5, "{asked} calls to the dead provider");
-    assert_eq!((town.b.calls().len(), town.b.most_in_flight()), (1_000, 50));
+    assert!(asked <= in_flight + 5, "{asked} calls to the dead provider");
+    assert_eq!((town.b.calls().len(), town.b.most_in_flight()), (2_000, 50));
 }
 
 #[test]
@@ -166,6 +204,50 @@ fn s13_a_thousand_callers_at_a_half_open_target_are_one_probe() {
     assert_eq!(town.a.calls().len() - asked, 1, "exactly one probe");
     assert_eq!(town.b.calls().len(), 5 + 999);
     assert_eq!(town.told.counts().closed, ["a/m"]);
+}
+
+/// One provider, which fails five times and is well after so long; nobody else can be asked. Its open time is over.
+fn half_open(choice: WhenNoneHealthy) -> Town {
+    let health = HealthPolicy::default().when_none(choice);
+    let town = Town::with(|builder| builder.health(health).retry(RetryPolicy::default().max_attempts(1)));
+    let clock = town.clock.clone();
+    town.a.always(move || if clock.elapsed() < SECOND { ErrorKind::Server.into() } else { well(500 * MS) });
+    for _ in 0..5 {
+        town.run(town.client.chat(("a/m", "hi"))).unwrap_err();
+    }
+    assert_eq!((town.a.calls().len(), town.told.counts().opened.len()), (5, 1));
+    town.clock.advance(11 * SECOND);
+    town
+}
+
+#[test]
+fn s13_where_nobody_else_is_left_one_probe_decides_for_those_who_wait_and_those_who_fail() {
+    let town = half_open(WhenNoneHealthy::Fail);
+    let answers = town.run(join_all((0..1_000).map(|_| town.client.chat(("a/m", "hi")))));
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    assert_eq!(town.a.calls().len() - 5, 1, "exactly one probe");
+
+    let town = half_open(WhenNoneHealthy::Wait);
+    let began = town.clock.now();
+    let answers = town.run(join_all((0..1_000).map(|_| town.client.chat(("a/m", "hi")))));
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(town.a.calls().len() - 5, 1_000);
+    let early = |at: Instant| at < began + 500 * MS;
+    let probes = town.a.calls().iter().skip(5).filter(|call| early(call.at)).count();
+    assert_eq!(probes, 1, "until the probe has come to its end nobody else asks");
+    assert_eq!(town.told.counts().closed, ["a/m"]);
+}
+
+#[test]
+fn s13_by_default_a_target_that_nobody_else_is_left_beside_is_asked_by_all_and_probed_by_one() {
+    let town = half_open(WhenNoneHealthy::LeastBad);
+
+    let answers = town.run(join_all((0..1_000).map(|_| town.client.chat(("a/m", "hi")))));
+
+    // To fail without a call would be worse: what is not the probe is sent all the same, once.
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.attempts().len() == 1)));
+    assert_eq!(town.a.calls().len() - 5, 1_000);
+    assert_eq!(town.told.counts().closed, ["a/m"], "one answer closes it");
 }
 
 #[test]

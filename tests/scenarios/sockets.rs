@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use polyroute::testing::{Fault, Sandbox};
+use polyroute::transport::TransportOptions;
 use polyroute::{Client, ErrorKind, Route, Settings, StreamEvent};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -201,17 +203,23 @@ fn with_roots(folder: &Path) {
 fn s21_connections_that_died_while_idle_cost_no_attempt() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let served = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&served);
-    // Keeps every connection open until the first eight requests are answered, then closes them all.
+    let (served, connections) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counted, made) = (Arc::clone(&served), Arc::clone(&connections));
+    // Keeps every connection open until the eight of a round are answered, then closes them all, and says so.
+    let (closed, all_closed) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut kept = Vec::new();
         for socket in listener.incoming() {
             let mut socket = socket.unwrap();
+            made.fetch_add(1, Ordering::SeqCst);
             answer(&mut socket);
             kept.push(socket);
-            if counted.fetch_add(1, Ordering::SeqCst) + 1 == 8 {
+            counted.fetch_add(1, Ordering::SeqCst);
+            if kept.len() == POOL {
                 kept.clear();
+                if closed.send(()).is_err() {
+                    return;
+                }
             }
         }
     });
@@ -222,16 +230,25 @@ fn s21_connections_that_died_while_idle_cost_no_attempt() {
         .unwrap();
 
     run(async {
-        // At once, so that each has a connection of its own.
-        let first = futures::future::join_all((0..8).map(|_| client.chat(("a/m", "hi")))).await;
-        assert!(first.iter().all(Result::is_ok));
-        while served.load(Ordering::SeqCst) < 8 {
-            tokio::task::yield_now().await;
+        for round in 1..=5 {
+            // At once, so that each has a connection of its own, all of which are idle afterwards and then dead.
+            let answers = futures::future::join_all((0..POOL).map(|_| client.chat(("a/m", "hi")))).await;
+            for answer in answers {
+                let answer = answer.unwrap();
+                assert_eq!((answer.attempts().len(), &*answer.text()), (1, "fine"), "round {round}");
+            }
+            all_closed.recv().unwrap();
+            assert_eq!(served.load(Ordering::SeqCst), round * POOL);
+            assert_eq!(connections.load(Ordering::SeqCst), round * POOL, "no dead one was of any use");
         }
-        let answer = client.chat(("a/m", "hi")).await.unwrap();
-        assert_eq!((answer.attempts().len(), &*answer.text()), (1, "fine"));
     });
+    assert_eq!(client.health()[0].failures, 0);
+    // Real ones that nobody used for so long are not even tried.
+    assert!(TransportOptions::default().pool_idle_timeout < Duration::from_secs(600));
 }
+
+/// As many connections.
+const POOL: usize = 8;
 
 fn answer(socket: &mut TcpStream) {
     let mut request = Vec::new();

@@ -33,22 +33,30 @@ fn s06_a_stream_cut_after_twenty_pieces_is_an_error_with_the_twenty_and_their_es
 }
 
 #[test]
-fn s07_a_drip_every_29_seconds_survives_and_every_31_fails() {
+fn s07_a_drip_of_one_byte_every_29_seconds_survives_and_every_31_fails() {
     for (pause, survives) in [(29, true), (31, false)] {
         let town = Town::new();
         let drip = |step: ScriptedStep, _| step.pause(SECOND * pause).event(text("x"));
-        town.a.then((0..4).fold(ScriptedStep::new().event(text("x")), drip).event(finish()));
+        town.a.then((0..19).fold(ScriptedStep::new().event(text("x")), drip).event(finish()));
 
         let outcome: Result<_> =
-            town.run(async { town.client.chat_stream(("a/m", "hi")).await?.into_response().await });
+            town.run(async { town.client.chat_stream(("both", "hi")).await?.into_response().await });
 
+        let health = town.client.health().into_iter().find(|health| health.target.provider() == "a").unwrap();
         match outcome {
-            Ok(answer) => assert!(survives && answer.text() == "xxxxx"),
+            // Nineteen pauses, which together are within the total time of 600 s.
+            Ok(answer) => {
+                assert!(survives && answer.text() == "x".repeat(20), "every {pause} s");
+                assert_eq!((town.clock.elapsed(), health.failures), (19 * 29 * SECOND, 0));
+            }
             Err(error) => {
-                assert!(!survives);
+                assert!(!survives, "every {pause} s: {error}");
                 assert_eq!(error.timeout_phase(), Some(TimeoutPhase::Idle));
+                assert_eq!(error.partial().unwrap().message.text(), "x");
+                assert_eq!((town.clock.elapsed(), health.failures), (30 * SECOND, 1));
             }
         }
         assert_eq!((town.a.in_flight(), town.clock.pending()), (0, 0));
+        assert!(town.b.calls().is_empty(), "the answer had begun");
     }
 }
