@@ -6,13 +6,15 @@ mod support;
 
 use std::time::Duration;
 
+use polyroute::catalog::Charge;
 use polyroute::error::TimeoutPhase;
+use polyroute::quota::{Limit, Limits, Window};
 use polyroute::resilience::{HedgePolicy, Timeouts};
 use polyroute::routing::QualityFloor;
 use polyroute::routing::policy::Cascade;
 use polyroute::testing::{ScriptedProvider, ScriptedStep, VirtualClock};
 use polyroute::types::{CallOptions, Hedging, Pace, Reply, Stakes, StreamEvent, TimeLimits};
-use polyroute::{ChatRequest, Client, ClientBuilder, ErrorKind, Route, Usage};
+use polyroute::{ChatRequest, Client, ClientBuilder, ErrorKind, Price, Route, Usage};
 use support::{builder, run, trace, virtual_clock};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -123,6 +125,47 @@ fn whoever_loses_a_race_is_known_to_be_slow_if_it_was_and_no_quicker_if_it_was_n
     assert_eq!(stream(&house, ("pair", "hi")).unwrap().0[1], "b/m hedge answered");
     assert!(usual(0) >= 200 * MILLI, "it had not come after {:?}", usual(0));
     assert_eq!(house.client.health()[0].failures, 0);
+}
+
+#[test]
+fn a_hedge_needs_room_of_its_own_in_the_limits() {
+    for (budget, expected) in
+        [("41.5", vec!["a/m first answered"]), ("43", vec!["a/m first cancelled", "b/m hedge answered"])]
+    {
+        let dollar = || Price::per_million("0", "0").unwrap().with(Charge::PerRequest, "1").unwrap();
+        let limits = Limits::new().limit(Limit::cost(budget.parse().unwrap(), Window::lifetime()));
+        let house = house(|builder| {
+            let priced = builder.price("a/m", dollar()).price("b/m", dollar());
+            priced.limits(limits).hedging(HedgePolicy::default())
+        });
+        house.a.always(|| after(100 * MILLI, "from a"));
+        house.b.always(|| after(100 * MILLI, "from b"));
+        let request = ChatRequest::from(("pair", "hi")).max_output_tokens(10);
+        for _ in 0..40 {
+            stream(&house, request.clone()).unwrap();
+        }
+        house.a.then(after(20 * SECOND, "from a, late"));
+
+        assert_eq!(stream(&house, request).unwrap().0, expected, "of a budget of {budget}");
+    }
+}
+
+#[test]
+fn what_may_be_billed_needs_room_beside_what_follows_it() {
+    for (budget, expected) in [("1.5", Err(ErrorKind::BudgetExceeded)), ("2", Ok(()))] {
+        let dollar = || Price::per_million("0", "0").unwrap().with(Charge::PerRequest, "1").unwrap();
+        let limits = Limits::new().limit(Limit::cost(budget.parse().unwrap(), Window::lifetime()));
+        let house = house(|builder| builder.price("a/m", dollar()).price("b/m", dollar()).limits(limits));
+        // It has counted what it used before it failed.
+        let used = StreamEvent::Usage(Box::new(Usage::of(10, 5)));
+        house.a.then(ScriptedStep::new().event(used).fail(ErrorKind::Server));
+        house.b.then(after(MILLI, "from b"));
+
+        let request = ChatRequest::from(("pair", "hi")).max_output_tokens(10);
+        let ended = stream(&house, request).map(drop).map_err(|error| error.kind());
+
+        assert_eq!(ended, expected, "of a budget of {budget}");
+    }
 }
 
 #[test]

@@ -328,7 +328,6 @@ impl RunningCall {
         let (Some(spend), Some(target)) = (self.spend.as_deref_mut(), self.planned.targets.get(place)) else {
             return Ok(());
         };
-        spend.seen = seen;
         if needed.is_nothing() {
             return Ok(());
         }
@@ -340,6 +339,7 @@ impl RunningCall {
         let at_once = Patience::new(Duration::ZERO, Default::default());
         let taken = spend.gate.take(lease, lines, at_once, AtTarget::Move).await;
         spend.again.push(taken.map_err(|refused| refused.into_error().with_target(target.target.clone()))?);
+        spend.seen = seen;
         Ok(())
     }
 

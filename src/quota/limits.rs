@@ -12,10 +12,11 @@ use crate::types::{OnLimit, Usd};
 ///
 /// Before a call is sent, the most it can cost is reserved: a prompt of
 /// `TokenEstimate::most` tokens, with the request's own `max_output_tokens` or what
-/// the model can generate, at the dearest target of its plan. Afterwards what it really cost is booked and the rest is free
-/// again. So what is booked exceeds a hard budget by no more than
+/// the model can generate, at the dearest target of its plan. Before a further attempt, room is reserved for what the
+/// attempts so far have used, or may use while they run: without it there is no hedge, and a repetition, an escalation or
+/// a recovery is refused. Afterwards what it really cost is booked and the rest is free again. So what is booked exceeds a
+/// hard budget by no more than
 ///
-/// * what the calls that run cost beyond one attempt each, where failed, hedged or escalated attempts were billed as well;
 /// * what a prompt has beyond that estimate, tools that run at the vendor, and a service tier nobody asked for;
 /// * what was really spent by a process that died, whose reservations lapse with the deadlines of their calls;
 /// * what a vendor's batch costs whose results are fetched only after 26 hours, or never;
