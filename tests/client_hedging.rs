@@ -1,6 +1,6 @@
 //! Calls that are slow to begin, and limits for some of them. In virtual time.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test target may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test target may panic")]
 
 mod support;
 
