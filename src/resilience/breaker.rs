@@ -197,9 +197,14 @@ impl Breaker {
         Ok(Ticket { kind, generation: self.generation })
     }
 
-    /// Leave without asking, when there is nobody better.
+    /// Leave without asking, when there is nobody better. Where it is not out of use, such as in its slow start, that is an
+    /// attempt like any other.
     pub(crate) fn force(&self) -> Ticket {
-        Ticket { kind: TicketKind::Forced, generation: self.generation }
+        let kind = match self.state {
+            State::Closed { .. } => TicketKind::Ordinary,
+            State::Open { .. } | State::HalfOpen { .. } => TicketKind::Forced,
+        };
+        Ticket { kind, generation: self.generation }
     }
 
     /// An attempt with `ticket` is over.
@@ -556,6 +561,23 @@ mod tests {
         assert_eq!(bench.breaker.condition(bench.now), open);
         let ticket = bench.breaker.force();
         assert_eq!(bench.breaker.record(ticket, Sign::Good, bench.now, 0), Change::Closed);
+    }
+
+    #[test]
+    fn what_is_forced_while_it_comes_back_counts_like_anything_else() {
+        let mut bench = Bench::new();
+        bench.fail_until_open();
+        let ticket = bench.breaker.force();
+        assert_eq!(bench.breaker.record(ticket, Sign::Good, bench.now, 0), Change::Closed);
+        assert!(matches!(bench.breaker.condition(bench.now), Condition::SlowStart { .. }));
+
+        let ticket = bench.breaker.force();
+        assert!(!ticket.brings_back());
+        for _ in 0..4 {
+            let ticket = bench.breaker.force();
+            assert_eq!(bench.breaker.record(ticket, Sign::Bad, bench.now, 0), Change::Nothing);
+        }
+        assert!(matches!(bench.breaker.record(ticket, Sign::Bad, bench.now, 0), Change::Opened { .. }));
     }
 
     /// Every order in which three callers can ask, and tell what became of it, while it is half open: whoever asks first

@@ -9,18 +9,22 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::{Either, join_all, select};
+use polyroute::account::{EntryKind, MemoryLedger, Query};
 use polyroute::clock::Clock as _;
-use polyroute::provider::{Call, Cancelling, Habits};
+use polyroute::error::Health;
+use polyroute::provider::{Call, Cancelling, Habits, Prefill};
 use polyroute::quota::{Limit, Limits, Window};
-use polyroute::resilience::{HealthPolicy, RetryPolicy, Timeouts, WhenNoneHealthy};
+use polyroute::resilience::{HealthPolicy, HedgePolicy, ProbePolicy, RetryPolicy, Timeouts, WhenNoneHealthy};
+use polyroute::routing::policy::{Cascade, Fastest};
+use polyroute::routing::{QualityFloor, Threshold, Traits};
 use polyroute::telemetry::{Event, Observer};
 use polyroute::testing::VirtualClock;
-use polyroute::types::{CallOptions, Outcome, Recovery, Reply, ReplyStream};
+use polyroute::types::{CallOptions, Outcome, Pace, Recovery, Reply, ReplyStream, TimeLimits};
 use polyroute::{
     ChatRequest, Client, Error, ErrorKind, Provider, Result, Route, StreamEvent, Usage, Usd, async_trait,
 };
 
-use super::invariants::{Happened, Trace};
+use super::invariants::{Happened, OneProbe, Trace, Verdict};
 
 pub(crate) const PROVIDERS: u8 = 3;
 const NAMES: [&str; PROVIDERS as usize] = ["a", "b", "c"];
@@ -43,6 +47,8 @@ enum Behaviour {
     },
     /// Fails one call in two.
     Flaps,
+    /// The first of its keys has been revoked.
+    Revoked,
     /// Falls silent after so many pieces.
     Stalls {
         after: u8,
@@ -58,6 +64,7 @@ struct Fated {
     /// Until when, and how.
     phases: Vec<(Duration, Behaviour)>,
     habits: Habits,
+    keys: usize,
     record: Record,
     chance: Mutex<fastrand::Rng>,
 }
@@ -95,7 +102,8 @@ impl Observer for Record {
         match event {
             Event::AttemptStarted { .. } => self.note(Happened::AttemptBegan),
             Event::AttemptFinished(attempt) => {
-                self.note(Happened::AttemptOver);
+                let verdict = verdict(attempt.outcome);
+                self.note(Happened::AttemptOver { provider: place(attempt.target.provider()), verdict });
                 let tokens = attempt.usage.as_ref().and_then(Usage::total_tokens).unwrap_or(0);
                 self.with(|written| {
                     written.booked += tokens;
@@ -110,6 +118,8 @@ impl Observer for Record {
                     attempts: u32::try_from(call.attempts.len()).unwrap_or(u32::MAX),
                 });
             }
+            Event::Probed { target, outcome, .. } => self
+                .note(Happened::ProbeOver { provider: place(target.provider()), verdict: verdict(*outcome) }),
             Event::TargetOpened { target, .. } => {
                 self.note(Happened::Opened { provider: place(target.provider()) })
             }
@@ -121,17 +131,31 @@ impl Observer for Record {
     }
 }
 
+fn verdict(outcome: Outcome) -> Verdict {
+    match outcome {
+        Outcome::Answered => Verdict::Good,
+        Outcome::Failed(ErrorKind::RateLimited | ErrorKind::Authentication) => Verdict::Refused,
+        Outcome::Failed(kind) if Error::new(kind, "").advice().health == Health::Counts => Verdict::Bad,
+        _ => Verdict::Nothing,
+    }
+}
+
 /// One upstream call; its end is noted however it comes.
 #[derive(Debug)]
 struct Upstream {
     record: Record,
-    call: u32,
+    /// None is a probe of the client's own.
+    call: Option<u32>,
     provider: u8,
 }
 
 impl Drop for Upstream {
     fn drop(&mut self) {
-        self.record.note(Happened::Left { call: self.call, provider: self.provider });
+        let provider = self.provider;
+        self.record.note(match self.call {
+            Some(call) => Happened::Left { call, provider },
+            None => Happened::ProbeLeft { provider },
+        });
         self.record.with(|written| written.in_flight -= 1);
     }
 }
@@ -145,12 +169,14 @@ enum Beat {
 
 impl Fated {
     fn begin(&self, call: &Call<'_>) -> (Upstream, VecDeque<Beat>) {
-        let number = call.request.seed.unwrap_or_default();
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
-        self.record.note(Happened::Sent { call: number, provider: self.place });
+        let number = call.request.seed.and_then(|seed| u32::try_from(seed).ok());
+        self.record.note(match number {
+            Some(call) => Happened::Sent { call, provider: self.place },
+            None => Happened::Probed { provider: self.place },
+        });
         self.record.with(|written| written.in_flight += 1);
         let upstream = Upstream { record: self.record.clone(), call: number, provider: self.place };
-        (upstream, self.beats())
+        (upstream, self.beats(call.key))
     }
 
     fn behaviour(&self) -> Behaviour {
@@ -160,7 +186,7 @@ impl Fated {
         phase.map_or(WELL, |(_, behaviour)| *behaviour)
     }
 
-    fn beats(&self) -> VecDeque<Beat> {
+    fn beats(&self, key: usize) -> VecDeque<Beat> {
         let piece = || Beat::Event(StreamEvent::Text("four".to_owned()));
         let pieces = |count: u8, gap: Duration| {
             (0..count).flat_map(move |_| [Beat::Pause(gap), piece()]).collect::<Vec<_>>()
@@ -169,6 +195,9 @@ impl Fated {
         let mut behaviour = self.behaviour();
         if let Behaviour::Flaps = behaviour {
             behaviour = if chance.bool() { Behaviour::Fails(ErrorKind::Server) } else { WELL };
+        }
+        if let Behaviour::Revoked = behaviour {
+            behaviour = if key == 0 { Behaviour::Fails(ErrorKind::Authentication) } else { WELL };
         }
         let mut beats = vec![Beat::Pause(Duration::from_millis(chance.u64(1..20)))];
         match behaviour {
@@ -198,7 +227,7 @@ impl Fated {
                 beats.extend(pieces(after, Duration::from_millis(30)));
                 beats.push(Beat::Hang);
             }
-            Behaviour::Flaps => {}
+            Behaviour::Flaps | Behaviour::Revoked => {}
         }
         beats.into()
     }
@@ -211,6 +240,10 @@ const WELL: Behaviour =
 impl Provider for Fated {
     fn name(&self) -> &str {
         NAMES[usize::from(self.place)]
+    }
+
+    fn keys(&self) -> usize {
+        self.keys
     }
 
     async fn chat(&self, call: Call<'_>) -> Result<Reply> {
@@ -293,6 +326,8 @@ pub(crate) fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
     // In half of the schedules one provider is always well, so that no call that waits long enough may fail.
     let steady = chance.bool().then(|| chance.u8(0..PROVIDERS));
     let background = chance.u8(0..8) == 0;
+    let probes = chance.u8(0..8) == 0;
+    let keys = chance.usize(1..=2);
     let mut fates = Vec::new();
     for place in 0..PROVIDERS {
         let phases = if steady == Some(place) { vec![(Duration::MAX, WELL)] } else { fate(&mut chance) };
@@ -303,15 +338,16 @@ pub(crate) fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
             clock: clock.clone(),
             start,
             phases,
-            habits: Habits::UNKNOWN.cancelling(cancelling),
+            habits: Habits::UNKNOWN.cancelling(cancelling).prefill(Prefill::LastMessage),
+            keys,
             record: record.clone(),
             chance: Mutex::new(fastrand::Rng::with_seed(chance.u64(..))),
         });
     }
     let attempts = chance.u32(1..=6);
     let budget = (chance.u8(0..4) == 0).then(|| i128::from(chance.u32(1..200)) * 100);
-    // Bookings of what was let go of need somebody to make them.
-    let background = background || budget.is_some();
+    // Bookings of what was let go of, and probes, need somebody to make them.
+    let background = background || budget.is_some() || probes;
     if let Some(budget) = budget {
         let lifetime = Limit::cost(Usd::from_pico(budget), Window::lifetime());
         builder = builder.limits(Limits::new().limit(lifetime));
@@ -319,6 +355,39 @@ pub(crate) fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
     let when_none = *chance
         .choice(&[WhenNoneHealthy::LeastBad, WhenNoneHealthy::Fail, WhenNoneHealthy::Wait])
         .expect("there are three");
+    if probes {
+        builder = builder.probes(ProbePolicy::default().every(Duration::from_secs(5)));
+    }
+    // Hedges need calls enough to know what is slow.
+    let busy = chance.u8(0..32) == 0;
+    let hedging = busy || chance.u8(0..4) == 0;
+    if hedging {
+        builder = builder.hedging(HedgePolicy::default().percent(20));
+    }
+    let ledger = chance.u8(0..16) == 0;
+    if ledger {
+        builder = builder.ledger(MemoryLedger::new(10_000));
+    }
+    if chance.u8(0..4) == 0 {
+        let pace = Pace::new(chance.u32(1..40), Duration::from_secs(1));
+        builder = builder.time_limits("all", TimeLimits::new().pace(pace));
+    }
+    let targets = ["a/m", "b/m", "c/m"];
+    let route = match chance.u8(0..8) {
+        0 => Route::with_policy(Fastest::new(), targets),
+        1 => {
+            let floor = QualityFloor::new(0.9).expect("a floor");
+            // An audit would be one more call, which nobody made.
+            let cascade = Cascade::new(floor)
+                .audit_share(0.0)
+                .fixed(Threshold::new(*chance.choice(&[-0.4, -0.1, 0.1, 0.4]).unwrap_or(&0.0)));
+            Route::with_policy(cascade, targets)
+        }
+        _ => Route::ordered(targets),
+    };
+    for (name, quality) in [("a", 0.5), ("b", 0.9), ("c", 0.5)] {
+        builder = builder.describe(name, Traits::new().quality(quality));
+    }
     let client = builder
         .clock(clock.clone())
         .seed(chance.u64(..))
@@ -327,22 +396,47 @@ pub(crate) fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
         .prices_json(PRICES)
         .retry(RetryPolicy::default().max_attempts(attempts))
         .timeouts(Timeouts::default().first_token(Duration::from_secs(5)).idle(Duration::from_secs(5)))
-        .route("all", Route::ordered(["a/m", "b/m", "c/m"]))
+        .route("all", route)
         .build()
         .expect("the client can be built");
 
-    let plans: Vec<Caller> = (0..chance.u32(4..=12)).map(|call| Caller::draw(call, &mut chance)).collect();
-    // Where the least bad target is asked rather than none, it is asked by everybody.
-    let one_probe = when_none != WhenNoneHealthy::LeastBad;
+    let calls = if busy { chance.u32(60..=150) } else { chance.u32(4..=12) };
+    let plans: Vec<Caller> = (0..calls).map(|call| Caller::draw(call, &mut chance)).collect();
+    let one_probe = match when_none {
+        WhenNoneHealthy::LeastBad => OneProbe::WhileAnotherIsInUse,
+        _ => OneProbe::Always,
+    };
     let mut trace = Trace { providers: PROVIDERS, one_probe, ..Trace::default() };
     trace.recoverable =
         plans.iter().filter(|plan| plan.recovery != Recovery::Fail).map(|plan| plan.call).collect();
     let calls = plans.iter().map(|plan| plan.run(&client, &clock, &record));
     let finished = drive(join_all(calls), &clock, background.then_some(runtime));
     let _entered = runtime.enter();
-    let shutdown = drive(client.shutdown(Duration::from_secs(120)), &clock, Some(runtime));
+    // What a ledger's thread does takes no virtual time: its moment stands still before the deadline.
+    let moment = clock.elapsed() + Duration::from_secs(110);
+    let shutdown = async {
+        let reached = pin!(clock.sleep(Duration::from_secs(110)));
+        let shutdown = pin!(client.shutdown(Duration::from_secs(120)));
+        match select(shutdown, reached).await {
+            Either::Left((report, _)) => report,
+            Either::Right(((), shutdown)) => shutdown.await,
+        }
+    };
+    let shutdown = drive_until(moment, shutdown, &clock, Some(runtime));
+    let books = client.books().cloned();
+    let entries = books.map(|books| {
+        let query = Query::all().kind(EntryKind::Attempt);
+        let entries = async { books.flush().await.and(books.entries(&query).await) };
+        drive_until(clock.elapsed(), entries, &clock, Some(runtime)).and_then(Result::ok)
+    });
     let held = shutdown.map_or(1, |report| report.map_or(1, |report| report.held + report.cancelled));
     drop(client);
+    // What was ended is dropped when the runtime comes to it.
+    runtime.block_on(async {
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+        }
+    });
 
     let mut outcomes = Outcomes { calls: plans.len() as u64, ..Outcomes::default() };
     let ends = finished.unwrap_or_default();
@@ -355,7 +449,9 @@ pub(crate) fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
             }
             How::LetGo => outcomes.cancelled += 1,
             How::Failed { excused } => {
-                let patient = plan.timeout > Duration::from_secs(40) && attempts >= u32::from(PROVIDERS);
+                // Another key, and a hedge, are attempts as well.
+                let enough = usize::from(PROVIDERS) * keys + usize::from(hedging);
+                let patient = plan.timeout > Duration::from_secs(40) && attempts as usize >= enough;
                 let asked = when_none == WhenNoneHealthy::LeastBad && plan.kind == Kind::Whole;
                 if steady.is_some() && patient && !excused && asked {
                     outcomes.lost += 1;
@@ -366,6 +462,10 @@ pub(crate) fn run(seed: u64, runtime: &tokio::runtime::Runtime) -> Outcomes {
     record.with(|written| {
         trace.events = std::mem::take(&mut written.events);
         trace.budget = budget.map(|budget| (budget, written.spent));
+        trace.ledger = entries.map(|entries| {
+            let own = entries.unwrap_or_default().into_iter().filter(|entry| entry.reason != "probe");
+            (own.map(|entry| entry.cost.map_or(0, Usd::pico)).sum(), written.spent)
+        });
         trace.left_over = written.in_flight + held + clock.pending();
         outcomes.wasted_tokens = written.wasted;
         outcomes.tokens = written.booked;
@@ -403,6 +503,7 @@ fn long_run(seed: u64, calls: u64, well: impl Fn(u8) -> bool) -> (u64, u64, u64)
             start: clock.now(),
             phases,
             habits: Habits::UNKNOWN,
+            keys: 1,
             record: record.clone(),
             chance: Mutex::new(fastrand::Rng::with_seed(chance.u64(..))),
         });
@@ -422,7 +523,7 @@ fn long_run(seed: u64, calls: u64, well: impl Fn(u8) -> bool) -> (u64, u64, u64)
             async move {
                 let arrives = EVERY * u32::try_from(place).unwrap_or(u32::MAX);
                 clock.sleep((base + arrives).saturating_sub(clock.elapsed())).await;
-                client.chat(("all", "Say four.")).await.is_ok()
+                client.chat(ChatRequest::from(("all", "Say four.")).seed(1)).await.is_ok()
             }
         });
         let ended = drive(join_all(asking), &clock, None).unwrap_or_default();
@@ -468,19 +569,28 @@ fn well_since(fate: &[(Duration, Behaviour)], at: Duration) -> Option<Duration> 
 /// How soon a target that fails is left alone, and how soon one that is well again is in use again.
 fn measure(trace: &Trace, fates: &[Vec<(Duration, Behaviour)>], outcomes: &mut Outcomes) {
     let mut first_sent = [None; PROVIDERS as usize];
-    let mut sent = [0_u32; PROVIDERS as usize];
+    let mut failures = [0_u32; PROVIDERS as usize];
     let mut opened = [None; PROVIDERS as usize];
     for (at, what) in &trace.events {
         match *what {
             Happened::Sent { provider, .. } => {
                 first_sent[usize::from(provider)].get_or_insert(*at);
-                sent[usize::from(provider)] += 1;
+            }
+            Happened::AttemptOver { provider, verdict } | Happened::ProbeOver { provider, verdict } => {
+                match verdict {
+                    Verdict::Good => {
+                        failures[usize::from(provider)] = 0;
+                        first_sent[usize::from(provider)] = None;
+                    }
+                    Verdict::Bad => failures[usize::from(provider)] += 1,
+                    Verdict::Refused | Verdict::Nothing => {}
+                }
             }
             Happened::Opened { provider } => {
                 let place = usize::from(provider);
                 let since = first_sent[place].take().unwrap_or(*at);
                 let took = u64::try_from(at.saturating_sub(since).as_millis()).unwrap_or(u64::MAX);
-                outcomes.detection.push((took, std::mem::take(&mut sent[place])));
+                outcomes.detection.push((took, std::mem::take(&mut failures[place])));
                 opened[place] = Some(*at);
             }
             Happened::Closed { provider } => {
@@ -493,7 +603,7 @@ fn measure(trace: &Trace, fates: &[Vec<(Duration, Behaviour)>], outcomes: &mut O
                     outcomes.recovery.push(took);
                 }
                 first_sent[usize::from(provider)] = None;
-                sent[usize::from(provider)] = 0;
+                failures[usize::from(provider)] = 0;
             }
             _ => {}
         }
@@ -501,9 +611,9 @@ fn measure(trace: &Trace, fates: &[Vec<(Duration, Behaviour)>], outcomes: &mut O
 }
 
 const PRICES: &str = r#"{"models":[
-    {"provider":"a","id":"m","input":"1","output":"4","max_output_tokens":64},
-    {"provider":"b","id":"m","input":"2","output":"8","max_output_tokens":64},
-    {"provider":"c","id":"m","input":"1","output":"2","max_output_tokens":64}]}"#;
+    {"provider":"a","id":"m","input":"1","output":"4","max_output_tokens":64,"capabilities":{"assistant_prefill":true}},
+    {"provider":"b","id":"m","input":"2","output":"8","max_output_tokens":64,"capabilities":{"assistant_prefill":true}},
+    {"provider":"c","id":"m","input":"1","output":"2","max_output_tokens":64,"capabilities":{"assistant_prefill":true}}]}"#;
 
 /// Phases of a few seconds each, over about two minutes.
 fn fate(chance: &mut fastrand::Rng) -> Vec<(Duration, Behaviour)> {
@@ -511,7 +621,7 @@ fn fate(chance: &mut fastrand::Rng) -> Vec<(Duration, Behaviour)> {
     let mut phases = Vec::new();
     for _ in 0..chance.u8(1..6) {
         until += Duration::from_millis(chance.u64(500..30_000));
-        let behaviour = match chance.u8(0..16) {
+        let behaviour = match chance.u8(0..17) {
             0..=4 => WELL,
             5 => Behaviour::Well { first: Duration::from_secs(4), gap: Duration::from_secs(1), pieces: 8 },
             6 => Behaviour::Fails(ErrorKind::Server),
@@ -527,6 +637,7 @@ fn fate(chance: &mut fastrand::Rng) -> Vec<(Duration, Behaviour)> {
             12 => Behaviour::Hangs,
             13 => Behaviour::Cuts { after: chance.u8(0..6), silently: chance.bool() },
             14 => Behaviour::Flaps,
+            15 => Behaviour::Revoked,
             _ => Behaviour::Stalls { after: chance.u8(0..4) },
         };
         phases.push((until, behaviour));
@@ -578,7 +689,11 @@ impl Caller {
             kind,
             timeout: Duration::from_millis(chance.u64(1_000..90_000)),
             patience: (chance.u8(0..5) == 0).then(|| Duration::from_millis(chance.u64(0..8_000))),
-            recovery: if recovers { Recovery::Restart } else { Recovery::Fail },
+            recovery: match recovers {
+                true if chance.bool() => Recovery::Continue,
+                true => Recovery::Restart,
+                false => Recovery::Fail,
+            },
         }
     }
 
@@ -672,6 +787,16 @@ pub(crate) fn drive<F: Future>(
     clock: &VirtualClock,
     runtime: Option<&tokio::runtime::Runtime>,
 ) -> Option<F::Output> {
+    drive_until(Duration::MAX, work, clock, runtime)
+}
+
+/// The same, but time goes no further once `until` is reached, which must be the moment of a timer.
+fn drive_until<F: Future>(
+    until: Duration,
+    work: F,
+    clock: &VirtualClock,
+    runtime: Option<&tokio::runtime::Runtime>,
+) -> Option<F::Output> {
     let woken = Arc::new(Woken(AtomicBool::new(true)));
     let waker = Waker::from(Arc::clone(&woken));
     let mut context = Context::from_waker(&waker);
@@ -687,7 +812,8 @@ pub(crate) fn drive<F: Future>(
             // Background tasks of the client.
             runtime.block_on(tokio::task::yield_now());
         }
-        if !woken.0.load(Ordering::Relaxed) && clock.advance_to_next().is_none() && !waited(&woken.0) {
+        let jumped = || clock.elapsed() < until && clock.advance_to_next().is_some();
+        if !woken.0.load(Ordering::Relaxed) && !jumped() && !waited(&woken.0) {
             return None;
         }
     }
