@@ -121,6 +121,43 @@ async fn a_model_that_never_stops_is_stopped_by_each_limit_and_its_last_calls_ar
 }
 
 #[tokio::test]
+async fn calls_of_an_answer_that_was_cut_off_are_not_run() {
+    for reason in [FinishReason::Length, FinishReason::ContentFilter] {
+        let mut cut = calls([r#"{"city":"Paris"}"#]);
+        cut.finish_reason = Some(reason);
+        let provider = ScriptedProvider::new("s").then(cut);
+        let client = scripted(&provider);
+        let tools = weather();
+
+        let mut run = client.tool_run(("s/m", "How warm?"), &tools);
+        run.finish().await.unwrap();
+
+        assert_eq!((run.stop(), run.steps().len()), (Some(ToolStop::CutOff), 1));
+        assert!(run.steps()[0].results.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_failed_calls_cost_counts_against_the_limit() {
+    let mut half = Reply::text("half");
+    half.usage = Some(Usage::of(1_000_000, 0));
+    let provider = ScriptedProvider::new("s")
+        .always(move || polyroute::Error::new(ErrorKind::Truncated, "cut").with_partial(half.clone()));
+    let client = scripted(&provider);
+    let tools = weather();
+    let dollar = Usd::from_pico(1_000_000_000_000);
+
+    let mut run = client.tool_run(("s/m", "?"), &tools).limits(ToolLimits::new().cost(dollar));
+    let error = run.finish().await.unwrap_err();
+    assert_eq!((error.kind(), run.stop()), (ErrorKind::Truncated, None));
+    assert!(run.cost() >= Some(dollar), "{:?}", run.cost());
+
+    let asked = provider.calls().len();
+    assert_eq!(run.finish().await.unwrap_err().kind(), ErrorKind::BudgetExceeded);
+    assert_eq!((run.stop(), provider.calls().len()), (Some(ToolStop::Cost), asked));
+}
+
+#[tokio::test]
 async fn where_a_cost_is_unknown_a_limit_to_it_ends_the_run() {
     let provider = ScriptedProvider::new("s").always(|| calls([r#"{"city":"Paris"}"#]));
     let client = Client::builder().provider(provider).build().unwrap();

@@ -81,6 +81,15 @@ impl EmbedProtocol for OpenAiEmbeddings {
         }
         let mut data = answer.data;
         data.sort_by_key(|item| item.index.unwrap_or(0));
+        // Either no vector names its text or each names another one; servers that leave out zeros name all but the first.
+        let named = data.iter().filter(|item| item.index.is_some()).count();
+        let each = (0..).zip(&data).all(|(place, item)| item.index.unwrap_or(0) == place);
+        if named > 0 && !each {
+            return Err(Error::new(
+                ErrorKind::InvalidResponse,
+                "the vectors that came back do not name each text once",
+            ));
+        }
         let vectors = data.iter().map(|item| self.vector(item.embedding)).collect::<Result<_>>()?;
         let mut reply = EmbedReply::new(vectors);
         reply.model = answer.model;
@@ -243,6 +252,26 @@ mod tests {
         assert_eq!(reply.vectors, [vec![1.0, -2.0], vec![3.0, 4.5]]);
         assert_eq!(reply.model.as_deref(), Some("m-1"));
         assert_eq!(reply.usage.unwrap().input_tokens, Some(5));
+    }
+
+    #[test]
+    fn vectors_that_name_no_text_are_in_order_and_others_must_name_each_once() {
+        let answer = |first: &str, second: &str| {
+            let body = format!(r#"{{"data":[{{{first}"embedding":[1]}},{{{second}"embedding":[2]}}]}}"#);
+            OPENAI.decode_embed(body.as_bytes(), 2)
+        };
+
+        assert_eq!(answer("", "").unwrap().vectors, [vec![1.0], vec![2.0]]);
+        assert_eq!(answer(r#""index":1,"#, "").unwrap().vectors, [vec![2.0], vec![1.0]]);
+        for (first, second) in
+            [(r#""index":0,"#, r#""index":0,"#), (r#""index":1,"#, r#""index":2,"#), ("", r#""index":0,"#)]
+        {
+            assert_eq!(
+                answer(first, second).unwrap_err().kind(),
+                ErrorKind::InvalidResponse,
+                "{first} {second}"
+            );
+        }
     }
 
     #[test]

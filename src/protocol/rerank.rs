@@ -51,16 +51,20 @@ impl RerankProtocol for Rerank {
             });
         };
         let mut results = Vec::with_capacity(items.len().min(documents));
+        let mut is_ranked = vec![false; documents];
         for item in items {
-            let index = usize::try_from(item.index).ok().filter(|index| *index < documents);
-            match index {
-                Some(index) if results.len() < documents => {
+            let index = usize::try_from(item.index).unwrap_or(usize::MAX);
+            match is_ranked.get_mut(index) {
+                Some(is_ranked) if !*is_ranked => {
+                    *is_ranked = true;
                     results.push(Relevance::new(index, item.relevance_score));
                 }
                 _ => {
                     return Err(Error::new(
                         ErrorKind::InvalidResponse,
-                        format!("the ranking names documents beyond the {documents} it was given"),
+                        format!(
+                            "the ranking names a document twice, or one beyond the {documents} it was given"
+                        ),
                     ));
                 }
             }
@@ -237,6 +241,7 @@ mod tests {
             (item("-1"), 2),
             (item("1.5"), 2),
             (format!("{0},{0}", item("0")), 1),
+            (format!("{0},{0}", item("0")), 3),
             ("{\"index\": 0, \"relevance_score\": 1e999}".to_owned(), 1),
             ("{\"index\": 0}".to_owned(), 1),
         ] {

@@ -29,7 +29,7 @@ pub use credential::Credential;
 pub use habits::{Cancelling, Habits, Prefill};
 pub use http::HttpProvider;
 pub use settings::{Environment, Limits, Settings};
-pub use signer::{Exchange, Signer, Token, TokenSource};
+pub use signer::{Exchange, Refusal, Signer, Token, TokenSource};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::EmbedLimit;

@@ -25,8 +25,28 @@ pub trait Signer: fmt::Debug + Send + Sync {
     /// [`ErrorKind::Authentication`] when there is no proof to be had; the call then fails without being sent.
     async fn sign(&self, request: &mut HttpRequest, exchange: Exchange<'_>) -> Result<Vec<Secret>>;
 
-    /// The vendor did not accept the proof. What was kept should be made anew. By default nothing.
-    async fn refused(&self) {}
+    /// The vendor answered with 401 or 403. What was kept should be made anew where the answer says that it is no longer
+    /// good, and where it is still what was refused: another call may have made it anew meanwhile. By default nothing.
+    async fn refused(&self, _refusal: Refusal<'_>) {}
+}
+
+/// An answer that refuses the proof of who asks, or what was asked.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal<'a> {
+    /// 401 or 403.
+    pub status: u16,
+    /// What [`Signer::sign`] returned for that request.
+    pub issued: &'a [Secret],
+    /// What the headers call the error, as AWS does.
+    pub error_type: Option<&'a str>,
+}
+
+impl Refusal<'_> {
+    /// Was it this secret that was refused?
+    pub(super) fn names(&self, secret: &Secret) -> bool {
+        self.issued.iter().any(|issued| issued.expose() == secret.expose())
+    }
 }
 
 const _: fn(Box<dyn Signer>) = |_object_safe| ();
@@ -150,8 +170,12 @@ impl Signer for Tokens {
         Ok(vec![token])
     }
 
-    async fn refused(&self) {
-        *self.known.lock().await = None;
+    async fn refused(&self, refusal: Refusal<'_>) {
+        // 403 is said to somebody who is known and may not: a new token would be told the same.
+        if refusal.status == 401 {
+            let mut known = self.known.lock().await;
+            *known = known.take().filter(|token| !refusal.names(&token.secret));
+        }
     }
 }
 
@@ -239,8 +263,16 @@ mod tests {
         assert_eq!(sent_at(&tokens, 0).await, "Bearer token-0");
         assert_eq!(sent_at(&tokens, 539).await, "Bearer token-0");
         assert_eq!(sent_at(&tokens, 540).await, "Bearer token-1");
-        tokens.refused().await;
+        let refuse = async |status, token: &str| {
+            let issued = [Secret::new(token)];
+            tokens.refused(Refusal { status, issued: &issued, error_type: None }).await;
+        };
+        refuse(401, "token-1").await;
         assert_eq!(sent_at(&tokens, 541).await, "Bearer token-2");
+        // An answer that was on its way while the token was made anew, and one to somebody who may not.
+        refuse(401, "token-1").await;
+        refuse(403, "token-2").await;
+        assert_eq!(sent_at(&tokens, 542).await, "Bearer token-2");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use futures::future::{Either, join_all, select};
 use super::Toolbox;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{ChatRequest, ChatResponse, Message, ToolCall, ToolChoice, ToolResult, Usd};
+use crate::types::{ChatRequest, ChatResponse, FinishReason, Message, ToolCall, ToolChoice, ToolResult, Usd};
 
 /// How far a [`ToolRun`] may go.
 #[non_exhaustive]
@@ -48,8 +48,8 @@ impl ToolLimits {
         self
     }
 
-    /// Sets what the answers may cost before no further one is asked for. An answer whose cost is unknown ends the run
-    /// then, because the limit could not be kept.
+    /// Sets what the answers may cost before no further one is asked for; what failed calls are known to have cost counts as
+    /// well. An answer whose cost is unknown ends the run then, because the limit could not be kept.
     #[must_use]
     pub fn cost(mut self, cost: Usd) -> Self {
         self.cost = Some(cost);
@@ -63,6 +63,9 @@ impl ToolLimits {
 pub enum ToolStop {
     /// The model answered without asking for a tool.
     Answered,
+    /// The answer asks for tools but was cut off by its length or by a filter: what it asks for may be half of what it meant,
+    /// so that nothing was run.
+    CutOff,
     /// The model asked for a tool of the request that is not in the box: its calls are the application's to run.
     NotInBox,
     /// [`ToolLimits::rounds`].
@@ -130,7 +133,7 @@ impl<'a> ToolRun<'a> {
     /// [`stop`](Self::stop) then says why.
     ///
     /// # Errors
-    /// Those of [`Client::chat`]. The run has not moved and may be continued; the failures of functions are no errors, the
+    /// Those of [`Client::chat`]. The run has not moved but for what the failed call cost, and may be continued; the failures of functions are no errors, the
     /// model reads them.
     pub async fn next(&mut self) -> Result<Option<&ToolStep>> {
         if self.stop.is_some() {
@@ -161,12 +164,16 @@ impl<'a> ToolRun<'a> {
     /// Goes to the end and returns the last answer.
     ///
     /// # Errors
-    /// Those of [`Client::chat`]; [`ErrorKind::DeadlineExceeded`] when the time ran out before the first answer.
+    /// Those of [`Client::chat`]; [`ErrorKind::DeadlineExceeded`] when the time, [`ErrorKind::BudgetExceeded`] when the money
+    /// ran out before the first answer.
     pub async fn finish(&mut self) -> Result<&ChatResponse> {
         while self.next().await?.is_some() {}
-        self.steps.last().map(|step| &step.response).ok_or_else(|| {
-            Error::new(ErrorKind::DeadlineExceeded, "the time of the run was over before the first answer")
-        })
+        let (kind, what) = match self.stop {
+            Some(ToolStop::Cost) => (ErrorKind::BudgetExceeded, "cost limit"),
+            _ => (ErrorKind::DeadlineExceeded, "time"),
+        };
+        let none = || Error::new(kind, format!("the {what} of the run was used up before the first answer"));
+        self.steps.last().map(|step| &step.response).ok_or_else(none)
     }
 
     /// Every round so far, oldest first.
@@ -179,7 +186,8 @@ impl<'a> ToolRun<'a> {
         self.stop
     }
 
-    /// What all answers cost together, failed attempts included; `None` when the cost of one is unknown.
+    /// What all answers cost together, failed attempts and failed calls included as far as their providers reported it;
+    /// `None` when the cost of an answer is unknown.
     pub fn cost(&self) -> Option<Usd> {
         self.spent
     }
@@ -190,6 +198,12 @@ impl<'a> ToolRun<'a> {
     }
 
     async fn ask(&mut self) -> Result<Option<ChatResponse>> {
+        if let (Some(limit), Some(spent)) = (self.limits.cost, self.spent)
+            && spent >= limit
+        {
+            self.stop = Some(ToolStop::Cost);
+            return Ok(None);
+        }
         let mut request = self.request.clone();
         if let Some(left) = self.left() {
             if left.is_zero() {
@@ -198,7 +212,12 @@ impl<'a> ToolRun<'a> {
             }
             request.timeout = Some(request.timeout.map_or(left, |own| own.min(left)));
         }
-        match self.client.chat(request).await {
+        let answered = self.client.chat(request).await;
+        if let (Some(spent), Err(error)) = (&mut self.spent, &answered) {
+            let lost = error.attempts().iter().filter_map(|attempt| attempt.cost).sum();
+            *spent = spent.saturating_add(lost);
+        }
+        match answered {
             Ok(response) => {
                 self.spent = match (self.spent, response.summary.total_cost()) {
                     (Some(spent), Some(cost)) => Some(spent.saturating_add(cost)),
@@ -226,6 +245,11 @@ impl<'a> ToolRun<'a> {
         let rounds = u32::try_from(self.steps.len()).unwrap_or(u32::MAX).saturating_add(1);
         if calls.is_empty() && !is_paused {
             Some(ToolStop::Answered)
+        } else if matches!(
+            response.reply.finish_reason,
+            Some(FinishReason::Length | FinishReason::ContentFilter)
+        ) {
+            Some(ToolStop::CutOff)
         } else if calls.iter().any(is_foreign) {
             Some(ToolStop::NotInBox)
         } else if rounds >= self.limits.rounds {

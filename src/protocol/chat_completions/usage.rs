@@ -45,8 +45,10 @@ pub(super) fn read(counts: UsageCounts<'_>) -> Usage {
     usage
 }
 
-/// Tokens that only `total_tokens` counts: xAI's reasoning, Mistral's sound in the prompt, and the hidden thinking of
-/// Gemini's endpoint. No vendor documents it; their recorded answers agree.
+/// Tokens that only `total_tokens` counts: xAI's reasoning, Mistral's sound in the prompt, the hidden thinking of Gemini's
+/// endpoint, and what Portkey's gateway passes on of Anthropic's cache. No vendor documents it; their recorded answers
+/// agree, and for Portkey its code (<https://github.com/Portkey-AI/gateway/blob/main/src/providers/anthropic/chatComplete.ts>,
+/// read 2026-11-26).
 fn close_gap(usage: &mut Usage, total: Option<u64>) {
     let (Some(input), Some(output), Some(total)) = (usage.input_tokens, usage.output_tokens, total) else {
         return;
@@ -55,7 +57,9 @@ fn close_gap(usage: &mut Usage, total: Option<u64>) {
     if gap == 0 {
         return;
     }
-    if usage.reasoning_tokens != Some(gap) && usage.audio_input_tokens == Some(gap) {
+    let cached = usage.cache_read_tokens.unwrap_or(0).saturating_add(usage.cache_write_tokens.unwrap_or(0));
+    let is_input = usage.audio_input_tokens == Some(gap) || cached == gap;
+    if usage.reasoning_tokens != Some(gap) && is_input {
         usage.input_tokens = Some(input.saturating_add(gap));
     } else {
         usage.output_tokens = Some(output.saturating_add(gap));
@@ -118,6 +122,11 @@ mod tests {
                 r#"{"prompt_tokens":5,"completion_tokens":2,"total_tokens":11,
                     "prompt_tokens_details":{"audio_tokens":4}}"#,
                 (9, 2),
+            ),
+            (
+                r#"{"prompt_tokens":5,"completion_tokens":2,"total_tokens":37,
+                    "cache_read_input_tokens":20,"cache_creation_input_tokens":10}"#,
+                (35, 2),
             ),
             (r#"{"prompt_tokens":5,"completion_tokens":2,"total_tokens":8}"#, (5, 3)),
             (r#"{"prompt_tokens":5,"completion_tokens":2,"total_tokens":1}"#, (5, 2)),

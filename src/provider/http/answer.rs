@@ -55,11 +55,6 @@ impl HttpProvider {
             Either::Left((body, _)) => body.unwrap_or_default(),
             Either::Right(((), _)) => Bytes::new(),
         };
-        if matches!(status, 401 | 403)
-            && let Some(signer) = &self.signer
-        {
-            signer.refused().await;
-        }
         let mut failure = read(&body);
         if failure.code.is_none() && failure.error_type.is_none() {
             failure.error_type = transport::error_type(&headers).map(str::to_owned);

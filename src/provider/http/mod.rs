@@ -23,7 +23,7 @@ use super::credential::scrub;
 use super::events::{Events, Head};
 use super::media;
 use super::settings::{Environment, Limits, Settings, parse_base_url};
-use super::signer::{Exchange, Signer};
+use super::signer::Signer;
 use super::vendor::{KeyStyle, Vendor};
 use answer::{MediaType, media_type};
 use send::below;
@@ -249,13 +249,8 @@ impl HttpProvider {
             Ok(value) if !content_type.is_empty() => headers.insert(header::CONTENT_TYPE, value),
             _ => headers.remove(header::CONTENT_TYPE),
         };
-        let mut request = HttpRequest::new(method, url, headers, body);
-        if let Some(signer) = &self.signer {
-            let issued = signer.sign(&mut request, Exchange::new(&*self.transport, &*self.clock)).await?;
-            self.remember(issued);
-        }
         let chat = self.chat_format()?;
-        let response = self.transport.send(request).await?;
+        let response = self.send_signed(HttpRequest::new(method, url, headers, body)).await?;
         let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
         let HttpResponse { status, headers, body, .. } = response;
         read_whole(body, self.limits.body.max(MOST_RESULTS))

@@ -10,8 +10,8 @@ use url::Url;
 use super::HttpProvider;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::protocol::{Encoded, Mode, Path};
-use crate::provider::signer::Exchange;
-use crate::transport::{HttpRequest, HttpResponse};
+use crate::provider::signer::{Exchange, Refusal};
+use crate::transport::{self, HttpRequest, HttpResponse};
 use crate::types::Secret;
 
 impl HttpProvider {
@@ -85,19 +85,27 @@ impl HttpProvider {
                 headers.append(HeaderName::from_static(name), value);
             }
         }
-        let mut request = HttpRequest::new(Method::POST, url, headers, body);
-        if let Some(signer) = &self.signer {
-            let issued = signer.sign(&mut request, Exchange::new(&*self.transport, &*self.clock)).await?;
-            self.remember(issued);
-        }
-        self.transport.send(request).await
+        self.send_signed(HttpRequest::new(Method::POST, url, headers, body)).await
     }
 
-    pub(super) fn remember(&self, issued: Vec<Secret>) {
+    /// Signs it where that is needed, and tells the signer when that was not good enough.
+    pub(super) async fn send_signed(&self, mut request: HttpRequest) -> Result<HttpResponse> {
+        let Some(signer) = &self.signer else { return self.transport.send(request).await };
+        let issued = signer.sign(&mut request, Exchange::new(&*self.transport, &*self.clock)).await?;
+        self.remember(&issued);
+        let response = self.transport.send(request).await?;
+        if matches!(response.status, 401 | 403) {
+            let error_type = transport::error_type(&response.headers);
+            signer.refused(Refusal { status: response.status, issued: &issued, error_type }).await;
+        }
+        Ok(response)
+    }
+
+    fn remember(&self, issued: &[Secret]) {
         let mut known = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         for secret in issued {
             if known.iter().all(|old| old.expose() != secret.expose()) {
-                known.push(secret);
+                known.push(secret.clone());
             }
         }
         let surplus = known.len().saturating_sub(MOST_ISSUED);
