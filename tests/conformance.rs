@@ -29,7 +29,7 @@ async fn every_vendor_does_or_refuses_every_case_in_every_format() {
         failures
             .extend(report.failures().map(|(case, why)| format!("{}, {wire}: {case}: {why}", vendor.name)));
     }
-    assert!(cases >= 13 * 60, "{cases} cases only");
+    assert!(cases >= 14 * 60, "{cases} cases only");
     assert!(failures.is_empty(), "{} of {cases} fail:\n{}", failures.len(), failures.join("\n"));
 }
 
@@ -68,6 +68,8 @@ impl Provider for Parrot {
 
 struct Cage {
     tools: Support,
+    /// What the vendor behind it is said to have got.
+    got: Option<Vec<u8>>,
 }
 
 impl Subject for Cage {
@@ -79,6 +81,10 @@ impl Subject for Cage {
         plays.reverse();
         let retry = RetryPolicy::default().max_attempts(1);
         Client::builder().provider(Parrot { plays: Mutex::new(plays) }).retry(retry).build()
+    }
+
+    fn received(&self) -> Option<Vec<u8>> {
+        self.got.clone()
     }
 
     fn supports(&self, capability: Capability) -> Support {
@@ -96,7 +102,7 @@ fn of<'a>(report: &'a Report, words: &str) -> &'a Verdict {
 
 #[tokio::test]
 async fn a_provider_of_somebody_elses_runs_the_same_suite() {
-    let report = conformance(&Cage { tools: Support::No }).await;
+    let report = conformance(&Cage { tools: Support::No, got: None }).await;
 
     assert_eq!(report.failures().collect::<Vec<_>>(), [], "{report}");
     assert_eq!(of(&report, "calls a tool"), &Verdict::Refuses);
@@ -106,10 +112,20 @@ async fn a_provider_of_somebody_elses_runs_the_same_suite() {
 
 #[tokio::test]
 async fn a_provider_that_promises_more_than_it_does_fails() {
-    let report = conformance(&Cage { tools: Support::Yes }).await;
+    let report = conformance(&Cage { tools: Support::Yes, got: None }).await;
 
     let failed: Vec<&str> = report.failures().map(|(case, _)| case).collect();
-    assert_eq!(failed.len(), 2, "{report}");
+    assert_eq!(failed.len(), 3, "{report}");
     assert!(failed.iter().all(|case| case.starts_with("calls")), "{report}");
     assert!(report.to_string().contains("FAILS: it says it can, and refused"), "{report}");
+}
+
+#[tokio::test]
+async fn a_provider_that_drops_options_without_a_word_fails() {
+    let got = Some(b"the same as ever".to_vec());
+    let report = conformance(&Cage { tools: Support::No, got }).await;
+
+    let failed: Vec<&str> = report.failures().map(|(case, _)| case).collect();
+    assert_eq!(failed, ["refuses what it cannot do, as its check foretells"], "{report}");
+    assert!(report.to_string().contains("neither refuses nor sends"), "{report}");
 }

@@ -21,7 +21,8 @@ pub(super) async fn all(subject: &dyn Subject) -> Vec<(&'static str, Verdict)> {
         ("answers", verdict(chat(subject).await)),
         ("streams what it answers, in pieces of any size", verdict(stream(subject).await)),
         ("calls a tool and takes its result", verdict(tools(subject).await)),
-        ("calls several tools and takes their results in order", verdict(parallel(subject).await)),
+        ("calls several tools and takes their results in any order", verdict(parallel(subject).await)),
+        ("calls tools in a stream, in pieces of any size", verdict(stream_of_calls(subject).await)),
         ("answers in JSON that fits a schema", verdict(schema(subject).await)),
         ("reports what was consumed", verdict(usage(subject).await)),
         ("tells an answer that was cut by its limit", verdict(limit(subject).await)),
@@ -65,6 +66,31 @@ async fn stream(subject: &dyn Subject) -> Checked<Verdict> {
         equal("the text", streamed.text(), whole.text())?;
         equal("the number of parts", streamed.message().parts.len(), whole.message().parts.len())?;
         equal("the reason to stop", streamed.finish_reason(), whole.finish_reason())?;
+    }
+    Ok(Verdict::Behaves)
+}
+
+/// Arguments arrive in pieces of their own.
+async fn stream_of_calls(subject: &dyn Subject) -> Checked<Verdict> {
+    let cities = ["Zürich \"Nord\"", "東京"];
+    let reply = calls(&cities).with_usage(Usage::of(31, 17));
+    let pieces = [None, Some(1), Some(3), Some(64)];
+    let play = |piece| Play::Answer { reply: Box::new(reply.clone()), piece };
+    let client = client(subject, pieces.map(play).to_vec())?;
+    let asked = request(subject, "What is the weather?").tool(weather());
+    for _ in pieces {
+        let streamed = ask(&client, &asked, Way::Stream).await;
+        let Some(streamed) = settled(subject, Some(Capability::ParallelTools), streamed)? else {
+            return Ok(Verdict::Refuses);
+        };
+        let called: Vec<Value> = streamed
+            .tool_calls()
+            .map(|call| serde_json::from_str(&call.arguments).unwrap_or_default())
+            .collect();
+        equal("the calls", called, cities.map(|city| json!({"city": city})).to_vec())?;
+        equal("the reason to stop", streamed.finish_reason().cloned(), Some(FinishReason::ToolCalls))?;
+        let tokens = streamed.usage().and_then(Usage::total_tokens);
+        equal("the usage", tokens, Some(48))?;
     }
     Ok(Verdict::Behaves)
 }
@@ -114,8 +140,9 @@ async fn round(subject: &dyn Subject, cities: &[&str], capability: Capability) -
         ids.dedup();
         equal("the number of ids", ids.len(), cities.len())?;
         equal("the reason to stop", response.finish_reason().cloned(), Some(FinishReason::ToolCalls))?;
+        // Whoever runs them at the same time has the last one's result first.
         let results: Vec<ToolResult> =
-            called.iter().map(|call| ToolResult::new(&call.id, "18 degrees")).collect();
+            called.iter().rev().map(|call| ToolResult::new(&call.id, "18 degrees")).collect();
         let second = first.message(response.message().clone()).tool_results(results);
         let closed = ask(&client, &second, way).await.map_err(|error| format!("the results: {error}"))?;
         equal("the closing text", closed.text(), closing.message.text())?;
@@ -298,7 +325,19 @@ async fn unsupported(subject: &dyn Subject) -> Checked<Verdict> {
         request
     };
     let mut refused = 0;
-    let client = client(subject, vec![answer(&Reply::text("Yes.")); 10])?;
+    let client = client(subject, vec![answer(&Reply::text("Yes.")); 12])?;
+    let mut bare = Vec::new();
+    for _ in 0..2 {
+        let whole = client.chat(&plain()).await.map_err(|error| error.to_string())?;
+        equal("what was changed of a plain question", whole.adaptations(), &[])?;
+        bare.push(subject.received());
+    }
+    if let [one, other] = bare.as_slice()
+        && one != other
+    {
+        return Err("the same question is sent in two ways".to_owned());
+    }
+    let bare = bare.pop().flatten();
     for asked in [
         with(|request| request.seed = Some(7)),
         with(|request| request.top_k = Some(5)),
@@ -318,6 +357,10 @@ async fn unsupported(subject: &dyn Subject) -> Checked<Verdict> {
             Ok(response) => {
                 equal("what the check foretold", foretold, Ok(true))?;
                 equal("what was changed", response.adaptations(), &[])?;
+                let sent = subject.received();
+                if sent.is_some() && sent == bare {
+                    return Err(format!("it neither refuses nor sends all of {asked:?}"));
+                }
             }
             Err(error) if error.kind() == ErrorKind::Unsupported => {
                 if foretold == Ok(true) {

@@ -78,6 +78,12 @@ pub trait Subject: Send + Sync {
         None
     }
 
+    /// The body of the last request that reached the vendor; `None` when that cannot be told. With it the suite sees whether an
+    /// option that was not refused was sent at all.
+    fn received(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// How many requests of that client were abandoned before their answer was complete; `None` when that cannot be told.
     fn abandoned(&self) -> Option<usize> {
         None

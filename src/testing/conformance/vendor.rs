@@ -123,6 +123,10 @@ impl Subject for VendorSubject {
         Some(self.fake().requests())
     }
 
+    fn received(&self) -> Option<Vec<u8>> {
+        self.fake().received().last().map(|request| request.body.to_vec())
+    }
+
     fn abandoned(&self) -> Option<usize> {
         Some(self.fake().disconnects())
     }
