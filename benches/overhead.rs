@@ -158,6 +158,7 @@ fn compare(
         of(|round| round.0),
         of(|round| round.1),
     );
+    assert!(of(|round| round.1) <= 3.0, "resilience adds more than 3 us");
 }
 
 /// What a client costs before its first call: the system's TLS roots must not be part of it.
@@ -242,6 +243,7 @@ fn resilience_cost(runtime: &Runtime) {
         of(|round| round.2),
         of(|round| round.1),
     );
+    assert!(of(|round| round.1) <= 3.0, "resilience adds more than 3 us");
 }
 
 fn overhead(criterion: &mut Criterion) {
