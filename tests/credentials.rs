@@ -384,6 +384,7 @@ async fn a_picture_of_thirty_megabytes_is_refused_with_its_place_or_as_the_vendo
     assert!(sandbox.vendor("anthropic").received().is_empty());
     assert_eq!((after.kind(), after.status()), (ErrorKind::ContextTooLong, Some(413)));
     assert!(after.message().contains("larger than the provider takes"), "{after}");
+    assert!(after.message().contains("messages[1].parts[1] is the largest"), "{after}");
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ use super::vendor::{KeyStyle, Vendor};
 use answer::{MediaType, media_type};
 use send::below;
 use setup::{families, fixed_headers, habits, placed, secrets, spoken};
-use write::Written;
+use write::{Written, name_largest};
 
 use super::{Ask, BatchCall, BatchResult, Call, Credential, EmbedCall, Habits, Provider, RerankCall};
 use crate::clock::Clock;
@@ -314,7 +314,8 @@ impl Provider for HttpProvider {
     async fn chat(&self, call: Call<'_>) -> Result<Reply> {
         let Written { encoded, chat, adaptations, restore } = self.prepare(call, Mode::Whole).await?;
         let response = self.send(encoded, Mode::Whole, call.key).await?;
-        let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
+        let response = self.check_status(response, |body| chat.decode_failure(body)).await;
+        let response = response.map_err(|error| name_largest(error, call.request))?;
         let mut reply = self.read_reply(response, chat).await?;
         restore.reply(&mut reply);
         reply.adaptations = adaptations;
@@ -324,7 +325,8 @@ impl Provider for HttpProvider {
     async fn chat_stream(&self, call: Call<'_>) -> Result<ReplyStream> {
         let Written { encoded, chat, adaptations, mut restore } = self.prepare(call, Mode::Stream).await?;
         let response = self.send(encoded, Mode::Stream, call.key).await?;
-        let response = self.check_status(response, |body| chat.decode_failure(body)).await?;
+        let response = self.check_status(response, |body| chat.decode_failure(body)).await;
+        let response = response.map_err(|error| name_largest(error, call.request))?;
         let mut stream = match media_type(&response.headers) {
             // Some servers answer a request for a stream in one piece.
             MediaType::Json => self.read_reply(response, chat).await?.into(),

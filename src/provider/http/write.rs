@@ -61,16 +61,29 @@ pub(super) struct Written {
 }
 
 /// Names the part that a request could do without.
-pub(super) fn too_large(name: &str, bytes: usize, limit: usize, request: &ChatRequest) -> Error {
+fn too_large(name: &str, bytes: usize, limit: usize, request: &ChatRequest) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!(
+            "the request has {bytes} bytes and {name} takes {limit}; {} is the largest, send it by its address or make it \
+             smaller",
+            largest(request)
+        ),
+    )
+}
+
+/// The same where only the provider knew how much it takes.
+pub(super) fn name_largest(error: Error, request: &ChatRequest) -> Error {
+    match error.status() {
+        Some(413) => error.with_hint(&format!("{} is the largest part", largest(request))),
+        _ => error,
+    }
+}
+
+fn largest(request: &ChatRequest) -> String {
     let parts = request.messages.iter().enumerate().flat_map(|(place, message)| {
         message.parts.iter().enumerate().map(move |(part, content)| (content.size_hint(), place, part))
     });
     let (_, message, part) = parts.max().unwrap_or_default();
-    Error::new(
-        ErrorKind::Unsupported,
-        format!(
-            "the request has {bytes} bytes and {name} takes {limit}; messages[{message}].parts[{part}] is the largest, \
-             send it by its address or make it smaller"
-        ),
-    )
+    format!("messages[{message}].parts[{part}]")
 }

@@ -46,7 +46,7 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
 static EMBEDDINGS: OpenAiEmbeddings =
     OpenAiEmbeddings::new(DimensionsField::Dimensions).limit(EmbedLimit::inputs(2_048).tokens(300_000));
 
-/// <https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/responses> (from general knowledge).
+/// <https://learn.microsoft.com/en-us/azure/foundry/openai/how-to/responses> (read 2026-11-26).
 static RESPONSES: Responses = Responses::PLAIN
     .needing(SchemaRules::OpenAi, CacheStyle::Key, HostedStyle::OpenAi)
     .memory(Memory::EncryptedIfReasoning)
