@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use polyroute::quota::{Limit, Limits, Window};
 use polyroute::routing::policy::Cascade;
 use polyroute::routing::replay::{Basis, Logged, replay};
 use polyroute::routing::{
@@ -281,6 +282,27 @@ async fn an_answer_the_weak_model_gave_is_graded_without_asking_it_again() {
     until(|| !policy.observations().is_empty()).await;
 
     assert_eq!((weak.calls().len(), strong.calls().len(), policy.observations().len()), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn an_audit_finds_room_in_a_limit_of_cost_although_nobody_knows_how_much_its_model_may_write() {
+    let answer = |text: &'static str| move || Reply::text(text).with_usage(Usage::of(100, 10));
+    let policy = Arc::new(never_strong().audit_share(1.0));
+    let client = Client::builder()
+        .provider(ScriptedProvider::new("weak").always(answer("weak answer")))
+        .provider(ScriptedProvider::new("strong").always(answer("8")))
+        .price("weak/m", Price::per_million("1", "1").unwrap())
+        .price("strong/m", Price::per_million("100", "100").unwrap())
+        .limits(Limits::new().limit(Limit::cost("1".parse().unwrap(), Window::lifetime())))
+        .route("cascade", Route::with_policy(Shared(Arc::clone(&policy)), ["weak/m", "strong/m"]))
+        .seed(1)
+        .build()
+        .unwrap();
+
+    client.chat(ChatRequest::from(("cascade", "Hello")).max_output_tokens(50)).await.unwrap();
+    until(|| !policy.observations().is_empty()).await;
+
+    assert_eq!(policy.observations().len(), 1);
 }
 
 #[tokio::test]

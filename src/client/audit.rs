@@ -84,8 +84,11 @@ impl Planning {
         let gain = review::review(escalation, request, &weak_reply, self.gain).gain;
         let question = question(request);
         let text = graded(&question, &weak_reply.message.text(), inner.chance());
-        let grading =
-            ChatRequest::new(self.strong.target.to_string()).system(GRADER).user(text).options(options);
+        let grading = ChatRequest::new(self.strong.target.to_string())
+            .system(GRADER)
+            .user(text)
+            .max_output_tokens(GRADE_TOKENS)
+            .options(options);
         let verdict = pipeline::chat_with(inner, &grading, &self.strong).await?.text();
         match grade(&verdict) {
             Some(score) => escalation.rated(&Rated::new(gain, Strength::Weak, score)),
@@ -94,6 +97,10 @@ impl Planning {
         Ok(())
     }
 }
+
+/// A grade is one number, but some models think before it. A bound on both lets limits of cost hold room for an audit where
+/// nobody knows how much the model may write.
+const GRADE_TOKENS: u64 = 4_096;
 
 /// Paid by the same, last in every queue, and to be found in the ledger.
 fn options(request: &ChatRequest) -> CallOptions {
