@@ -3,14 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 /// A tool that the vendor runs itself, in whatever words it has for it. Each use costs extra at most vendors: searches are
-/// counted in [`Usage::web_searches`](super::Usage::web_searches) and priced with the answer.
+/// counted in [`Usage::web_searches`](super::Usage::web_searches) and priced with the answer. Where the answer does not tell
+/// what is billed, as with programs that OpenAI runs, its cost is unknown.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hosted {
-    /// Searches the web: Anthropic, OpenAI's responses, Gemini, OpenRouter.
+    /// Searches the web: Anthropic, OpenAI's and xAI's responses, Gemini, OpenRouter, Perplexity.
     WebSearch(WebSearch),
-    /// Runs programs the model writes: OpenAI's responses, Gemini.
+    /// Runs programs the model writes: OpenAI's and xAI's responses, Gemini.
     CodeExecution,
 }
 
@@ -18,9 +19,11 @@ pub enum Hosted {
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebSearch {
-    /// Most searches for one answer, where the vendor can be told.
+    /// Most searches for one answer. OpenAI counts every use of its tools by it; vendors that cannot be told list it as
+    /// dropped.
     pub max_uses: Option<u32>,
-    /// Only pages of these domains. A vendor that cannot be told refuses the request.
+    /// Only pages of these domains, without `https://`. For a vendor that cannot be told, or not of so many, the request
+    /// is refused.
     pub allowed_domains: Vec<String>,
 }
 

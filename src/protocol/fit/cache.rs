@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{CacheStyle, SafetyStyle, Work};
 use crate::error::Result;
 use crate::types::{
-    Adaptation, CacheOptions, CachePlacement, CacheTtl, Extra, Message, Part, Role, SafetySetting, Tool, Wire,
+    Adaptation, CacheOptions, CachePlacement, CacheTtl, ChatRequest, Extra, Message, Part, Role,
+    SafetySetting, Tool, Wire,
 };
 
 /// Writes breakpoints, the key and safety settings as extra fields of the format.
@@ -90,15 +91,22 @@ fn breakpoints(work: &mut Work<'_, '_>, options: &CacheOptions) -> Result<()> {
     if marks.is_empty() {
         return Ok(());
     }
+    marks.sort_by_key(|(place, _)| in_prompt(*place, request));
     let surplus = marks.len().saturating_sub(MOST_BREAKPOINTS);
     if surplus > 0 {
         // Of a chain of prefixes the longest matter.
         let detail = format!("the vendor takes {MOST_BREAKPOINTS} breakpoints; the last were kept");
         work.notes.add(Adaptation::changed("cache", detail))?;
     }
+    let mut marks = marks.split_off(surplus);
+    if live_as_long_as_the_next(&mut marks) {
+        let detail =
+            "the vendor takes no hour behind five minutes; what is before it is kept for the hour too";
+        work.notes.add(Adaptation::changed("cache.ttl", detail))?;
+    }
     let (wire, style) = (work.wire, work.needs.cache);
     let request = work.request.to_mut();
-    for (place, ttl) in marks.into_iter().skip(surplus) {
+    for (place, ttl) in marks {
         match place {
             Place::Tool(place) => {
                 if let Some(tool) = request.tools.get_mut(place) {
@@ -113,6 +121,32 @@ fn breakpoints(work: &mut Work<'_, '_>, options: &CacheOptions) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Where in the prompt the vendor puts it: tools, instructions, the conversation.
+fn in_prompt(place: Place, request: &ChatRequest) -> (u8, usize) {
+    match place {
+        Place::Tool(place) => (0, place),
+        Place::Message(place) => {
+            let is_system = |message: &Message| matches!(message.role, Role::System | Role::Developer);
+            (if request.messages.get(place).is_some_and(is_system) { 1 } else { 2 }, place)
+        }
+    }
+}
+
+/// Gives breakpoints before one of an hour an hour too, and says whether there were any. It costs nothing more: all that is
+/// before the last breakpoint of an hour is written for the hour anyway.
+///
+/// <https://platform.claude.com/docs/en/build-with-claude/prompt-caching> ("Mixing different TTLs"); seen in other clients
+/// that refuse the same, such as <https://docs.rs/crate/anthropic-async/0.5.2/source/src/types/common.rs> (read 2026-11-26).
+fn live_as_long_as_the_next(marks: &mut [(Place, CacheTtl)]) -> bool {
+    let last = marks.iter().rposition(|(_, ttl)| *ttl == CacheTtl::OneHour).unwrap_or_default();
+    let mut changed = false;
+    for (_, ttl) in marks.iter_mut().take(last) {
+        changed |= *ttl != CacheTtl::OneHour;
+        *ttl = CacheTtl::OneHour;
+    }
+    changed
 }
 
 fn mark_tool(tool: &mut Tool, ttl: CacheTtl, style: CacheStyle, wire: Wire) {

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde::Deserialize;
+
 use super::{ToolNames, Work};
 use crate::error::Result;
 use crate::types::{Adaptation, ChatRequest, Part, ResponseFormat, ToolChoice};
@@ -9,10 +11,11 @@ use crate::types::{Adaptation, ChatRequest, Part, ResponseFormat, ToolChoice};
 /// Gives tools whose names the vendor refuses other names; the answer has the caller's again.
 pub(super) fn fit(work: &mut Work<'_, '_>) -> Result<()> {
     let rule = work.needs.tool_names;
-    if rule == ToolNames::Any {
+    let vendors = vendors_names(&work.request);
+    if rule == ToolNames::Any && vendors.is_empty() {
         return Ok(());
     }
-    let renamed = renamed(&work.request, rule);
+    let renamed = renamed(&work.request, rule, &vendors);
     if let Some(ResponseFormat::JsonSchema { name, .. }) = &work.request.response_format
         && !fits(name, rule)
     {
@@ -26,10 +29,18 @@ pub(super) fn fit(work: &mut Work<'_, '_>) -> Result<()> {
     if renamed.is_empty() {
         return Ok(());
     }
-    work.notes.add(Adaptation::changed(
-        "tools.name",
-        "the vendor takes fewer letters; the answer has the name as it was",
-    ))?;
+    if renamed.iter().any(|(_, own)| !fits(own, rule)) {
+        work.notes.add(Adaptation::changed(
+            "tools.name",
+            "the vendor takes fewer letters; the answer has the name as it was",
+        ))?;
+    }
+    if renamed.iter().any(|(_, own)| vendors.contains(own)) {
+        work.notes.add(Adaptation::changed(
+            "tools.name",
+            "a tool of the vendor's has the name; the answer has the name as it was",
+        ))?;
+    }
     let sent = |name: &str| renamed.iter().find(|(_, own)| own == name).map(|(sent, _)| sent.clone());
     let request = work.request.to_mut();
     let apply = |name: &mut String| {
@@ -55,17 +66,30 @@ pub(super) fn fit(work: &mut Work<'_, '_>) -> Result<()> {
     Ok(())
 }
 
+/// The names of the vendor's own tools in this request, which no function may have beside them.
+fn vendors_names(request: &ChatRequest) -> HashSet<String> {
+    let tools = request.tools.iter().filter_map(|tool| tool.builtin.as_ref());
+    tools.filter_map(|tool| serde_json::from_str::<Named>(tool.json.as_str()).ok()?.name).collect()
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: Option<String>,
+}
+
 /// Each name that does not fit: as it is sent, and as it was. Earlier calls may name tools that are no longer offered.
-fn renamed(request: &ChatRequest, rule: ToolNames) -> Vec<(String, String)> {
+fn renamed(request: &ChatRequest, rule: ToolNames, vendors: &HashSet<String>) -> Vec<(String, String)> {
     let calls = || {
         let calls = request.messages.iter().flat_map(|message| message.tool_calls());
         calls.map(|call| call.name.as_str())
     };
     let names = || request.tools.iter().map(|tool| tool.name.as_str()).filter(|name| !name.is_empty());
+    let may_stay = |name: &str| fits(name, rule) && !vendors.contains(name);
     let mut taken: HashSet<String> =
-        names().chain(calls()).filter(|name| fits(name, rule)).map(str::to_owned).collect();
+        names().chain(calls()).filter(|name| may_stay(name)).map(str::to_owned).collect();
+    taken.extend(vendors.iter().cloned());
     let mut renamed: Vec<(String, String)> = Vec::new();
-    for name in names().chain(calls()).filter(|name| !fits(name, rule)) {
+    for name in names().chain(calls()).filter(|name| !may_stay(name)) {
         if renamed.iter().any(|(_, own)| own == name) {
             continue;
         }
@@ -84,6 +108,9 @@ fn renamed(request: &ChatRequest, rule: ToolNames) -> Vec<(String, String)> {
 }
 
 fn fits(name: &str, rule: ToolNames) -> bool {
+    if rule == ToolNames::Any {
+        return true;
+    }
     let first = name.bytes().next();
     name.len() <= LONGEST
         && name.bytes().all(|byte| takes(byte, rule))
@@ -97,6 +124,9 @@ fn takes(byte: u8, rule: ToolNames) -> bool {
 }
 
 fn spelled(name: &str, rule: ToolNames) -> String {
+    if rule == ToolNames::Any {
+        return name.to_owned();
+    }
     let letter = |byte: u8| if takes(byte, rule) { char::from(byte) } else { '_' };
     let first = name.bytes().next();
     let lead =

@@ -167,6 +167,10 @@ pub enum HostedStyle {
     OpenAi,
     /// `googleSearch` and `codeExecution`.
     Google,
-    /// The plugin `web`.
+    /// `openrouter:web_search`.
     OpenRouter,
+    /// `web_search` with five domains at most, and `code_interpreter`.
+    Xai,
+    /// `web_search` with filters of its own.
+    Perplexity,
 }

@@ -10,9 +10,9 @@ use crate::protocol::messages::{Messages, VertexMessages};
 use crate::protocol::responses::Responses;
 use crate::protocol::{Mode, Protocol};
 use crate::types::{
-    CacheOptions, CacheTtl, FinishReason, Hosted, Message, ModelHints, OnUnsupported, Part, Reply,
-    ResponseFormat, Role, SafetySetting, SchemaSupport, StreamEvent, StreamFinish, Tool, ToolCall,
-    ToolChoice, ToolResult, WebSearch,
+    AdaptationKind, CacheOptions, CacheTtl, FinishReason, Hosted, Message, ModelHints, OnUnsupported, Part,
+    Reply, ResponseFormat, Role, SafetySetting, SchemaSupport, StreamEvent, StreamFinish, Tool, ToolCall,
+    ToolChoice, ToolResult, WebSearch, Wire,
 };
 
 static OPENAI: ChatCompletions =
@@ -105,6 +105,33 @@ fn names_a_vendor_refuses_are_sent_otherwise_and_come_back_as_they_were() {
         refused(&request.on_unsupported(OnUnsupported::Error), &OPENAI).kind(),
         ErrorKind::Unsupported
     );
+}
+
+#[test]
+fn a_function_never_has_the_name_of_a_tool_of_the_vendors() {
+    let function = |name: &str| Tool::function(name, "d", json!({"type": "object"}));
+    let request = ask()
+        .tool(function("web_search"))
+        .tool(function("web.search"))
+        .tool(Tool::web_search())
+        .message(Message::new(Role::Assistant, [ToolCall::new("c", "web_search", "{}")]))
+        .tool_results([ToolResult::new("c", "1")]);
+
+    let (body, adapted) = written(&request, &Messages);
+
+    let names: Vec<&str> =
+        body["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["web_search_2", "web_search_3", "web_search"]);
+    assert_eq!(body["messages"][1]["content"][0]["name"], "web_search_2");
+    assert_eq!(adapted, ["tools.name", "tools.name"]);
+    let mut restore = fitted(&request, &Messages).unwrap().restore;
+    let start = |name: &str| StreamEvent::ToolCallStart { index: 0, id: "1".into(), name: name.into() };
+    for (sent, own) in [("web_search_2", "web_search"), ("web_search_3", "web.search")] {
+        let back = restore.event(start(sent));
+        assert!(matches!(&back[..], [StreamEvent::ToolCallStart { name, .. }] if name == own), "{back:?}");
+    }
+    let alone = ask().tool(function("web_search"));
+    assert_eq!(written(&alone, &Messages).0["tools"][0]["name"], "web_search");
 }
 
 #[test]
@@ -295,6 +322,43 @@ fn caching_is_said_in_the_words_of_each_vendor() {
 }
 
 #[test]
+fn an_hour_never_stands_behind_five_minutes() {
+    let minutes = Message::system("Rules").cached(CacheTtl::FiveMinutes);
+    let hour = Message::user("Long").cached(CacheTtl::OneHour);
+    let tool = Tool::function("f", "d", json!({})).cached(CacheTtl::FiveMinutes);
+    let request = ChatRequest::new("p/m")
+        .message(hour)
+        .message(Message::assistant("Yes"))
+        .message(minutes)
+        .message(Message::user("Hi").cached(CacheTtl::FiveMinutes))
+        .tool(tool);
+
+    let (body, adapted) = written(&request, &Messages);
+
+    let long = json!({"type": "ephemeral", "ttl": "1h"});
+    assert_eq!(body["tools"][0]["cache_control"], long);
+    assert_eq!(body["system"][0]["cache_control"], long);
+    assert_eq!(body["messages"][0]["content"][0]["cache_control"], long);
+    assert_eq!(body["messages"][2]["content"][0]["cache_control"], json!({"type": "ephemeral"}));
+    assert_eq!(adapted, ["cache.ttl"]);
+    let request = request.on_unsupported(OnUnsupported::Error);
+    assert!(refused(&request, &Converse).message().starts_with("cache.ttl: "));
+}
+
+#[test]
+fn lifetimes_that_fall_are_left_alone() {
+    let request = ChatRequest::new("p/m")
+        .message(Message::system("Rules").cached(CacheTtl::OneHour))
+        .message(Message::user("Hi").cached(CacheTtl::FiveMinutes));
+
+    let (body, adapted) = written(&request, &Messages);
+
+    assert_eq!(body["system"][0]["cache_control"]["ttl"], "1h");
+    assert_eq!(body["messages"][0]["content"][0]["cache_control"], json!({"type": "ephemeral"}));
+    assert!(adapted.is_empty());
+}
+
+#[test]
 fn of_too_many_breakpoints_the_last_are_kept() {
     let many = (0..6).map(|turn| Message::user(turn.to_string()).cached(CacheTtl::FiveMinutes));
     let request = ChatRequest::new("p/m").messages(many);
@@ -341,6 +405,70 @@ fn tools_the_vendor_runs_are_named_as_it_names_them_or_refused() {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.message().starts_with("tools: p runs no "), "{error}");
     }
+}
+
+#[test]
+fn limits_of_a_search_are_translated_or_named() {
+    static ROUTER: ChatCompletions =
+        ChatCompletions::new(Dialect { hosted: HostedStyle::OpenRouter, ..Dialect::PLAIN });
+    const STYLED: fn(HostedStyle) -> Responses =
+        |hosted| Responses::PLAIN.needing(SchemaRules::Any, CacheStyle::Unsaid, hosted);
+    let (openai, xai, perplexity) =
+        (STYLED(HostedStyle::OpenAi), STYLED(HostedStyle::Xai), STYLED(HostedStyle::Perplexity));
+    let search = |max_uses, domains: usize| {
+        let allowed_domains = (0..domains).map(|number| format!("{number}.org")).collect();
+        ask().tool(Tool::hosted(Hosted::WebSearch(WebSearch { max_uses, allowed_domains })))
+    };
+    let domain = json!(["0.org"]);
+    for (protocol, tool, note) in [
+        (
+            &Messages as &dyn Protocol,
+            json!({"type": "web_search_20250305", "name": "web_search", "max_uses": 2, "allowed_domains": domain}),
+            None,
+        ),
+        (
+            &openai,
+            json!({"type": "web_search", "filters": {"allowed_domains": domain}}),
+            Some(AdaptationKind::Changed),
+        ),
+        (
+            &xai,
+            json!({"type": "web_search", "filters": {"allowed_domains": domain}}),
+            Some(AdaptationKind::Dropped),
+        ),
+        (
+            &perplexity,
+            json!({"type": "web_search", "filters": {"search_domain_filter": domain}}),
+            Some(AdaptationKind::Dropped),
+        ),
+        (
+            &ROUTER,
+            json!({"type": "openrouter:web_search", "parameters": {"allowed_domains": domain}}),
+            Some(AdaptationKind::Dropped),
+        ),
+    ] {
+        let request = search(Some(2), 1);
+        let (body, _) = written(&request, protocol);
+        let noted = fitted(&request, protocol).unwrap().adaptations;
+
+        assert_eq!(body["tools"], json!([tool]), "{protocol:?}");
+        assert_eq!(noted.first().map(|adaptation| adaptation.kind), note, "{protocol:?}");
+        assert!(noted.iter().all(|adaptation| adaptation.field == "tools.web_search.max_uses"));
+        let strict = request.on_unsupported(OnUnsupported::Error);
+        assert_eq!(fitted(&strict, protocol).is_err(), note.is_some(), "{protocol:?}");
+        assert!(fitted(&search(None, 1).on_unsupported(OnUnsupported::Error), protocol).is_ok());
+    }
+    assert_eq!(written(&search(Some(2), 0), &openai).0["max_tool_calls"], 2);
+    let own = search(Some(2), 0).extra(Wire::Responses, "max_tool_calls", json!(9));
+    assert_eq!(written(&own, &openai).0["max_tool_calls"], 9);
+    assert_eq!(written(&search(Some(2), 0), &GenerateContent).1, ["tools.web_search.max_uses"]);
+    for (protocol, most) in [(&openai, 100), (&xai, 5), (&perplexity, 20)] {
+        assert!(fitted(&search(None, most), protocol).is_ok());
+        assert!(refused(&search(None, most + 1), protocol).message().contains("these domains"));
+    }
+    let target = EncodeFor::new("p", "perplexity/sonar", Mode::Whole);
+    assert!(fit(&search(None, 1), &ROUTER, target).is_err());
+    assert!(fit(&search(None, 0), &ROUTER, target).is_ok());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Perplexity. What surprises about it is in `docs.md` beside this file.
 
-use crate::protocol::EmbedLimit;
 use crate::protocol::embeddings::{DimensionsField, OpenAiEmbeddings};
 use crate::protocol::responses::Responses;
+use crate::protocol::{CacheStyle, EmbedLimit, HostedStyle, SchemaRules};
 use crate::provider::vendor::{KeyStyle, Vendor};
 use crate::provider::{Cancelling, Habits};
 
@@ -17,12 +17,15 @@ pub(crate) const BUILTIN: Vendor = Vendor {
     key_env: &["PERPLEXITY_API_KEY"],
     key: KeyStyle::Bearer,
     headers: &[],
-    chat: Some(&Responses::PLAIN),
+    chat: Some(&RESPONSES),
     embed: Some(&EMBEDDINGS),
     habits: Habits::UNKNOWN.cancelling(Cancelling::BilledToTheEnd),
     models: include_str!("models.json"),
     ..Vendor::PLAIN
 };
+
+static RESPONSES: Responses =
+    Responses::PLAIN.needing(SchemaRules::Any, CacheStyle::Unsaid, HostedStyle::Perplexity);
 
 /// <https://docs.perplexity.ai/api-reference/embeddings-post> (read 2026-11-25)
 static EMBEDDINGS: OpenAiEmbeddings = OpenAiEmbeddings::new(DimensionsField::Dimensions)

@@ -35,5 +35,5 @@ static CHAT: ChatCompletions = ChatCompletions::new(Dialect {
 });
 
 static RESPONSES: Responses = Responses::PLAIN
-    .needing(SchemaRules::Xai, CacheStyle::Unsaid, HostedStyle::OpenAi)
+    .needing(SchemaRules::Xai, CacheStyle::Unsaid, HostedStyle::Xai)
     .memory(Memory::Encrypted);

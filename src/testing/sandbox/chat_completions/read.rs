@@ -172,7 +172,8 @@ fn tools(body: &Value) -> Checked<Vec<OfferedTool>> {
     for tool in items(body, "tools") {
         let function = match text(tool, "type") {
             "function" => tool.get("function").unwrap_or(&Value::Null),
-            "custom" => continue,
+            // OpenRouter's own.
+            "custom" | "openrouter:web_search" => continue,
             other => {
                 return Err(Denial::invalid(format!(
                     "Invalid value: '{other}'. Supported: 'function' and 'custom'."
