@@ -156,6 +156,35 @@ async fn sums_can_be_asked_for_by_scope_vendor_family_route_and_time() {
 }
 
 #[tokio::test]
+async fn what_a_vendor_charged_counts_where_it_ran_tools_of_its_own() {
+    let used = |change: fn(&mut Usage)| {
+        let mut usage = Usage::of(1_000_000, 0);
+        usage.reported_cost = Some(Usd::from_pico(1_250_000_000_000));
+        change(&mut usage);
+        Reply::text("Yes.").with_usage(usage)
+    };
+    let one = ScriptedProvider::new("one")
+        .then(used(|_| {}))
+        .then(used(|usage| usage.web_searches = Some(2)))
+        .then(used(|usage| usage.unmeasured_uses = Some(1)))
+        .then(used(|usage| (usage.web_searches, usage.reported_cost) = (Some(2), None)));
+    let client = builder(&one, &ScriptedProvider::new("two")).build().unwrap();
+
+    for (cost, source) in [
+        (Some("$1"), Some(PriceSource::Application)),
+        (Some("$1.25"), Some(PriceSource::Provider)),
+        (Some("$1.25"), Some(PriceSource::Provider)),
+        (None, None),
+    ] {
+        let answer = client.chat(("one/m", "?")).await.unwrap();
+
+        let own = answer.cost().map(|cost| (cost.total.to_string(), cost.source.clone()));
+        assert_eq!(own.as_ref().map(|(total, _)| &**total), cost);
+        assert_eq!(own.map(|(_, source)| source), source);
+    }
+}
+
+#[tokio::test]
 async fn usage_that_cannot_be_is_flagged_and_never_lowers_a_sum() {
     let mut negative = Usage::of(10, 1);
     negative.reported_cost = Some(Usd::from_pico(-5_000_000_000_000));

@@ -98,6 +98,9 @@ fn usage(counts: &BTreeMap<String, u64>) -> Usage {
             "image_input_tokens" => usage.image_input_tokens = count,
             "image_output_tokens" => usage.image_output_tokens = count,
             "web_searches" => usage.web_searches = count,
+            "grounded_prompts" => usage.grounded_prompts = count,
+            "map_prompts" => usage.map_prompts = count,
+            "file_searches" => usage.file_searches = count,
             other => panic!("unknown kind of usage: {other}"),
         }
     }
@@ -142,5 +145,18 @@ const OWN: &str = r#"{"cases": [
      "usage": {"input_tokens": 1, "output_tokens": 1}, "expected_usd": "0", "in_compact": false},
     {"id": "by its alias", "provider": "gemini", "model": "gemini-2.5-flash", "at": "2026-11-22T12:00:00Z",
      "usage": {"input_tokens": 2000, "audio_input_tokens": 1000, "output_tokens": 100},
-     "expected_usd": "0.00155", "in_compact": true}
+     "expected_usd": "0.00155", "in_compact": true},
+    {"id": "searches", "provider": "openai", "model": "gpt-5.5", "at": "2026-11-26T12:00:00Z",
+     "usage": {"input_tokens": 0, "output_tokens": 0, "web_searches": 3, "file_searches": 2},
+     "expected_usd": "0.035", "in_compact": true},
+    {"id": "always searches", "provider": "openai", "model": "gpt-5-search-api", "at": "2026-11-26T12:00:00Z",
+     "usage": {"input_tokens": 0, "output_tokens": 0}, "expected_usd": "0.01", "in_compact": true},
+    {"id": "grounded", "provider": "google", "model": "gemini-2.5-pro", "at": "2026-11-26T12:00:00Z",
+     "usage": {"input_tokens": 0, "output_tokens": 0, "web_searches": 4, "grounded_prompts": 1, "map_prompts": 1},
+     "expected_usd": "0.06", "in_compact": true},
+    {"id": "by the query", "provider": "google", "model": "gemini-3.5-flash", "at": "2026-11-26T12:00:00Z",
+     "usage": {"input_tokens": 0, "output_tokens": 0, "web_searches": 4, "grounded_prompts": 1},
+     "expected_usd": "0.056", "in_compact": true},
+    {"id": "maps by the query", "provider": "google", "model": "gemini-3.5-flash", "at": "2026-11-26T12:00:00Z",
+     "usage": {"input_tokens": 0, "output_tokens": 0, "map_prompts": 1}, "expected_usd": "0", "in_compact": false}
 ]}"#;

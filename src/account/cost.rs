@@ -12,8 +12,9 @@ use crate::types::{Cost, PriceSource, Usage, Usd};
 ///   the standard price.
 ///
 /// `None`, not zero, when it is unknown: the input or the output is not known, the price is not in dollars, has no rates
-/// for the service tier or for something that was used. Where the usage says what is billed, that counts. Counts that
-/// contradict each other are cut down to the whole they are part of. The [`source`](Cost::source) is
+/// for the service tier or for something that was used. Pages fetched and programs run cost nothing where they have no
+/// rate. Where the usage says what is billed, that counts. Counts that contradict each other are cut down to the whole they
+/// are part of. The [`source`](Cost::source) is
 /// [`PriceSource::Application`] until the caller says otherwise.
 ///
 /// ```
@@ -61,8 +62,8 @@ pub fn cost(usage: &Usage, price: &Price, at: SystemTime, service_tier: Option<&
     let reasoning = Sum::default().add(tokens.reasoning, &card, &[Charge::Reasoning, Charge::Output])?;
     let other = Sum::default()
         .add_each(1, card.rate(Charge::PerRequest).unwrap_or_default(), ATTO_PER_PICO)
-        .add_thousands(usage.web_searches.unwrap_or(0), card.rate(Charge::WebSearchPer1k))?
-        .add_thousands(usage.searches.unwrap_or(0), card.rate(Charge::Per1kSearches))?;
+        .add_thousands(usage.searches.unwrap_or(0), card.rate(Charge::Per1kSearches))?
+        .add_hosted(usage, &card)?;
 
     let mut cost = Cost {
         input: input.rounded(),
@@ -183,6 +184,24 @@ impl Sum {
         card.first(charges).map(|rate| self.add_each(tokens, rate, 1))
     }
 
+    /// Adds the uses of tools the vendor runs; `None` when one that it bills has no rate or no measure.
+    fn add_hosted(self, usage: &Usage, card: &RateCard) -> Option<Self> {
+        let count = Option::unwrap_or_default;
+        if count(usage.unmeasured_uses) > 0 {
+            return None;
+        }
+        let searched = match card.rate(Charge::GroundedPer1k) {
+            Some(rate) => self.add_thousands(count(usage.grounded_prompts), Some(rate))?,
+            None => self.add_thousands(count(usage.web_searches), card.rate(Charge::WebSearchPer1k))?,
+        };
+        let free = Some(Rate::ZERO);
+        searched
+            .add_thousands(count(usage.map_prompts), card.rate(Charge::MapPer1k))?
+            .add_thousands(count(usage.file_searches), card.rate(Charge::FileSearchPer1k))?
+            .add_thousands(count(usage.web_fetches), card.rate(Charge::WebFetchPer1k).or(free))?
+            .add_thousands(count(usage.code_executions), card.rate(Charge::CodeExecutionPer1k).or(free))
+    }
+
     fn add_thousands(self, count: u64, rate: Option<Rate>) -> Option<Self> {
         if count == 0 {
             return Some(self);
@@ -300,6 +319,46 @@ mod tests {
         let cost = of(&usage, &price).unwrap();
 
         assert_eq!((micro(cost.other), micro(cost.total)), (35_000, 35_002));
+    }
+
+    #[test]
+    fn each_use_of_a_vendors_tool_has_its_price_or_none() {
+        let tokens = [(Charge::Input, "1"), (Charge::Output, "1")];
+        let rates = [
+            (Charge::WebSearchPer1k, "14"),
+            (Charge::MapPer1k, "25"),
+            (Charge::WebFetchPer1k, "0.5"),
+            (Charge::FileSearchPer1k, "2.5"),
+            (Charge::CodeExecutionPer1k, "5"),
+        ];
+        let plain = Usage::of(0, 0);
+        let some = Some(2);
+        for (usage, priced, bare) in [
+            (Usage { web_searches: some, ..plain.clone() }, Some(28_000), None),
+            (Usage { map_prompts: some, ..plain.clone() }, Some(50_000), None),
+            (Usage { web_fetches: some, ..plain.clone() }, Some(1_000), Some(0)),
+            (Usage { file_searches: some, ..plain.clone() }, Some(5_000), None),
+            (Usage { code_executions: some, ..plain.clone() }, Some(10_000), Some(0)),
+            (Usage { unmeasured_uses: some, ..plain.clone() }, None, None),
+        ] {
+            let total = |price: &Price| of(&usage, price).map(|cost| micro(cost.total));
+
+            assert!(usage.has_hosted_uses());
+            assert_eq!(total(&price(&[&tokens[..], &rates].concat())), priced, "{usage:?}");
+            assert_eq!(total(&price(&tokens)), bare, "{usage:?}");
+        }
+        assert!(!plain.has_hosted_uses());
+    }
+
+    #[test]
+    fn where_a_grounded_prompt_is_billed_its_searches_are_not() {
+        let price = price(&[(Charge::Input, "1"), (Charge::Output, "1"), (Charge::GroundedPer1k, "35")]);
+        let mut usage = Usage::of(0, 0);
+        usage.web_searches = Some(4);
+        assert_eq!(of(&usage, &price).map(|cost| micro(cost.total)), Some(0));
+        usage.grounded_prompts = Some(1);
+
+        assert_eq!(of(&usage, &price).map(|cost| micro(cost.total)), Some(35_000));
     }
 
     #[test]

@@ -54,6 +54,16 @@ pub enum Charge {
     AudioInPerHour,
     /// A million characters in the prompt.
     CharsInPerM,
+    /// A thousand prompts whose answers rest on web searches, however many; then searches cost nothing.
+    GroundedPer1k,
+    /// A thousand prompts whose answers rest on the vendor's maps.
+    MapPer1k,
+    /// A thousand pages fetched from the web.
+    WebFetchPer1k,
+    /// A thousand searches of files that lie with the vendor.
+    FileSearchPer1k,
+    /// A thousand programs the vendor runs.
+    CodeExecutionPer1k,
 }
 
 impl Charge {
@@ -156,7 +166,7 @@ impl Rates {
 }
 
 /// In the order of the variants.
-const NAMES: [(Charge, u8, &str); 23] = [
+const NAMES: [(Charge, u8, &str); 28] = [
     (Charge::Input, b'i', "input"),
     (Charge::Output, b'o', "output"),
     (Charge::CachedInput, b'c', "cached_input"),
@@ -180,6 +190,11 @@ const NAMES: [(Charge, u8, &str); 23] = [
     (Charge::Per1kPages, b'p', "per_1k_pages"),
     (Charge::AudioInPerHour, b'H', "audio_in_per_hour"),
     (Charge::CharsInPerM, b'C', "chars_in_per_m"),
+    (Charge::GroundedPer1k, b'u', "grounded_per_1k"),
+    (Charge::MapPer1k, b'm', "map_per_1k"),
+    (Charge::WebFetchPer1k, b'F', "web_fetch_per_1k"),
+    (Charge::FileSearchPer1k, b'f', "file_search_per_1k"),
+    (Charge::CodeExecutionPer1k, b'e', "code_execution_per_1k"),
 ];
 
 #[cfg(test)]

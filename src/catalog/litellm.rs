@@ -84,13 +84,27 @@ fn entry(key: &str, raw: &RawValue, place: &str) -> Result<Option<Entry>> {
             listed.capabilities.push((capability, support));
         }
     }
-    let price = price(&mut fields, provider, mode)?;
+    let search = search_of(&mut fields, id);
+    let price = price(&mut fields, provider, mode, search)?;
     let rates = price.as_ref().map(|price| price.rates().clone());
     listed.price = price;
     Ok(Some(Entry { listed, region, rates }))
 }
 
-fn price(fields: &mut Fields<'_>, provider: &str, mode: Option<Mode>) -> Result<Option<Price>> {
+/// What their price of a search is for. Of Gemini's models they name the unit where it is the search, and leave it out where
+/// it is the prompt: <https://github.com/BerriAI/litellm/issues/36377> (read 2026-11-26).
+fn search_of(fields: &mut Fields<'_>, id: &str) -> Charge {
+    let unit = fields.read::<String>("web_search_billing_unit").ok().flatten();
+    let is_search = !id.contains("gemini") || unit.as_deref() == Some("per_query");
+    if is_search { Charge::WebSearchPer1k } else { Charge::GroundedPer1k }
+}
+
+fn price(
+    fields: &mut Fields<'_>,
+    provider: &str,
+    mode: Option<Mode>,
+    search: Charge,
+) -> Result<Option<Price>> {
     let mut quotes = quotes(fields.iter(), provider)?;
     for raw in fields.read::<Vec<Box<RawValue>>>("tiered_pricing").ok().flatten().unwrap_or_default() {
         let mut step = Fields::of(&raw)?;
@@ -100,6 +114,9 @@ fn price(fields: &mut Fields<'_>, provider: &str, mode: Option<Mode>) -> Result<
         let within = self::quotes(step.iter(), provider)?;
         quotes
             .extend(within.into_iter().map(|quote| Quote { from: (from > 0).then_some(from + 1), ..quote }));
+    }
+    for quote in quotes.iter_mut().filter(|quote| quote.charge == Charge::WebSearchPer1k) {
+        quote.charge = search;
     }
     drop_fillers(&mut quotes, mode);
     let mut price = Price::new(pick(&quotes, None, None));
@@ -397,6 +414,19 @@ mod tests {
 
     fn rate(listed: &Listed, charge: Charge) -> Option<String> {
         listed.price.as_ref()?.rate(charge).map(|rate| rate.to_string())
+    }
+
+    #[test]
+    fn a_search_of_geminis_is_for_the_prompt_unless_it_says_the_query() {
+        let costs = r#""litellm_provider": "gemini", "mode": "chat", "input_cost_per_token": 1e-06,
+            "search_context_cost_per_query": {"search_context_size_medium": 0.035}"#;
+        let by_prompt = only("gemini/gemini-2.5-x", &format!("{{{costs}}}"));
+        let by_query =
+            only("gemini/gemini-3-x", &format!("{{{costs}, \"web_search_billing_unit\": \"per_query\"}}"));
+
+        for (row, charge) in [(by_prompt, Charge::GroundedPer1k), (by_query, Charge::WebSearchPer1k)] {
+            assert_eq!(row.price.unwrap().rate(charge), Some("35".parse().unwrap()), "{charge:?}");
+        }
     }
 
     #[test]

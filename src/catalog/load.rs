@@ -36,7 +36,8 @@
 //! Charge letters: i input, o output, c cached input, w x y z cache writes of 5 minutes, 30 minutes, 1 hour, 12 hours,
 //! r reasoning, a A sound in and out, b cached sound, g G pictures in and out, h cached pictures, v V film in and out,
 //! q citations (all per million tokens); R request, s thousand web searches, k thousand rerank searches, p thousand
-//! pages, H hour of sound, C million characters.
+//! pages, H hour of sound, C million characters, u thousand prompts answered from web searches, m thousand answered from
+//! maps, F thousand pages fetched, f thousand searches of files, e thousand programs run.
 
 use std::borrow::Cow;
 

@@ -30,7 +30,7 @@ use crate::routing::{
 use crate::types::{
     Attempt, CallOptions, ChatRequest, Cost, Decision, EmbedRequest, Hosted, MediaSource, ModelHints,
     OnUnsupported, Part, Preferences, PriceSource, Ranked, Rejected, RerankRequest, ResponseFormat, Role,
-    Sensitivity, Target, Tool, Usage,
+    Sensitivity, Target, Tool, Usage, Usd,
 };
 
 /// A model that can be called, with what the catalogue knows of it.
@@ -402,13 +402,19 @@ fn completed(own: &Model, vendors: &Model) -> Model {
     model
 }
 
-/// What `usage` costs by the catalogue; `None` when the price or the service tier is unknown.
+/// What `usage` costs: by the catalogue, but where the vendor ran tools of its own and says what it charged, by its word,
+/// because lists know its tools less well. `None` when the price or the service tier is unknown.
 pub(super) fn price(
     model: &Model,
     usage: &Usage,
     at: SystemTime,
     service_tier: Option<&str>,
 ) -> Option<Cost> {
+    if usage.has_hosted_uses()
+        && let Some(charged) = account::reported(usage).filter(|charged| charged.total > Usd::ZERO)
+    {
+        return Some(charged);
+    }
     let mut cost = account::cost(usage, model.price.as_ref()?, at, service_tier)?;
     cost.source = model.source.clone();
     Some(cost)

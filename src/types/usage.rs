@@ -42,6 +42,20 @@ pub struct Usage {
     pub billed_output_tokens: Option<u64>,
     /// Web searches the vendor ran.
     pub web_searches: Option<u64>,
+    /// 1 where the vendor rested the answer on web searches: some bill that instead of every search.
+    pub grounded_prompts: Option<u64>,
+    /// 1 where the vendor rested the answer on its maps.
+    pub map_prompts: Option<u64>,
+    /// Pages the vendor fetched from the web; most bill nothing but their tokens.
+    pub web_fetches: Option<u64>,
+    /// Searches of files that lie with the vendor.
+    pub file_searches: Option<u64>,
+    /// Programs the vendor ran. Where it bills the time of their container the answer does not tell how long that was:
+    /// see what the vendor's page here says of it.
+    pub code_executions: Option<u64>,
+    /// Uses of the vendor's tools that it bills by something the answer does not tell: containers by the minute, pictures
+    /// by another model. Where there are any, the cost is unknown unless the vendor says it itself.
+    pub unmeasured_uses: Option<u64>,
     /// Searches of a reranker the vendor bills.
     pub searches: Option<u64>,
     /// Characters of a text to be spoken, where the vendor bills those.
@@ -85,6 +99,12 @@ impl Usage {
             billed_input_tokens: whole(self.billed_input_tokens, other.billed_input_tokens),
             billed_output_tokens: whole(self.billed_output_tokens, other.billed_output_tokens),
             web_searches: part(self.web_searches, other.web_searches),
+            grounded_prompts: part(self.grounded_prompts, other.grounded_prompts),
+            map_prompts: part(self.map_prompts, other.map_prompts),
+            web_fetches: part(self.web_fetches, other.web_fetches),
+            file_searches: part(self.file_searches, other.file_searches),
+            code_executions: part(self.code_executions, other.code_executions),
+            unmeasured_uses: part(self.unmeasured_uses, other.unmeasured_uses),
             searches: part(self.searches, other.searches),
             input_characters: whole(self.input_characters, other.input_characters),
             input_milliseconds: whole(self.input_milliseconds, other.input_milliseconds),
@@ -94,6 +114,21 @@ impl Usage {
                 .map(|(own, more)| [own, more].into_iter().sum()),
             extra: self.extra.clone(),
         }
+    }
+
+    /// Did the vendor run tools of its own for this?
+    pub(crate) fn has_hosted_uses(&self) -> bool {
+        [
+            self.web_searches,
+            self.grounded_prompts,
+            self.map_prompts,
+            self.web_fetches,
+            self.file_searches,
+            self.code_executions,
+            self.unmeasured_uses,
+        ]
+        .into_iter()
+        .any(|uses| uses.is_some_and(|uses| uses > 0))
     }
 
     /// Input plus output, when both are known.

@@ -12,6 +12,7 @@ use crate::types::{
     Reply, Role, Text, ToolCall, Wire,
 };
 
+use super::hosted::Uses;
 use super::usage;
 use super::wire::{
     Answer, Block, Body, Call, Choice, Content, Fields, Function, List, Sound, Word, into_extra,
@@ -54,6 +55,11 @@ pub(super) fn decode(body: &[u8]) -> Result<Reply> {
         reply.finish_reason_raw = main.finish_reason.0.as_deref().map(str::to_owned);
         reply.finish_reason = finish_reason(main.finish_reason.as_str());
         reply.logprobs = main.logprobs.and_then(logprobs);
+        if let Some(usage) = &mut reply.usage {
+            let mut uses = Uses::default();
+            main.message.rest.iter().chain(&main.rest).for_each(|(name, value)| uses.add(name, value));
+            uses.tell(usage);
+        }
         for (name, value) in main.rest {
             reply.extra.insert(Wire::ChatCompletions, name.into_owned(), Json::from(value.to_owned()));
         }

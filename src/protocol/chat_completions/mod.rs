@@ -11,6 +11,7 @@ mod decode;
 mod details;
 mod dialect;
 mod encode;
+mod hosted;
 mod message;
 mod options;
 mod part;
@@ -29,7 +30,7 @@ pub use dialect::{
     StreamUsage, TokenLimit, ToolCallIds, Videos,
 };
 pub use serve::parse_request;
-pub(super) use usage::dollars;
+pub(super) use usage::{dollars, of_ticks, read_tools};
 
 use crate::error::Result;
 use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Needs, Protocol, WireFailure};

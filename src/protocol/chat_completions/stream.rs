@@ -11,6 +11,7 @@ use crate::protocol::{ChatDecoder, WireFailure, unreadable};
 use crate::types::{Extra, Json, StreamEvent, StreamFinish, Wire};
 
 use super::answer::Answers;
+use super::hosted::Uses;
 use super::template::Template;
 use super::wire::{BORING, Chunk, ChunkChoice, Content, Fields};
 use super::{decode, usage};
@@ -23,6 +24,7 @@ pub(super) struct Decoder {
     has_model: bool,
     service_tier: Option<String>,
     answers: Answers,
+    uses: Uses,
     extra: Extra,
     /// The last chunk, if it said nothing but some text.
     template: Option<Template>,
@@ -122,7 +124,9 @@ impl Decoder {
         }
         let counts = chunk.usage.or_else(|| chunk.x_groq.and_then(|extra| extra.usage));
         if let Some(counts) = counts {
-            out.push_back(StreamEvent::Usage(Box::new(usage::read(counts))));
+            let mut usage = usage::read(counts);
+            self.uses.tell(&mut usage);
+            out.push_back(StreamEvent::Usage(Box::new(usage)));
         }
         Ok(())
     }
@@ -165,8 +169,10 @@ impl Decoder {
         }
         if number == 0 {
             for (name, value) in unknown {
+                self.uses.add(&name, value);
                 self.append(&name, value);
             }
+            choice.rest.iter().for_each(|(name, value)| self.uses.add(name, value));
             if has_reason {
                 for (name, value) in choice.rest {
                     self.extra.insert(Wire::ChatCompletions, name.into_owned(), Json::from(value.to_owned()));

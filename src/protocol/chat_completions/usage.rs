@@ -1,5 +1,8 @@
 //! Token counts, made inclusive.
 
+use serde_json::value::RawValue;
+
+use crate::protocol::fields as protocol;
 use crate::types::{Json, Usage, Usd, Wire};
 
 use super::wire::{UsageCounts, into_extra};
@@ -16,11 +19,13 @@ pub(super) fn read(counts: UsageCounts<'_>) -> Usage {
         counts.cache_read_input_tokens,
     ];
     let mut extra = into_extra(counts.rest);
-    let reported_cost = counts.cost.and_then(|cost| dollars(cost.get()));
-    // Perplexity's cost is an object.
+    let mut reported_cost = counts.cost.and_then(|cost| dollars(cost.get()));
+    // Perplexity's cost is an object, with its searches in the total.
     if let (Some(cost), None) = (counts.cost.filter(|cost| cost.get() != "null"), reported_cost) {
+        reported_cost = protocol::Fields::of(cost).and_then(|cost| dollars(cost.get("total_cost")?.get()));
         extra.insert(Wire::ChatCompletions, "cost", Json::from(cost.to_owned()));
     }
+    let reported_cost = reported_cost.or(counts.cost_in_usd_ticks.0.map(of_ticks));
     let mut usage = Usage {
         input_tokens: counts.prompt_tokens.0,
         output_tokens: counts.completion_tokens.0,
@@ -41,6 +46,18 @@ pub(super) fn read(counts: UsageCounts<'_>) -> Usage {
         extra,
         ..Usage::default()
     };
+    if let Some(tools) = counts.server_side_tool_usage_details.filter(|tools| tools.get() != "null") {
+        read_tools(&mut usage, tools);
+        usage.extra.insert(
+            Wire::ChatCompletions,
+            "server_side_tool_usage_details",
+            Json::from(tools.to_owned()),
+        );
+    }
+    // Sources cost apart, and only by what the vendor says it charged.
+    if let Some(sources) = counts.num_sources_used.0.filter(|sources| *sources > 0) {
+        usage.unmeasured_uses = Some(usage.unmeasured_uses.unwrap_or(0).saturating_add(sources));
+    }
     close_gap(&mut usage, counts.total_tokens.0);
     usage
 }
@@ -65,6 +82,31 @@ fn close_gap(usage: &mut Usage, total: Option<u64>) {
         usage.output_tokens = Some(output.saturating_add(gap));
     }
 }
+
+/// xAI's counts of the tools it ran, each of which it bills: <https://docs.x.ai/developers/pricing> (read 2026-11-26).
+pub(in crate::protocol) fn read_tools(usage: &mut Usage, raw: &RawValue) {
+    let Some(group) = protocol::Fields::of(raw) else { return };
+    let mut others: u64 = 0;
+    for (name, value) in group.iter() {
+        let calls = protocol::count(value);
+        match name {
+            "web_search_calls" => usage.web_searches = calls,
+            "file_search_calls" => usage.file_searches = calls.filter(|calls| *calls > 0),
+            "code_interpreter_calls" => usage.code_executions = calls.filter(|calls| *calls > 0),
+            // Other people's servers are not billed.
+            "mcp_calls" => {}
+            _ => others = others.saturating_add(calls.unwrap_or_default()),
+        }
+    }
+    usage.unmeasured_uses = (others > 0).then_some(others);
+}
+
+/// A dollar is 10^10 of xAI's ticks: <https://docs.x.ai/developers/cost-tracking> (read 2026-11-23).
+pub(in crate::protocol) fn of_ticks(ticks: u64) -> Usd {
+    Usd::from_pico(i128::from(ticks) * PICO_PER_TICK)
+}
+
+const PICO_PER_TICK: i128 = 100;
 
 /// A JSON number of dollars, from its decimal text; digits beyond a picodollar are float noise and are cut.
 pub(in crate::protocol) fn dollars(text: &str) -> Option<Usd> {

@@ -112,7 +112,10 @@ open_object! {
         reasoning_tokens: Count,
         server_tool_use_details: ServerTools<'a>,
         num_search_queries: Count,
+        num_sources_used: Count,
+        server_side_tool_usage_details: Option<&'a RawValue>,
         cost: Option<&'a RawValue>,
+        cost_in_usd_ticks: Count,
     } skip { "prompt_cache_miss_tokens" }
 }
 

@@ -9,6 +9,7 @@ mod content;
 mod decode;
 mod embed;
 mod encode;
+mod grounding;
 mod media;
 mod merge;
 mod part;

@@ -10,11 +10,12 @@ use serde_json::value::RawValue;
 
 use super::WIRE;
 use super::decode::{counts, json, owned, unnamed};
+use super::grounding::Grounding;
 use super::sink::{Choice, Sink};
 use super::wire::{Answer, Candidate, Count, PromptFeedback, Rest, Soft, Str, UsageMetadata, is_void, read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{ChatDecoder, WireFailure, unreadable};
-use crate::types::{Extra, FinishReason, Opaque, StreamEvent, StreamFinish};
+use crate::types::{Extra, FinishReason, Opaque, StreamEvent, StreamFinish, Usage};
 
 /// Reads one answer, streamed or whole.
 #[derive(Default)]
@@ -24,6 +25,9 @@ pub(super) struct Decoder {
     /// Why the prompt was refused.
     blocked: Option<String>,
     service_tier: Option<String>,
+    grounding: Grounding,
+    /// What was told last.
+    counted: Option<Usage>,
     extra: Extra,
     finished: bool,
 }
@@ -44,6 +48,13 @@ impl Decoder {
     pub(super) fn finish(&mut self, out: &mut VecDeque<StreamEvent>) {
         if std::mem::replace(&mut self.finished, true) {
             return;
+        }
+        if let Some(told) = self.counted.take() {
+            let mut usage = told.clone();
+            self.grounding.tell(&mut usage);
+            if usage != told {
+                out.push_back(StreamEvent::Usage(Box::new(usage)));
+            }
         }
         for choice in self.choices.iter_mut().filter(|choice| choice.number != 0) {
             let finish = StreamEvent::finish(choice.reason(), choice.finish.take());
@@ -83,6 +94,8 @@ impl Decoder {
         }
         if let Some(mut usage) = counts(&metadata) {
             usage.extra = unnamed(metadata.rest);
+            self.grounding.tell(&mut usage);
+            self.counted = Some(usage.clone());
             out.push_back(StreamEvent::Usage(Box::new(usage)));
         }
     }
@@ -136,6 +149,9 @@ impl Decoder {
             && word != "FINISH_REASON_UNSPECIFIED"
         {
             choice.finish = Some(word.into_owned());
+        }
+        for (_, grounding) in candidate.rest.iter().filter(|(name, _)| name == "groundingMetadata") {
+            self.grounding.add(grounding);
         }
         if number == 0 {
             self.keep(candidate.rest);

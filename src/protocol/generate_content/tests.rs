@@ -815,3 +815,33 @@ fn nothing_is_said_about_tools_where_there_are_none() {
     assert_eq!(body.get("toolConfig"), None);
     assert!(written.adaptations.is_empty());
 }
+
+#[test]
+fn searches_that_are_billed_are_counted_whole_and_in_pieces() {
+    let counts = json!({"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7});
+    for (grounding, expected) in [
+        (json!({"webSearchQueries": ["", "a", "b", "a", " "]}), (Some(2), Some(1), None)),
+        (json!({"imageSearchQueries": ["a"]}), (Some(1), Some(1), None)),
+        // Sources without a query are pages that the caller named.
+        (json!({"groundingChunks": [{"web": {"uri": "u"}}]}), (None, None, None)),
+        (json!({"groundingChunks": [{"maps": {"uri": "u"}}]}), (None, None, Some(1))),
+        (json!({"googleMapsWidgetContextToken": "t", "webSearchQueries": "a"}), (None, None, Some(1))),
+        (json!([1]), (None, None, None)),
+    ] {
+        let mut body = answer(json!([{"text": "x"}]));
+        body["candidates"][0]["groundingMetadata"] = grounding.clone();
+        body["usageMetadata"] = counts.clone();
+        let mut first = piece(json!([{"text": "x"}]));
+        first["usageMetadata"] = counts.clone();
+        let mut last = end();
+        last["candidates"][0]["groundingMetadata"] = grounding.clone();
+
+        for reply in
+            [whole(&body), folded(&[first.clone(), last.clone()]), folded(&[first, last.clone(), last])]
+        {
+            let usage = reply.usage.unwrap();
+            let own = (usage.web_searches, usage.grounded_prompts, usage.map_prompts);
+            assert_eq!(own, expected, "{grounding}");
+        }
+    }
+}

@@ -216,7 +216,7 @@ fn cache_traffic_is_part_of_the_input() {
         "input_tokens": 3, "cache_creation_input_tokens": 20, "cache_read_input_tokens": 100,
         "cache_creation": {"ephemeral_5m_input_tokens": 15, "ephemeral_1h_input_tokens": 5},
         "output_tokens": 7, "output_tokens_details": {"thinking_tokens": 4},
-        "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 1},
+        "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 1, "code_execution_requests": 3},
         "service_tier": "priority", "inference_geo": "us",
     });
 
@@ -229,9 +229,10 @@ fn cache_traffic_is_part_of_the_input() {
     assert_eq!(usage.cache_write_tokens, Some(20));
     assert_eq!(usage.cache_write_1h_tokens, Some(5));
     assert_eq!(usage.reasoning_tokens, Some(4));
-    assert_eq!(usage.web_searches, Some(2));
+    let of_tools = (usage.web_searches, usage.web_fetches, usage.code_executions);
+    assert_eq!(of_tools, (Some(2), Some(1), Some(3)));
     assert_eq!(usage.extra.get("inference_geo").unwrap().as_str(), "\"us\"");
-    assert!(usage.extra.get("server_tool_use").is_some());
+    assert!(usage.extra.get("server_tool_use").is_none());
     assert!(usage.extra.get("cache_creation").is_none());
     assert_eq!(reply.service_tier.as_deref(), Some("priority"));
 }

@@ -15,6 +15,8 @@ pub(super) struct Counts {
     output: Option<u64>,
     thinking: Option<u64>,
     searches: Option<u64>,
+    fetches: Option<u64>,
+    executions: Option<u64>,
     /// The tier that served the request; the vendor reports it among the counts.
     pub(super) service_tier: Option<String>,
     extra: Extra,
@@ -42,13 +44,15 @@ impl Counts {
     }
 
     fn overlay_group(&mut self, name: &str, value: &RawValue) {
+        if name == "server_tool_use" {
+            return self.overlay_tools(value);
+        }
         // The five-minute writes are all writes less the hour's.
         let (known, implied, slot) = match name {
             "cache_creation" => {
                 ("ephemeral_1h_input_tokens", "ephemeral_5m_input_tokens", &mut self.cache_write_1h)
             }
             "output_tokens_details" => ("thinking_tokens", "", &mut self.thinking),
-            "server_tool_use" => ("web_search_requests", "", &mut self.searches),
             _ => return self.keep(name, value),
         };
         let Some(group) = Fields::of(value) else { return };
@@ -57,6 +61,23 @@ impl Counts {
         }
         if group.iter().any(|(field, value)| field != known && field != implied && !is_void(value)) {
             self.keep(name, value);
+        }
+    }
+
+    /// What the vendor's own tools were used for.
+    fn overlay_tools(&mut self, value: &RawValue) {
+        let Some(group) = Fields::of(value) else { return };
+        let mut is_all_read = true;
+        for (field, value) in group.iter() {
+            match field {
+                "web_search_requests" => replace(&mut self.searches, value),
+                "web_fetch_requests" => replace(&mut self.fetches, value),
+                "code_execution_requests" => replace(&mut self.executions, value),
+                _ => is_all_read &= is_void(value),
+            }
+        }
+        if !is_all_read {
+            self.keep("server_tool_use", value);
         }
     }
 
@@ -82,6 +103,8 @@ impl Counts {
             cache_write_1h_tokens: self.cache_write_1h,
             reasoning_tokens: self.thinking,
             web_searches: self.searches,
+            web_fetches: self.fetches,
+            code_executions: self.executions,
             extra: self.extra.clone(),
             ..Usage::default()
         })

@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::hosted::Uses;
 use super::item::{Content, list};
 use super::usage;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +22,7 @@ pub(super) fn reply(body: &[u8]) -> Result<Reply> {
     let Some(output) = fields.get("output").and_then(list) else {
         return Err(Error::new(ErrorKind::InvalidResponse, "the answer has no output"));
     };
+    let uses = Uses::of(output.iter().copied());
     let mut content = Content::default();
     for item in output {
         content.read(item)?;
@@ -33,7 +35,7 @@ pub(super) fn reply(body: &[u8]) -> Result<Reply> {
     reply.id = fields.text("id");
     reply.model = fields.text("model");
     reply.service_tier = fields.text("service_tier");
-    reply.usage = fields.get("usage").and_then(usage::read);
+    reply.usage = usage::of(&fields, &uses);
     (reply.finish_reason, reply.finish_reason_raw) = finish_reason(&fields, has_calls.into());
     keep_fields(&mut reply.extra, &fields);
     Ok(reply)

@@ -9,6 +9,7 @@
 
 mod decode;
 mod encode;
+mod hosted;
 mod input;
 mod item;
 mod open;

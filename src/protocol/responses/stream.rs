@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::decode::{Calls, error_in, failure, filled, finish_reason, keep_fields};
+use super::hosted::Uses;
 use super::item::{Content, block_extra, list, tool_call};
 use super::open::{Kind, Open, Slot, Teller};
 use super::usage;
@@ -28,6 +29,7 @@ pub(super) struct Decoder {
     /// Items that were told to their end.
     told: Vec<u64>,
     teller: Teller,
+    uses: Uses,
     id: Option<String>,
     model: Option<String>,
     done: bool,
@@ -97,7 +99,7 @@ impl ChatDecoder for Decoder {
             "response.completed" | "response.incomplete" | "response.cancelled" | "response.done" => {
                 self.finish(event.response, out)
             }
-            "response.failed" => Err(failed(event.response.map_or(data, RawValue::get), out)),
+            "response.failed" => Err(failed(event.response.map_or(data, RawValue::get), &self.uses, out)),
             "error" => Err(error_in(data)),
             _ if event.error.is_some_and(|error| error.get() != "null") => Err(error_in(data)),
             _ => Ok(()),
@@ -211,6 +213,7 @@ impl Decoder {
     }
 
     fn end_item(&mut self, index: u64, item: &RawValue, out: &mut VecDeque<StreamEvent>) -> Result<()> {
+        self.uses.add(item);
         if let Some(position) = self.suspended.iter().position(|open| open.index == index) {
             let open = self.suspended.remove(position);
             self.told.push(index);
@@ -262,7 +265,7 @@ impl Decoder {
         let mut finish = StreamFinish::default();
         let calls = if self.teller.calls == 0 { Calls::None } else { Calls::Some };
         if let Some(fields) = &fields {
-            let usage = fields.get("usage").and_then(usage::read);
+            let usage = usage::of(fields, &self.uses);
             out.extend(usage.map(|usage| StreamEvent::Usage(Box::new(usage))));
             (finish.reason, finish.raw) = finish_reason(fields, calls);
             finish.service_tier = fields.text("service_tier");
@@ -294,9 +297,9 @@ impl Decoder {
 }
 
 /// The error of a failed response. What it consumed is told first.
-fn failed(response: &str, out: &mut VecDeque<StreamEvent>) -> Error {
+fn failed(response: &str, uses: &Uses, out: &mut VecDeque<StreamEvent>) -> Error {
     let fields: Option<Fields<'_>> = serde_json::from_str(response).ok();
-    let usage = fields.and_then(|fields| usage::read(fields.get("usage")?));
+    let usage = fields.and_then(|fields| usage::of(&fields, uses));
     out.extend(usage.map(|usage| StreamEvent::Usage(Box::new(usage))));
     error_in(response)
 }

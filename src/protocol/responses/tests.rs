@@ -628,3 +628,67 @@ fn no_text_of_the_answer_is_in_a_debug_form() {
 
     assert!(!format!("{decoder:?}{out:?}").contains("CANARY"));
 }
+
+#[test]
+fn uses_of_the_vendors_tools_are_counted_whole_and_in_pieces() {
+    let used = |kind: &str, more: Value| {
+        let mut item = json!({"id": "x", "type": kind, "status": "completed"});
+        item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        item
+    };
+    let action = |word: &str| used("web_search_call", json!({"action": {"type": word}}));
+    for (items, counts) in [
+        (
+            json!([action("search"), action("open_page"), action("find_in_page"), action("search")]),
+            [2, 0, 0, 0],
+        ),
+        (json!([used("web_search_call", json!({}))]), [1, 0, 0, 0]),
+        (json!([used("web_search_call", json!({"status": "failed"}))]), [0, 0, 0, 0]),
+        (json!([used("file_search_call", json!({})), used("file_search_call", json!({}))]), [0, 2, 0, 0]),
+        (json!([used("code_interpreter_call", json!({}))]), [0, 0, 1, 1]),
+        (json!([used("image_generation_call", json!({}))]), [0, 0, 0, 1]),
+        (json!([used("shell_call", json!({"environment": {"type": "local"}}))]), [0, 0, 0, 0]),
+        (json!([used("shell_call", json!({"environment": {"type": "container_reference"}}))]), [0, 0, 0, 1]),
+    ] {
+        let list = items.as_array().unwrap();
+        let told = (0..).zip(list).map(|(index, item)| done(index, item.clone()));
+        let told: Vec<Value> = told.chain([completed(&items)]).collect();
+        let untold = [completed(&items)];
+
+        for reply in [decode(&response(&items)).unwrap(), fold(&told), fold(&untold)] {
+            let usage = reply.usage.unwrap();
+            let own = [usage.web_searches, usage.file_searches, usage.code_executions, usage.unmeasured_uses];
+            assert_eq!(own.map(Option::unwrap_or_default), counts, "{items}");
+        }
+    }
+}
+
+#[test]
+fn what_the_vendor_counts_of_its_tools_stands() {
+    let output = json!([search(), search(), says("Hi.")]);
+    let mut body = response(&output);
+    let uses = |body: &Value| {
+        let usage = decode(body).unwrap().usage.unwrap();
+        (usage.web_searches, usage.web_fetches, usage.code_executions, usage.unmeasured_uses)
+    };
+    assert_eq!(uses(&body), (Some(2), None, None, None));
+
+    body["tool_usage"] = json!({"web_search": {"num_requests": 1}});
+    assert_eq!(uses(&body), (Some(1), None, None, None));
+
+    body["tools"] = json!([{"type": "web_search_preview"}]);
+    assert_eq!(uses(&body), (Some(1), None, None, None), "a model that reasons");
+    body["usage"]["output_tokens_details"]["reasoning_tokens"] = json!(0);
+    assert_eq!(uses(&body), (Some(1), None, None, Some(1)), "one that does not pays more");
+
+    body["usage"]["server_side_tool_usage_details"] =
+        json!({"web_search_calls": 3, "x_search_calls": 2, "code_interpreter_calls": 1, "mcp_calls": 9});
+    assert_eq!(uses(&body), (Some(3), None, Some(1), Some(2)));
+
+    let mut body = response(&output);
+    body["usage"]["tool_calls_details"] = json!({"web_search": {"invocation": 2}, "fetch_url": {"invocation": 4}, "sandbox": {"invocation": 1}});
+    body["usage"]["cost"] = json!({"currency": "USD", "total_cost": 0.0125});
+    assert_eq!(uses(&body), (Some(2), Some(4), None, Some(1)));
+    let cost = decode(&body).unwrap().usage.unwrap().reported_cost.unwrap();
+    assert_eq!(cost.to_string(), "$0.0125");
+}

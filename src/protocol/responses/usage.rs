@@ -2,12 +2,20 @@
 
 use serde_json::value::RawValue;
 
-use crate::protocol::chat_completions::dollars;
+use super::hosted::Uses;
+use crate::protocol::chat_completions::{dollars, of_ticks, read_tools};
 use crate::protocol::fields::{Fields, count, is_void, keep};
-use crate::types::{Usage, Usd, Wire};
+use crate::types::{Usage, Wire};
+
+/// What `response` consumed, with the tools the vendor ran for it; `None` when nothing was reported.
+pub(super) fn of(response: &Fields<'_>, uses: &Uses) -> Option<Usage> {
+    let mut usage = response.get("usage").and_then(read)?;
+    uses.tell(&mut usage, response);
+    Some(usage)
+}
 
 /// Reads the counts; `None` when nothing was reported.
-pub(super) fn read(raw: &RawValue) -> Option<Usage> {
+fn read(raw: &RawValue) -> Option<Usage> {
     let fields = Fields::of(raw)?;
     let mut usage = Usage::default();
     let mut reported = false;
@@ -23,18 +31,25 @@ pub(super) fn read(raw: &RawValue) -> Option<Usage> {
             "input_tokens_details" => read_input(&mut usage, value),
             "output_tokens_details" => read_output(&mut usage, value),
             "server_side_tool_usage_details" => {
-                usage.web_searches =
-                    Fields::of(value).and_then(|group| count(group.get("web_search_calls")?));
+                read_tools(&mut usage, value);
                 keep(&mut usage.extra, Wire::Responses, name, value);
             }
             "cost_in_usd_ticks" => {
-                usage.reported_cost =
-                    count(value).map(|ticks| Usd::from_pico(i128::from(ticks) * PICO_PER_TICK));
+                usage.reported_cost = count(value).map(of_ticks);
             }
             "cost" => match dollars(value.get()) {
                 Some(cost) => usage.reported_cost = Some(cost),
-                None => keep(&mut usage.extra, Wire::Responses, name, value),
+                None => {
+                    // Perplexity's cost is an object, with the tools it ran in the total.
+                    let total = Fields::of(value).and_then(|cost| dollars(cost.get("total_cost")?.get()));
+                    usage.reported_cost = total.or(usage.reported_cost);
+                    keep(&mut usage.extra, Wire::Responses, name, value);
+                }
             },
+            "tool_calls_details" => {
+                read_invocations(&mut usage, value);
+                keep(&mut usage.extra, Wire::Responses, name, value);
+            }
             _ => keep(&mut usage.extra, Wire::Responses, name, value),
         }
     }
@@ -58,5 +73,18 @@ fn read_output(usage: &mut Usage, raw: &RawValue) {
     usage.image_output_tokens = read("image_tokens");
 }
 
-/// A dollar is 10^10 of xAI's ticks: <https://docs.x.ai/developers/cost-tracking> (read 2026-11-23).
-const PICO_PER_TICK: i128 = 100;
+/// Perplexity's counts: <https://docs.perplexity.ai/docs/getting-started/pricing> (read 2026-11-26).
+fn read_invocations(usage: &mut Usage, raw: &RawValue) {
+    let Some(group) = Fields::of(raw) else { return };
+    let mut others: u64 = 0;
+    for (name, value) in group.iter() {
+        let calls =
+            Fields::of(value).and_then(|tool| count(tool.get("invocation")?)).filter(|calls| *calls > 0);
+        match name {
+            "web_search" | "search_web" => usage.web_searches = calls,
+            "fetch_url" => usage.web_fetches = calls,
+            _ => others = others.saturating_add(calls.unwrap_or_default()),
+        }
+    }
+    usage.unmeasured_uses = (others > 0).then_some(others);
+}

@@ -129,3 +129,64 @@ fn values_of_the_wrong_type_do_not_break_an_answer() {
     assert_eq!((reply.id, reply.finish_reason), (None, None));
     assert_eq!(reply.usage.unwrap().input_tokens, None);
 }
+
+#[test]
+fn uses_of_the_vendors_tools_are_counted_where_the_answer_tells_them() {
+    let mut listed = answer(json!(null));
+    listed["choices"][0] =
+        json!({"index": 0, "messages": [{"role": "assistant", "content": "x"}], "finish_reason": "stop"});
+    listed["usage"] = json!({"prompt_tokens": 5, "completion_tokens": 3});
+    assert_eq!(whole(&listed).unwrap().usage.unwrap().unmeasured_uses, Some(1));
+
+    let cited =
+        json!({"content": "x", "annotations": [{"type": "url_citation", "url_citation": {"url": "u"}}]});
+    let ran = json!({"content": "x", "executed_tools": [{"index": 0, "type": "search"}, {"index": 1}]});
+    let plain = json!({"content": "x"});
+    for (message, usage, searches, unmeasured, reported) in [
+        (&cited, json!({"cost": 0.02}), None, Some(1), Some("$0.02")),
+        (
+            &cited,
+            json!({"cost": 0.02, "server_tool_use_details": {"web_search_requests": 2}}),
+            Some(2),
+            None,
+            Some("$0.02"),
+        ),
+        (&cited, json!({}), None, None, None),
+        (&ran, json!({}), None, Some(2), None),
+        (
+            &plain,
+            json!({"cost": {"total_cost": 0.006}, "num_search_queries": 1}),
+            Some(1),
+            None,
+            Some("$0.006"),
+        ),
+        (
+            &plain,
+            json!({"num_sources_used": 3, "cost_in_usd_ticks": 100_000_000}),
+            None,
+            Some(3),
+            Some("$0.01"),
+        ),
+        (
+            &plain,
+            json!({"num_sources_used": 0, "server_side_tool_usage_details": {"web_search_calls": 1}}),
+            Some(1),
+            None,
+            None,
+        ),
+    ] {
+        let mut counts = json!({"prompt_tokens": 5, "completion_tokens": 3});
+        counts.as_object_mut().unwrap().extend(usage.as_object().unwrap().clone());
+        let mut body = answer(message.clone());
+        body["usage"] = counts.clone();
+        let chunks =
+            [chunk(message.clone()), finish("stop"), json!({"choices": [], "usage": counts}).to_string()];
+
+        for reply in [whole(&body).unwrap(), folded(&chunks).unwrap()] {
+            let usage = reply.usage.unwrap();
+            let cost = usage.reported_cost.map(|cost| cost.to_string());
+            assert_eq!((usage.web_searches, usage.unmeasured_uses), (searches, unmeasured), "{counts}");
+            assert_eq!(cost.as_deref(), reported, "{counts}");
+        }
+    }
+}
