@@ -58,6 +58,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Reply> {
         if let Some(usage) = &mut reply.usage {
             let mut uses = Uses::default();
             main.message.rest.iter().chain(&main.rest).for_each(|(name, value)| uses.add(name, value));
+            main.message.tool_calls.0.iter().for_each(|call| uses.call(call.function.name.as_str()));
             uses.tell(usage);
         }
         for (name, value) in main.rest {

@@ -9,6 +9,7 @@ use crate::types::Usage;
 /// What the fields of an answer's message tell of the vendor's tools.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
+    searches: u64,
     executed: u64,
     has_sources: bool,
 }
@@ -31,6 +32,12 @@ impl Uses {
         }
     }
 
+    /// Reads the name of a call, once for each call. Moonshot bills the search that its model asks for with a call that goes
+    /// back to it as it came: <https://platform.kimi.ai/docs/pricing/tools> (read 2026-11-26).
+    pub(super) fn call(&mut self, name: &str) {
+        self.searches += u64::from(name == "$web_search");
+    }
+
     /// Puts it into what the vendor counted.
     ///
     /// Groq's tools cost by kind and by the hour, and which kind of search ran is not told:
@@ -38,6 +45,9 @@ impl Uses {
     /// result and counts no searches for it, but says what it charged:
     /// <https://openrouter.ai/announcements/introducing-web-search-via-the-api> (read 2026-11-26).
     pub(super) fn tell(&self, usage: &mut Usage) {
+        if self.searches > 0 {
+            usage.web_searches = Some(self.searches);
+        }
         if self.executed > 0 {
             usage.unmeasured_uses = Some(usage.unmeasured_uses.unwrap_or(0).saturating_add(self.executed));
         } else if self.has_sources && usage.reported_cost.is_some() && !usage.has_hosted_uses() {

@@ -158,6 +158,9 @@ impl Decoder {
                 _ => event,
             });
         };
+        if number == 0 {
+            choice.delta.tool_calls.0.iter().for_each(|call| self.uses.call(call.function.name.as_str()));
+        }
         let answer = self.answers.numbered(number, id)?;
         let unknown = answer.read(choice.delta, &mut emit)?;
         if let Some(logprobs) = choice.logprobs.and_then(decode::logprobs) {

@@ -41,7 +41,9 @@ pub(super) fn read(counts: UsageCounts<'_>) -> Usage {
         billed_input_tokens: None,
         billed_output_tokens: None,
         searches: None,
-        web_searches: counts.server_tool_use_details.web_search_requests.0.or(counts.num_search_queries.0),
+        web_searches: (counts.server_tool_use_details.web_search_requests.0)
+            .or(counts.server_tool_use.web_search_requests.0)
+            .or(counts.num_search_queries.0),
         reported_cost,
         extra,
         ..Usage::default()

@@ -110,6 +110,7 @@ open_object! {
         cache_creation_input_tokens: Count,
         cache_creation: CacheCreation<'a>,
         reasoning_tokens: Count,
+        server_tool_use: ServerTools<'a>,
         server_tool_use_details: ServerTools<'a>,
         num_search_queries: Count,
         num_sources_used: Count,

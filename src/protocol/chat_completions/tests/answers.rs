@@ -142,6 +142,8 @@ fn uses_of_the_vendors_tools_are_counted_where_the_answer_tells_them() {
         json!({"content": "x", "annotations": [{"type": "url_citation", "url_citation": {"url": "u"}}]});
     let ran = json!({"content": "x", "executed_tools": [{"index": 0, "type": "search"}, {"index": 1}]});
     let plain = json!({"content": "x"});
+    let asked = json!({"tool_calls": [{"index": 0, "id": "a", "type": "builtin_function",
+        "function": {"name": "$web_search", "arguments": "{}"}}]});
     for (message, usage, searches, unmeasured, reported) in [
         (&cited, json!({"cost": 0.02}), None, Some(1), Some("$0.02")),
         (
@@ -152,6 +154,8 @@ fn uses_of_the_vendors_tools_are_counted_where_the_answer_tells_them() {
             Some("$0.02"),
         ),
         (&cited, json!({}), None, None, None),
+        (&asked, json!({}), Some(1), None, None),
+        (&plain, json!({"server_tool_use": {"web_search_requests": 2}}), Some(2), None, None),
         (&ran, json!({}), None, Some(2), None),
         (
             &plain,
