@@ -60,6 +60,7 @@ pub(super) fn read(counts: UsageCounts<'_>) -> Usage {
     if let Some(sources) = counts.num_sources_used.0.filter(|sources| *sources > 0) {
         usage.unmeasured_uses = Some(usage.unmeasured_uses.unwrap_or(0).saturating_add(sources));
     }
+    add_own_bill(&mut usage);
     close_gap(&mut usage, counts.total_tokens.0);
     usage
 }
@@ -101,6 +102,19 @@ pub(in crate::protocol) fn read_tools(usage: &mut Usage, raw: &RawValue) {
         }
     }
     usage.unmeasured_uses = (others > 0).then_some(others);
+}
+
+/// Adds what the upstream vendor bills to an account of the application's own at OpenRouter: what OpenRouter says it charged
+/// is then its fee alone. <https://www.openrouter.ai/docs/use-cases/usage-accounting>; that other answers have the upstream's
+/// cost too: <https://github.com/ORO-AI/oro/releases/tag/v3.0.4> (read 2026-11-26).
+pub(in crate::protocol) fn add_own_bill(usage: &mut Usage) {
+    if usage.extra.get("is_byok").is_none_or(|flag| flag.as_str() != "true") {
+        return;
+    }
+    let details = usage.extra.get("cost_details").map(Json::as_str);
+    let details = details.and_then(|text| serde_json::from_str::<protocol::Fields<'_>>(text).ok());
+    let upstream = details.and_then(|details| dollars(details.get("upstream_inference_cost")?.get()));
+    usage.reported_cost = usage.reported_cost.zip(upstream).map(|(fee, bill)| [fee, bill].into_iter().sum());
 }
 
 /// A dollar is 10^10 of xAI's ticks: <https://docs.x.ai/developers/cost-tracking> (read 2026-11-23).

@@ -691,4 +691,8 @@ fn what_the_vendor_counts_of_its_tools_stands() {
     assert_eq!(uses(&body), (Some(2), Some(4), None, Some(1)));
     let cost = decode(&body).unwrap().usage.unwrap().reported_cost.unwrap();
     assert_eq!(cost.to_string(), "$0.0125");
+    body["usage"]["cost"] = json!(0.01);
+    body["usage"]["is_byok"] = json!(true);
+    body["usage"]["cost_details"] = json!({"upstream_inference_cost": 0.19});
+    assert_eq!(decode(&body).unwrap().usage.unwrap().reported_cost.unwrap().to_string(), "$0.2");
 }

@@ -3,13 +3,14 @@
 use serde_json::value::RawValue;
 
 use super::hosted::Uses;
-use crate::protocol::chat_completions::{dollars, of_ticks, read_tools};
+use crate::protocol::chat_completions::{add_own_bill, dollars, of_ticks, read_tools};
 use crate::protocol::fields::{Fields, count, is_void, keep};
 use crate::types::{Usage, Wire};
 
 /// What `response` consumed, with the tools the vendor ran for it; `None` when nothing was reported.
 pub(super) fn of(response: &Fields<'_>, uses: &Uses) -> Option<Usage> {
     let mut usage = response.get("usage").and_then(read)?;
+    add_own_bill(&mut usage);
     uses.tell(&mut usage, response);
     Some(usage)
 }
