@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use polyroute::client::{ToolLimits, ToolStop};
-use polyroute::testing::{Fault, Sandbox, ScriptedProvider, ScriptedQuestion, VirtualClock};
+use polyroute::testing::{Fault, Sandbox, ScriptedProvider, ScriptedQuestion, ScriptedStep, VirtualClock};
 use polyroute::types::{FinishReason, Reply, ToolOutcome, Usage};
 use polyroute::{
     ChatRequest, Client, ErrorKind, Message, Price, Role, Route, Settings, Tool, ToolCall, ToolChoice,
@@ -256,6 +256,35 @@ async fn an_answer_that_never_fits_is_an_error_with_the_text_in_it_but_not_in_it
     assert_eq!(error.partial().unwrap().message.text(), "CANARY");
     assert_eq!((error.attempts().len(), provider.calls().len()), (2, 2));
     assert!(!format!("{error} {error:?}").contains("CANARY"));
+}
+
+#[tokio::test]
+async fn what_came_first_is_in_the_error_when_the_call_that_was_to_mend_it_fails() {
+    let provider = ScriptedProvider::new("s").then(Reply::text("CANARY")).always(|| ErrorKind::Permission);
+    let client = scripted(&provider);
+
+    let error = client.chat_as::<City>(("s/m", "Name a city.")).await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Permission);
+    assert_eq!(error.partial().unwrap().message.text(), "CANARY");
+    assert_eq!(error.attempts().len(), provider.calls().len());
+}
+
+#[tokio::test]
+async fn a_correction_has_what_is_left_of_the_time_of_the_call() {
+    let clock = VirtualClock::automatic(SystemTime::UNIX_EPOCH);
+    let second = Duration::from_secs(1);
+    let provider = ScriptedProvider::new("s")
+        .on_clock(clock.clone())
+        .then(ScriptedStep::new().pause(7 * second).reply(Reply::text("no JSON")))
+        .then(ScriptedStep::new().hang());
+    let client = Client::builder().provider(provider.clone()).clock(clock.clone()).build().unwrap();
+
+    let request = ChatRequest::from(("s/m", "Name a city.")).timeout(10 * second);
+    let error = client.chat_as::<City>(request).await.unwrap_err();
+
+    assert_eq!((error.kind(), provider.calls().len()), (ErrorKind::DeadlineExceeded, 2));
+    assert_eq!((clock.elapsed(), error.partial().unwrap().message.text()), (10 * second, "no JSON".into()));
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use polyroute::routing::policy::Ordered;
 use polyroute::routing::{
     Audit, Escalation, Plan, Rated, RequestFacts, Review, Reviewed, RoutingPolicy, Shortlist,
 };
-use polyroute::testing::{Raw, Sandbox};
-use polyroute::types::Reply;
+use polyroute::testing::{Fault, Raw, Sandbox, Step};
+use polyroute::types::{Reply, Usage};
 use polyroute::{ChatRequest, Client, ErrorKind, ResponseFormat, Route, Settings};
 use serde_json::json;
 
@@ -59,6 +59,59 @@ async fn an_answer_to_a_told_schema_is_mended_once_and_a_stream_says_at_its_end_
     assert!(error.message().contains("does not fit the schema") && error.may_be_billed(), "{error}");
     assert!(!format!("{error} {error:?}").contains("CANARY"));
     assert!(error.partial().expect("what came").message.text().contains("CANARY"));
+}
+
+#[tokio::test]
+async fn a_fence_is_taken_off_a_stream_as_off_a_whole_answer() {
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let vendor = sandbox.vendor("xai");
+    let client = client(&sandbox);
+    for text in
+        ["```json\n{\"city\": \"Oslo\"}\n```", "{\"city\": \"Oslo\"}", " ```{\"city\": \"Oslo\"}``` \n"]
+    {
+        vendor.then(Reply::text(text));
+        let whole = client.chat(ask()).await.expect("it fits").text();
+        assert_eq!(whole, "{\"city\": \"Oslo\"}");
+        for piece in [1, 3, 50] {
+            vendor.then(Step::from(Reply::text(text)).pieces_of(piece));
+            let stream = client.chat_stream(ask()).await.expect("a stream begins");
+            assert_eq!(stream.into_response().await.expect("it fits").text(), whole);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_came_is_not_lost_when_its_correction_fails() {
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let vendor = sandbox.vendor("xai");
+    let client = client(&sandbox);
+    let first = || Reply::text("{\"town\": 1}").with_usage(Usage::of(10, 5));
+
+    vendor.then(first()).then(Fault::Status(503));
+    let error = client.chat(ask()).await.expect_err("the correction fails");
+    assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::Overloaded, 2));
+    assert_eq!(error.partial().expect("the first answer").message.text(), "{\"town\": 1}");
+    assert!(error.attempts()[0].usage.is_some());
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_held_against_its_schema_is_given_with_a_word_about_it() {
+    let sandbox = Sandbox::open().expect("a loopback port is free");
+    let vendor = sandbox.vendor("xai");
+    let client = client(&sandbox);
+    let schema = json!({"allOf": [{"$ref": "https://example.com/city.json"}]});
+    let request = ChatRequest::from(("xai/grok-x", "Which city?"))
+        .response_format(ResponseFormat::json_schema("city", schema));
+
+    vendor.then(Reply::text("{}")).then(Reply::text("{}"));
+    let whole = client.chat(&request).await.expect("an answer");
+    let streamed = client.chat_stream(&request).await.expect("a stream").into_response().await;
+
+    for answer in [whole, streamed.expect("an answer")] {
+        let notes = answer.adaptations();
+        assert!(notes.iter().any(|note| note.detail.contains("was not held against it")), "{notes:?}");
+    }
+    assert_eq!(vendor.requests(), 2);
 }
 
 #[tokio::test]

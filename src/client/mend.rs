@@ -6,9 +6,9 @@ use futures::stream::StreamExt as _;
 
 use super::{Inner, pipeline};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::fit::{fault, is_told_in_words, mend, unfenced};
+use crate::protocol::fit::{Checked, check, is_told_in_words, mend};
 use crate::types::{
-    Accumulator, CallSummary, ChatRequest, ChatResponse, ChatStream, FinishReason, Json, Message, Part,
+    Accumulator, Adaptation, CallSummary, ChatRequest, ChatResponse, ChatStream, FinishReason, Message, Part,
     Reply, ResponseFormat, StreamEvent,
 };
 
@@ -16,7 +16,8 @@ use crate::types::{
 /// call of its own, of the same target; its attempts come after those of the first.
 ///
 /// # Errors
-/// Those of a chat; [`ErrorKind::InvalidResponse`] when the mended answer does not fit either.
+/// Those of a chat; [`ErrorKind::InvalidResponse`] when the mended answer does not fit either, or no time was left to ask
+/// for it. The text of the last answer and the attempts of both calls are in it, whatever went wrong.
 pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<ChatResponse> {
     let (mut response, target) = pipeline::chat_and_target(inner, request).await?;
     let Some(ResponseFormat::JsonSchema { schema, .. }) = &request.response_format else {
@@ -25,23 +26,48 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Ch
     if !response.adaptations().iter().any(is_told_in_words) || !is_answer(&response.reply) {
         return Ok(response);
     }
-    let (Some(wrong), Some(target)) = (settle(schema, &mut response), target) else { return Ok(response) };
-    let mut again = request.clone();
+    let wrong = match check(schema, &response.text()) {
+        Checked::Fits => return Ok(response),
+        Checked::Unknown(why) => {
+            response.summary.adaptations.push(unchecked(why));
+            return Ok(response);
+        }
+        Checked::Faulty(wrong) => wrong,
+    };
+    let Some(target) = target else { return Ok(response) };
+    let left = pipeline::total(inner, &request.model, request.timeout, request.options.as_deref())
+        .saturating_sub(response.summary.elapsed);
+    if left.is_zero() {
+        let what = "the answer does not fit the schema, and no time is left to have it corrected";
+        return Err(unfit(what, response.summary, response.reply));
+    }
+    let mut again = request.clone().timeout(left);
     again.model = response.target().to_string();
     again.messages.push(response.message().clone());
     again.messages.push(Message::user(mend(&wrong)));
-    let mut mended = pipeline::chat_with(inner, &again, &target).await?;
+    let mut mended = match pipeline::chat_with(inner, &again, &target).await {
+        Ok(mended) => mended,
+        Err(error) => return Err(following(response, error)),
+    };
     let later = std::mem::replace(&mut mended.summary.attempts, response.summary.attempts);
     mended.summary.attempts.extend(later);
     mended.summary.elapsed += response.summary.elapsed;
     // What is said of the answer is said of the call that chose who gives it.
     mended.summary.id = response.summary.id;
     mended.summary.decision = response.summary.decision;
-    if is_answer(&mended.reply) && settle(schema, &mut mended).is_some() {
+    if is_answer(&mended.reply) && matches!(check(schema, &mended.text()), Checked::Faulty(_)) {
         let what = "the answer does not fit the schema, and its correction neither";
         return Err(unfit(what, mended.summary, mended.reply));
     }
     Ok(mended)
+}
+
+/// The error of a correction, with the answer that was to be corrected and the attempts it took.
+pub(super) fn following(before: ChatResponse, error: Error) -> Error {
+    let mut attempts = before.summary.attempts;
+    attempts.extend(error.attempts().iter().cloned());
+    let error = error.with_attempts(attempts);
+    if error.partial().is_some() { error } else { error.with_partial(before.reply) }
 }
 
 /// A stream that says at its end whether the answer fits a schema that was told in words. Nothing can be mended that has
@@ -53,10 +79,16 @@ pub(super) fn checked(stream: ChatStream, request: &ChatRequest) -> ChatStream {
     ChatStream::new(stream.map(move |event| {
         let event = event?;
         match event {
-            StreamEvent::Done(summary) if summary.adaptations.iter().any(is_told_in_words) => {
+            StreamEvent::Done(mut summary) if summary.adaptations.iter().any(is_told_in_words) => {
                 let reply = std::mem::take(&mut given).into_reply();
-                if is_answer(&reply) && fault(&schema, unfenced(&reply.message.text())).is_some() {
-                    return Err(unfit("the answer does not fit the schema", *summary, reply).after_content());
+                match check(&schema, &reply.message.text()) {
+                    Checked::Faulty(_) if is_answer(&reply) => {
+                        return Err(
+                            unfit("the answer does not fit the schema", *summary, reply).after_content()
+                        );
+                    }
+                    Checked::Unknown(why) => summary.adaptations.push(unchecked(why)),
+                    Checked::Fits | Checked::Faulty(_) => {}
                 }
                 Ok(StreamEvent::Done(summary))
             }
@@ -66,6 +98,10 @@ pub(super) fn checked(stream: ChatStream, request: &ChatRequest) -> ChatStream {
             }
         }
     }))
+}
+
+fn unchecked(why: &str) -> Adaptation {
+    Adaptation::changed("response_format.schema", format!("the answer was not held against it: {why}"))
 }
 
 fn unfit(what: &str, summary: CallSummary, reply: Reply) -> Error {
@@ -81,17 +117,4 @@ fn is_answer(reply: &Reply) -> bool {
     let parts = &reply.message.parts;
     !parts.iter().any(|part| matches!(part, Part::Refusal(_) | Part::ToolCall(_)))
         && !matches!(reply.finish_reason, Some(FinishReason::Length | FinishReason::ContentFilter))
-}
-
-/// What is wrong with the answer. A fence around it is taken off.
-fn settle(schema: &Json, response: &mut ChatResponse) -> Option<String> {
-    let text = response.text();
-    let bare = unfenced(&text);
-    let wrong = fault(schema, bare);
-    if wrong.is_none() && bare != text {
-        let parts = &mut response.reply.message.parts;
-        parts.retain(|part| !matches!(part, Part::Text(_)));
-        parts.push(Part::text(bare));
-    }
-    wrong
 }

@@ -239,7 +239,12 @@ async fn begin_planned(
 }
 
 /// How long the whole call may take: what the request says, its options, its route, the client.
-fn total(inner: &Inner, model: &str, own: Option<Duration>, options: Option<&CallOptions>) -> Duration {
+pub(super) fn total(
+    inner: &Inner,
+    model: &str,
+    own: Option<Duration>,
+    options: Option<&CallOptions>,
+) -> Duration {
     own.or_else(|| options?.time_limits.total)
         .or_else(|| inner.time_limits.get(model)?.total)
         .unwrap_or(inner.timeouts.total)

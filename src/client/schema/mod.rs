@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 pub use schemars::JsonSchema;
 pub(super) use shape::Shape;
 
+use crate::client::mend::following;
 use crate::client::{Client, pipeline};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{ChatRequest, ChatResponse, FinishReason, Message, Part, ResponseFormat, Usd};
@@ -41,7 +42,8 @@ impl Client {
     /// The fields are told in alphabetical order, unless the feature `preserve_order` of `serde_json` is on in the program:
     /// then in that of the type, which matters where a model should reason before it concludes.
     ///
-    /// An answer that does not fit is shown to the model once, with what is wrong. Targets that know no schemas are asked
+    /// The answer is held against both the schema, with its ranges, lengths and patterns, and the type. One that does not fit
+    /// is shown to the model once, with what is wrong, within the time of the whole call. Targets that know no schemas are asked
     /// in another way; see [`adaptations`](ChatResponse::adaptations).
     ///
     /// ```
@@ -73,7 +75,8 @@ impl Client {
     ///
     /// # Errors
     /// Those of [`chat`](Self::chat); [`ErrorKind::InvalidResponse`] when the mended answer does not fit either, the token
-    /// limit cut it or the model declined. The raw text is in [`Error::partial`], never in `Display` or `Debug`.
+    /// limit cut it or the model declined. The raw text of the last answer is in [`Error::partial`], also where the call that
+    /// was to mend it failed, never in `Display` or `Debug`; the attempts of both calls are in [`Error::attempts`].
     pub async fn chat_as<T: DeserializeOwned + JsonSchema>(
         &self,
         request: impl Into<ChatRequest>,
@@ -89,11 +92,21 @@ impl Client {
         if let Some(reason) = hopeless(&response) {
             return Err(unfit(reason, response, None));
         }
+        let left = pipeline::total(&self.inner, &request.model, request.timeout, request.options.as_deref())
+            .saturating_sub(response.summary.elapsed);
+        if left.is_zero() {
+            let reason = "the answer does not fit the type, and no time is left to have it corrected";
+            return Err(unfit(reason, response, None));
+        }
+        request.timeout = Some(left);
         request.messages.push(response.message().clone());
         request.messages.push(Message::user(format!(
             "That answer is not what was asked for: {fault}. Answer again, with nothing but the corrected JSON."
         )));
-        let mended = pipeline::chat(&self.inner, &request).await?;
+        let mended = match pipeline::chat(&self.inner, &request).await {
+            Ok(mended) => mended,
+            Err(error) => return Err(following(response, error)),
+        };
         match shape.read(&mended.text()) {
             Ok(value) => Ok(Typed { value, response: mended, rejected: Some(Box::new(response)) }),
             Err(_) => {

@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::protocol::fit::unfenced;
+use crate::protocol::fit::{Checked, check, unfenced};
 use crate::types::Json;
 
 /// The schema of a type.
@@ -44,19 +44,29 @@ impl Shape {
     }
 
     /// Reads an answer; models like to put a fence around JSON. `Err` says what is wrong and may quote the answer.
-    pub(in crate::client) fn read<T: DeserializeOwned>(&self, text: &str) -> Result<T, serde_json::Error> {
-        let text = unfenced(text);
+    pub(in crate::client) fn read<T: DeserializeOwned>(&self, text: &str) -> Result<T, String> {
+        let text = &unfenced(text);
         if !self.is_wrapped {
-            return serde_json::from_str(text);
+            return read(&self.bare, text);
         }
         #[derive(serde::Deserialize)]
         struct Wrapped<T> {
             value: T,
         }
         // A model that was asked in words may leave the wrapping out.
-        serde_json::from_str::<Wrapped<T>>(text)
+        read::<Wrapped<T>>(&self.wrapped, text)
             .map(|wrapped| wrapped.value)
-            .or_else(|fault| serde_json::from_str(text).map_err(|_| fault))
+            .or_else(|fault| read(&self.bare, text).map_err(|_| fault))
+    }
+}
+
+/// The type says more than its schema in some things, and less in others: both must agree. A schema that cannot be held
+/// against the answer leaves it to the type.
+fn read<T: DeserializeOwned>(schema: &Json, text: &str) -> Result<T, String> {
+    let value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match check(schema, text) {
+        Checked::Faulty(wrong) => Err(wrong),
+        Checked::Fits | Checked::Unknown(_) => Ok(value),
     }
 }
 
@@ -100,8 +110,10 @@ mod tests {
             schema["properties"]["value"].to_string().contains(r##"{"$ref":"#/$defs/Tree"}"##),
             "{schema}"
         );
-        assert_eq!(shape.read::<Vec<u8>>(r#"{"value": [1]}"#).unwrap(), [1]);
-        assert_eq!(shape.read::<Vec<u8>>("[1]").unwrap(), [1]);
+        let tree = || Tree { leaf: Some(1), branches: Vec::new() };
+        let text = r#"[{"leaf": 1, "branches": []}]"#;
+        assert_eq!(shape.read::<Vec<Tree>>(&format!("{{\"value\": {text}}}")).unwrap(), [tree()]);
+        assert_eq!(shape.read::<Vec<Tree>>(text).unwrap(), [tree()]);
         assert_eq!(shape.name, "Array_of_Tree");
     }
 
@@ -116,6 +128,31 @@ mod tests {
             assert_eq!(shape.read::<Tree>(text).unwrap(), tree, "{text}");
         }
         assert!(shape.read::<Tree>("Sure! {}").is_err());
+    }
+
+    #[test]
+    fn what_the_type_takes_and_its_schema_does_not_is_told() {
+        #[derive(Debug, Deserialize, JsonSchema)]
+        struct Rating {
+            #[schemars(range(min = 1, max = 5))]
+            #[expect(dead_code, reason = "only its schema matters")]
+            stars: u8,
+            #[schemars(length(min = 3), regex(pattern = "^[a-z]+$"))]
+            #[expect(dead_code, reason = "only its schema matters")]
+            word: String,
+        }
+        let shape = Shape::of::<Rating>();
+
+        shape.read::<Rating>(r#"{"stars": 5, "word": "good"}"#).unwrap();
+        for (text, words) in [
+            (r#"{"stars": 6, "word": "good"}"#, "/stars must be at most 5"),
+            (r#"{"stars": 5, "word": "ok"}"#, "/word has 2 characters"),
+            (r#"{"stars": 5, "word": "Good"}"#, "/word must match"),
+            (r#"{"stars": "5", "word": "good"}"#, "invalid type"),
+        ] {
+            let fault = shape.read::<Rating>(text).unwrap_err();
+            assert!(fault.contains(words), "{fault}");
+        }
     }
 
     #[test]

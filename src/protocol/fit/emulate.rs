@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::fence::Fence;
 use super::{JsonStyle, SchemaRules, Work};
 use crate::error::Result;
 use crate::types::{Adaptation, Effort, Json, Message, ResponseFormat, Tool, ToolChoice};
@@ -35,6 +36,7 @@ pub(super) fn fit(work: &mut Work<'_, '_>) -> Result<()> {
         return Ok(());
     }
     work.notes.add(Adaptation::changed("response_format", BY_WORDS))?;
+    work.restore.fence = Some(Fence::default());
     let has_json_mode = work.needs.json == JsonStyle::Object || !would_fit;
     let request = work.request.to_mut();
     request.response_format = has_json_mode.then_some(ResponseFormat::JsonObject);

@@ -6,6 +6,7 @@
 
 mod cache;
 mod emulate;
+mod fence;
 mod hosted;
 mod names;
 mod needs;
@@ -17,11 +18,12 @@ mod validate;
 use std::borrow::Cow;
 
 pub(crate) use emulate::{is_told_in_words, mend};
+pub(crate) use fence::unfenced;
 pub use needs::{
     CacheStyle, Fetches, HostedStyle, JsonStyle, Medium, Needs, SafetyStyle, SchemaRules, ToolNames,
 };
 pub(crate) use restore::Restore;
-pub(crate) use validate::{fault, unfenced};
+pub(crate) use validate::{Checked, check};
 
 use super::notes::Notes;
 use super::{EncodeFor, Protocol};

@@ -1,6 +1,9 @@
 //! Undoes in an answer what was done to its request.
 
-use crate::types::{FinishReason, Part, Reply, StreamEvent, Text};
+use std::collections::BTreeMap;
+
+use super::fence::Fence;
+use crate::types::{FinishReason, Message, Part, Reply, StreamEvent, Text};
 
 /// What has to be undone.
 #[derive(Clone, Debug, Default)]
@@ -13,12 +16,19 @@ pub(crate) struct Restore {
     answer_index: Option<usize>,
     /// Text beside that call; it is the answer only when no call comes.
     held: String,
+    /// The answer is JSON that was asked for in words: a fence around it is taken off.
+    pub(super) fence: Option<Fence>,
+    /// What has to be undone in the further answers of the stream being read.
+    others: BTreeMap<u32, Self>,
 }
+
+/// Nobody is asked for more answers at once.
+const MOST_OTHERS: usize = 128;
 
 impl Restore {
     /// Is there nothing to undo?
     pub(crate) fn is_empty(&self) -> bool {
-        self.names.is_empty() && self.answer_tool.is_none()
+        self.names.is_empty() && self.answer_tool.is_none() && self.fence.is_none()
     }
 
     /// Undoes it in a whole answer.
@@ -40,6 +50,9 @@ impl Restore {
                 }
                 finish_as_answer(finish);
             }
+            if let Some(fence) = &self.fence {
+                take_off(fence.clone(), message);
+            }
             for part in &mut message.parts {
                 if let Part::ToolCall(call) = part {
                     self.name(&mut call.name);
@@ -50,14 +63,43 @@ impl Restore {
 
     /// Undoes it in an event: what is to be seen instead.
     pub(crate) fn event(&mut self, event: StreamEvent) -> Vec<StreamEvent> {
-        let held = matches!(event, StreamEvent::Finish(_)).then(|| self.take_held()).flatten();
-        held.into_iter().chain(self.seen(event)).collect()
+        match event {
+            StreamEvent::Alternative { choice, event } => {
+                let known = self.others.len();
+                let fresh = || Self {
+                    names: self.names.clone(),
+                    answer_tool: self.answer_tool.clone(),
+                    fence: self.fence.as_ref().map(|_| Fence::default()),
+                    ..Self::default()
+                };
+                let other = match self.others.contains_key(&choice) || known < MOST_OTHERS {
+                    true => {
+                        let fresh = fresh();
+                        self.others.entry(choice).or_insert(fresh)
+                    }
+                    false => return vec![StreamEvent::Alternative { choice, event }],
+                };
+                let wrap = |event| StreamEvent::Alternative { choice, event: Box::new(event) };
+                other.event(*event).into_iter().map(wrap).collect()
+            }
+            event => {
+                let held = matches!(event, StreamEvent::Finish(_)).then(|| self.rest()).flatten();
+                held.into_iter().chain(self.seen(event)).collect()
+            }
+        }
     }
 
-    /// The text that stands for the answer, where the model did not call the tool.
-    fn take_held(&mut self) -> Option<StreamEvent> {
-        let text = std::mem::take(&mut self.held);
-        (self.answer_index.is_none() && !text.is_empty()).then_some(StreamEvent::Text(text))
+    /// What is still held back when the stream ends, however it does: text that stands for the answer, where the model did
+    /// not call the tool, or what might have been the end of a fence.
+    pub(crate) fn rest(&mut self) -> Option<StreamEvent> {
+        let mut text = std::mem::take(&mut self.held);
+        if self.answer_index.is_some() {
+            text.clear();
+        }
+        if let Some(fence) = &mut self.fence {
+            text.push_str(&fence.finish());
+        }
+        (!text.is_empty()).then_some(StreamEvent::Text(text))
     }
 
     fn seen(&mut self, event: StreamEvent) -> Option<StreamEvent> {
@@ -72,6 +114,13 @@ impl Restore {
             StreamEvent::Text(text) if self.answer_tool.is_some() => {
                 self.held.push_str(&text);
                 None
+            }
+            StreamEvent::Text(text) => {
+                let text = match &mut self.fence {
+                    Some(fence) => fence.push(text),
+                    None => text,
+                };
+                (!text.is_empty()).then_some(StreamEvent::Text(text))
             }
             StreamEvent::PartExtra(_) if self.answer_tool.is_some() => None,
             StreamEvent::ToolCallStart { index, id, mut name } => {
@@ -92,10 +141,6 @@ impl Restore {
                 }
                 Some(StreamEvent::Finish(finish))
             }
-            StreamEvent::Alternative { choice, event } => {
-                let event = Box::new(self.clone().seen(*event)?);
-                Some(StreamEvent::Alternative { choice, event })
-            }
             event => Some(event),
         }
     }
@@ -105,6 +150,19 @@ impl Restore {
             own.clone_into(name);
         }
     }
+}
+
+fn take_off(mut fence: Fence, message: &mut Message) {
+    let last = message.parts.iter().rposition(|part| matches!(part, Part::Text(_)));
+    for (place, part) in message.parts.iter_mut().enumerate() {
+        if let Part::Text(text) = part {
+            text.text = fence.push(std::mem::take(&mut text.text));
+            if Some(place) == last {
+                text.text.push_str(&fence.finish());
+            }
+        }
+    }
+    message.parts.retain(|part| !matches!(part, Part::Text(text) if text.text.is_empty()));
 }
 
 fn finish_as_answer(reason: &mut Option<FinishReason>) {

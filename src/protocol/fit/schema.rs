@@ -3,6 +3,8 @@
 //! What is changed never lets more through than the caller's schema, except for bounds the vendor refuses: those are told
 //! to the model in the description, and whoever reads the answer checks them.
 
+use std::collections::HashSet;
+
 use super::tree::Node;
 use super::{JsonStyle, SchemaRules, Work, emulate};
 use crate::error::Result;
@@ -81,7 +83,7 @@ fn tools(work: &mut Work<'_, '_>) -> Result<()> {
 enum Levelled {
     Same,
     /// As the vendor takes it, and what was done to it.
-    Changed(Json, &'static str),
+    Changed(Json, String),
     /// It has something that cannot be said in the vendor's subset.
     Loose(&'static str),
 }
@@ -91,34 +93,36 @@ fn level(schema: &Json, rules: SchemaRules) -> Levelled {
         return Levelled::Same;
     }
     let Some(mut root) = Node::of(schema) else { return Levelled::Same };
-    if rules == SchemaRules::Anthropic && holds_itself(&root, &root, &mut Vec::new()) {
+    if rules == SchemaRules::Anthropic && holds_itself(&root, &root, &mut Vec::new(), &mut HashSet::new()) {
         return Levelled::Loose("a part that holds itself");
     }
     if rules == SchemaRules::Cohere && !root.get("type").is_some_and(|kind| is_type(kind, "object")) {
         return Levelled::Loose("another root than an object");
     }
-    let mut leveller = Leveller { rules, closed: false, bounds: false };
+    let mut leveller = Leveller { rules, closed: false, spelt: false, required: false, bounds: false };
     if let Err(why) = leveller.schema(&mut root) {
         return Levelled::Loose(why);
     }
-    let closes = matches!(rules, SchemaRules::OpenAi | SchemaRules::Anthropic);
-    let change = match (leveller.closed, leveller.bounds) {
-        (false, false) => return Levelled::Same,
-        (true, false) if closes => "objects are closed as the vendor wants them",
-        (true, false) => "keywords are those that the vendor takes",
-        (false, true) => "bounds the vendor does not take are told in words",
-        (true, true) if closes => {
-            "objects are closed as the vendor wants them, bounds it does not take are told in words"
-        }
-        (true, true) => "keywords are those that the vendor takes, bounds it does not take are told in words",
-    };
-    Levelled::Changed(Json::from_value(&root).unwrap_or_else(|_| schema.clone()), change)
+    let changes = [
+        (leveller.closed, "objects are closed as the vendor wants them"),
+        (leveller.required, "properties that were optional are required, because the vendor wants them so"),
+        (leveller.spelt, "keywords are those that the vendor takes"),
+        (leveller.bounds, "bounds the vendor does not take are told in words"),
+    ];
+    let changes: Vec<&str> = changes.iter().filter(|(done, _)| *done).map(|(_, what)| *what).collect();
+    if changes.is_empty() {
+        return Levelled::Same;
+    }
+    Levelled::Changed(Json::from_value(&root).unwrap_or_else(|_| schema.clone()), changes.join("; "))
 }
 
 struct Leveller {
     rules: SchemaRules,
-    /// Was an object closed, a property made required, a keyword renamed?
     closed: bool,
+    /// Was a keyword renamed or left out?
+    spelt: bool,
+    /// Was a property made required that was optional?
+    required: bool,
     /// Was a bound taken out?
     bounds: bool,
 }
@@ -142,7 +146,7 @@ impl Leveller {
             && let Some((name, _)) = fields.iter_mut().find(|(name, _)| name == "oneOf")
         {
             "anyOf".clone_into(name);
-            self.closed = true;
+            self.spelt = true;
         }
         for (name, value) in fields.iter_mut() {
             match (name.as_str(), value) {
@@ -205,12 +209,12 @@ impl Leveller {
             Some((_, Node::Array(known))) if known.len() == properties.len() => {}
             Some((_, value)) => {
                 *value = required;
-                self.closed = true;
+                self.required = true;
             }
             None if properties.is_empty() => {}
             None => {
                 fields.push(("required".to_owned(), required));
-                self.closed = true;
+                self.required = true;
             }
         }
         Ok(())
@@ -225,7 +229,7 @@ impl Leveller {
             Some((_, value)) => *value = Node::literal(&properties),
             None => fields.push(("required".to_owned(), Node::literal(&properties))),
         }
-        self.closed = true;
+        self.required = true;
     }
 
     /// A constant is a list of one value, and nothing stands beside a reference.
@@ -233,14 +237,14 @@ impl Leveller {
         if fields.iter().any(|(name, _)| name == "$ref") {
             let before = fields.len();
             fields.retain(|(name, _)| name.starts_with('$'));
-            self.closed |= fields.len() < before;
+            self.spelt |= fields.len() < before;
         }
         let has_list = fields.iter().any(|(name, _)| name == "enum");
         if let Some((name, value)) = fields.iter_mut().find(|(name, _)| name == "const" && !has_list) {
             "enum".clone_into(name);
             let only = std::mem::replace(value, Node::Array(Vec::new()));
             *value = Node::Array(vec![only]);
-            self.closed = true;
+            self.spelt = true;
         }
     }
 
@@ -298,24 +302,27 @@ fn is_type(node: &Node, wanted: &str) -> bool {
     }
 }
 
-/// Does `node` lead back to itself by references? `path` are the references followed so far.
-fn holds_itself(node: &Node, root: &Node, path: &mut Vec<String>) -> bool {
+/// Does `node` lead back to itself by references? `path` are the references followed so far; `known` lead to no circle.
+fn holds_itself(node: &Node, root: &Node, path: &mut Vec<String>, known: &mut HashSet<String>) -> bool {
     match node {
-        Node::Array(items) => items.iter().any(|item| holds_itself(item, root, path)),
+        Node::Array(items) => items.iter().any(|item| holds_itself(item, root, path, known)),
         Node::Leaf(_) => false,
         Node::Object(fields) => {
             if let Some(reference) = node.get("$ref").and_then(Node::string) {
                 if path.contains(&reference) || path.len() > 64 || reference == "#" {
                     return true;
                 }
+                if known.contains(&reference) {
+                    return false;
+                }
                 let Some(target) = root.pointed(&reference) else { return false };
                 path.push(reference);
-                let circular = holds_itself(target, root, path);
-                path.pop();
+                let circular = holds_itself(target, root, path, known);
+                known.extend(path.pop());
                 return circular;
             }
             let inner = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "$defs" | "definitions"));
-            inner.map(|(_, value)| value).any(|value| holds_itself(value, root, path))
+            inner.map(|(_, value)| value).any(|value| holds_itself(value, root, path, known))
         }
     }
 }

@@ -10,9 +10,9 @@ use crate::protocol::messages::{Messages, VertexMessages};
 use crate::protocol::responses::Responses;
 use crate::protocol::{Mode, Protocol};
 use crate::types::{
-    AdaptationKind, CacheOptions, CacheTtl, FinishReason, Hosted, Message, ModelHints, OnUnsupported, Part,
-    Reply, ResponseFormat, Role, SafetySetting, SchemaSupport, StreamEvent, StreamFinish, Tool, ToolCall,
-    ToolChoice, ToolResult, WebSearch, Wire,
+    Accumulator, AdaptationKind, CacheOptions, CacheTtl, FinishReason, Hosted, Message, ModelHints,
+    OnUnsupported, Part, Reply, ResponseFormat, Role, SafetySetting, SchemaSupport, StreamEvent,
+    StreamFinish, Tool, ToolCall, ToolChoice, ToolResult, WebSearch, Wire,
 };
 
 static OPENAI: ChatCompletions =
@@ -266,6 +266,71 @@ fn the_answer_is_known_by_the_name_the_vendor_was_told() {
     fitted(&request, &Messages).unwrap().restore.reply(&mut reply);
 
     assert_eq!(reply.message.parts, [Part::text(r#"{"next":{}}"#)]);
+}
+
+/// One of several answers arrives in pieces between those of the others.
+#[test]
+fn each_of_several_answers_is_undone_by_itself() {
+    let tree =
+        json!({"type": "object", "properties": {"next": {"$ref": "#"}}, "additionalProperties": false});
+    let mut restore = fitted(&schema(tree), &Messages).unwrap().restore;
+    let of = |choice, event| match choice {
+        0 => event,
+        choice => StreamEvent::Alternative { choice, event: Box::new(event) },
+    };
+    let begin = |index, name: &str| StreamEvent::ToolCallStart { index, id: "c".into(), name: name.into() };
+    let more = |index, delta: &str| StreamEvent::ToolCallArguments { index, delta: delta.into() };
+    let name = "s";
+    let mut seen = Vec::new();
+    for event in [
+        of(1, begin(0, name)),
+        of(0, StreamEvent::Text("no call ".into())),
+        of(1, more(0, "{\"a\"")),
+        of(2, StreamEvent::Text("none here".into())),
+        of(1, more(0, ":1}")),
+        of(1, StreamEvent::finish(Some(FinishReason::ToolCalls), None)),
+        of(2, StreamEvent::finish(Some(FinishReason::Stop), None)),
+        of(0, StreamEvent::finish(Some(FinishReason::Stop), None)),
+    ] {
+        seen.extend(restore.event(event));
+    }
+
+    let mut whole = Accumulator::new();
+    seen.into_iter().for_each(|event| whole.push(event).unwrap());
+    let reply = whole.into_reply();
+    assert_eq!(reply.message.text(), "no call ");
+    let others: Vec<_> =
+        reply.alternatives.iter().map(|other| (other.message.text(), other.finish_reason.clone())).collect();
+    assert_eq!(
+        others,
+        [("{\"a\":1}".into(), Some(FinishReason::Stop)), ("none here".into(), Some(FinishReason::Stop))]
+    );
+}
+
+#[test]
+fn a_schema_that_branches_at_every_reference_is_read_in_time() {
+    let links = (0..60).map(|number| {
+        let next = format!("#/$defs/d{}", number + 1);
+        (format!("d{number}"), json!({"anyOf": [{"$ref": next}, {"$ref": next}]}))
+    });
+    let mut defs: serde_json::Map<String, Value> = links.collect();
+    defs.insert("d60".into(), json!({"type": "null"}));
+    let root = json!({"type": "object", "properties": {"a": {"$ref": "#/$defs/d0"}}, "required": ["a"],
+                      "additionalProperties": false, "$defs": defs});
+
+    assert!(fitted(&schema(root), &Messages).unwrap().adaptations.is_empty());
+}
+
+#[test]
+fn that_optional_properties_are_required_is_said() {
+    let mut request = schema(json!({"type": "object", "properties": {"a": {"type": "string"}}}));
+    if let Some(ResponseFormat::JsonSchema { strict, .. }) = &mut request.response_format {
+        *strict = Some(true);
+    }
+    for protocol in [&OPENAI as &dyn Protocol, &CohereChat] {
+        let notes = fitted(&request, protocol).unwrap().adaptations;
+        assert!(notes.iter().any(|note| note.detail.contains("were optional are required")), "{notes:?}");
+    }
 }
 
 #[test]

@@ -351,10 +351,11 @@ impl Provider for HttpProvider {
         };
         if !restore.is_empty() {
             let restored = move |event: Result<StreamEvent>| {
-                futures::stream::iter(match event {
+                let restored: Vec<Result<StreamEvent>> = match event {
                     Ok(event) => restore.event(event).into_iter().map(Ok).collect(),
-                    Err(error) => vec![Err(error)],
-                })
+                    Err(error) => restore.rest().map(Ok).into_iter().chain([Err(error)]).collect(),
+                };
+                futures::stream::iter(restored)
             };
             stream.events = Box::pin(stream.events.flat_map(restored));
         }
