@@ -91,6 +91,7 @@ fn opening(text: &str) -> Opening {
 }
 
 /// `text` without a fence and white space around it.
+#[cfg(feature = "schema")]
 pub(crate) fn unfenced(text: &str) -> String {
     let mut fence = Fence::default();
     let mut bare = fence.push(text.to_owned());

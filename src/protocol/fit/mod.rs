@@ -18,6 +18,7 @@ mod validate;
 use std::borrow::Cow;
 
 pub(crate) use emulate::{is_told_in_words, mend};
+#[cfg(feature = "schema")]
 pub(crate) use fence::unfenced;
 pub use needs::{
     CacheStyle, Fetches, HostedStyle, JsonStyle, Medium, Needs, SafetyStyle, SchemaRules, ToolNames,
