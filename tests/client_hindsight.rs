@@ -377,3 +377,51 @@ fn headroom_and_speed_at_every_percentile_move_targets_to_the_back() {
     assert_eq!(first(r#"{"preferred_min_throughput": {"p99": 30}}"#), "even");
     assert_eq!(first(r#"{"preferred_min_throughput": {"p99": 4}}"#), "moody");
 }
+
+#[test]
+fn nobody_regrets_a_target_that_was_out_of_use() {
+    let cheap = ScriptedProvider::new("cheap").always(|| ErrorKind::Server);
+    let client = builder(&virtual_clock())
+        .provider(cheap.clone())
+        .provider(ready("dear"))
+        .price("cheap/m", price("1"))
+        .price("dear/m", price("9"))
+        .route("r", Route::ordered(["cheap/m", "dear/m"]))
+        .build()
+        .unwrap();
+    for _ in 0..5 {
+        run(client.chat(("r", "hello"))).unwrap();
+    }
+    let tried = cheap.calls().len();
+
+    let answer = run(client.chat(("r", "hello"))).unwrap();
+    let hindsight = client.hindsight(&answer.summary);
+
+    assert_eq!(cheap.calls().len(), tried, "it is left alone");
+    assert_eq!(answer.decision().unavailable, ["cheap/m".parse().unwrap()]);
+    assert_eq!((hindsight.best.unwrap().as_str(), dollars(hindsight.regret)), ("dear/m", "$0".into()));
+    assert_eq!(hindsight.elsewhere.len(), 1);
+}
+
+#[test]
+fn elsewhere_the_prompt_would_have_lain_in_no_cache() {
+    let warm = || {
+        let mut usage = Usage::of(1_000_000, 0);
+        usage.cache_read_tokens = Some(1_000_000);
+        Reply::text("Yes.").with_usage(usage)
+    };
+    let client = builder(&virtual_clock())
+        .provider(ScriptedProvider::new("a").always(warm))
+        .provider(ready("b"))
+        .price("a/m", price("2").cached_input("0.2").unwrap())
+        .price("b/m", price("1.5").cached_input("0.15").unwrap())
+        .route("r", Route::ordered(["a/m", "b/m"]))
+        .build()
+        .unwrap();
+
+    let answer = run(client.chat(("r", "hello"))).unwrap();
+    let hindsight = client.hindsight(&answer.summary);
+
+    assert_eq!((dollars(hindsight.paid), dollars(hindsight.regret)), ("$0.2".into(), "$0".into()));
+    assert_eq!(dollars(hindsight.saved), "$1.3");
+}

@@ -23,7 +23,7 @@ use polyroute::routing::{
     Candidate, Candidates, Escalation, Health, Live, Plan, QualityFloor, Question, Reading, RequestFacts,
     Shortlist, Threshold, Tier, Traits, Warm, decide,
 };
-use polyroute::types::{Attempt, AttemptReason, Preferences, Sort, SortBy, Stakes};
+use polyroute::types::{Attempt, AttemptReason, Outcome, Preferences, Sort, SortBy, Stakes};
 use polyroute::{ErrorKind, RoutingPolicy, Target};
 use support::{candidate, facts};
 
@@ -212,6 +212,37 @@ fn a_bandit_learns_from_feedback_and_weighs_cost() {
         thrifty.feedback(&bad, 0.7);
     });
     assert_eq!(shares(&thrifty, &priced.all(), 200), [0.0, 1.0]);
+}
+
+#[test]
+fn that_a_target_answers_does_not_drown_what_callers_say_of_its_answers() {
+    let priced = list([candidate("good", Some(("10", "10"))), candidate("bad", Some(("1", "1")))]);
+    let (good, bad): (Target, Target) = ("good/m".parse().unwrap(), "bad/m".parse().unwrap());
+    let ended = |target: &Target, outcome| {
+        let mut attempt = Attempt::new(target.clone(), AttemptReason::First, Duration::ZERO);
+        attempt.outcome = outcome;
+        attempt
+    };
+    let policy = Bandit::new();
+    // One answer in fifty is rated.
+    for _ in 0..40 {
+        for _ in 0..50 {
+            policy.observe(&ended(&good, Outcome::Answered));
+            policy.observe(&ended(&bad, Outcome::Answered));
+        }
+        policy.feedback(&good, 0.9);
+        policy.feedback(&bad, 0.0);
+    }
+    assert!(shares(&policy, &priced.all(), 1_000)[0] > 0.95);
+
+    // What callers ask wrongly says nothing of the target, and what fails does.
+    let even = list([candidate("good", None), candidate("bad", None)]);
+    let policy = Bandit::new();
+    (0..500).for_each(|_| policy.observe(&ended(&good, Outcome::Failed(ErrorKind::InvalidRequest))));
+    let share = shares(&policy, &even.all(), 4_000)[0];
+    assert!((0.45..0.55).contains(&share), "{share}");
+    (0..500).for_each(|_| policy.observe(&ended(&good, Outcome::Failed(ErrorKind::Server))));
+    assert!(shares(&policy, &even.all(), 1_000)[0] < 0.2);
 }
 
 #[test]

@@ -129,8 +129,8 @@ pub(crate) fn learn(
             )
         }));
     }
-    let threshold = QualityFloor::new(FLOOR)
-        .map_or(Threshold::STRONG, |floor| floor.deviations(SURE).threshold(&observations));
+    let threshold =
+        QualityFloor::new(FLOOR).map_or(Threshold::STRONG, |floor| floor.threshold(&observations));
     Learned { scorer, threshold, from: plan.from }
 }
 
@@ -230,8 +230,6 @@ pub(crate) fn fold_of(record: &Record, folds: u64, seed: u64) -> u64 {
 }
 
 pub(crate) const FLOOR: f64 = 0.95;
-/// Sure to 99 %: training and scored questions are both samples, and each adds its own luck.
-const SURE: f64 = 2.33;
 /// Fewer records of its own than this teach less than many from elsewhere.
 const ENOUGH: usize = 150;
 const CALIBRATION_FOLDS: u64 = 3;

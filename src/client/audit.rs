@@ -91,7 +91,7 @@ impl Planning {
             .options(options);
         let verdict = pipeline::chat_with(inner, &grading, &self.strong).await?.text();
         match grade(&verdict) {
-            Some(score) => escalation.rated(&Rated::new(gain, Strength::Weak, score)),
+            Some(score) => escalation.rated(&Rated::new(gain, Strength::Weak, score).audited()),
             None => tracing::debug!("the grade of an audit could not be read"),
         }
         Ok(())

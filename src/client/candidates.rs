@@ -250,6 +250,8 @@ pub(super) fn plan_under(
     decision.rejected = decided.rejected;
     decision.candidates = candidates.len();
     decision.removed = decided.removed;
+    let out_of_use = decided.unavailable.iter().filter_map(|position| candidates.get(*position));
+    decision.unavailable.extend(out_of_use.map(|candidate| candidate.target.clone()));
     decision.chance = facts.chance;
     decision.gain = facts.gain;
     decision.at = Some(facts.at);

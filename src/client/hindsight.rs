@@ -96,7 +96,7 @@ impl Client {
         let cost = |row: &Candidate| {
             let own = call.cost.as_ref().filter(|_| row.target == call.target);
             let tier = decision.service_tier.as_deref().or(row.service_tier);
-            own.map(|cost| cost.total).or_else(|| cost(row, usage.as_ref()?, at, tier))
+            own.map(|cost| cost.total).or_else(|| cost(row, &cold(usage.as_ref()?), at, tier))
         };
         let known: Vec<Elsewhere> = rows
             .iter()
@@ -153,6 +153,17 @@ impl Client {
     }
 }
 
+/// What another target would have counted: the prompt lay in no cache there.
+fn cold(usage: &Usage) -> Usage {
+    Usage {
+        cache_read_tokens: None,
+        cache_write_tokens: None,
+        cache_write_1h_tokens: None,
+        audio_cache_read_tokens: None,
+        ..usage.clone()
+    }
+}
+
 fn cost(row: &Candidate, usage: &Usage, at: SystemTime, tier: Option<&str>) -> Option<Usd> {
     let price = row.model.as_ref()?.price.as_ref()?;
     account::cost(usage, price, at, tier).map(|cost| cost.total)
@@ -167,13 +178,14 @@ fn reference(all: &[Elsewhere]) -> Option<&Elsewhere> {
     })
 }
 
-/// Did no constraint remove it, as far as the decision says?
+/// Did no constraint remove it, and was it in use, as far as the decision says?
 fn could_serve(call: &CallSummary, target: &Target) -> bool {
     let decision = &call.decision;
     let is_ranked = decision.ranked.iter().any(|ranked| ranked.target == *target);
     let is_rejected = || decision.rejected.iter().any(|rejected| rejected.target == *target);
     let knows_all = decision.rejected.len() >= decision.removed;
-    *target == call.target || is_ranked || (knows_all && !is_rejected())
+    let is_out = decision.unavailable.contains(target);
+    *target == call.target || (!is_out && (is_ranked || (knows_all && !is_rejected())))
 }
 
 /// Was it tried, and somebody else answered?

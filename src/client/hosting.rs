@@ -21,7 +21,9 @@ pub(super) fn traits_of(vendor: &Vendor, address: &Url) -> Traits {
 }
 
 /// What is known of a provider's targets, as far as it is true of `target` too. Ollama's server passes the models whose tag
-/// ends in `cloud` on to its vendor: <https://docs.ollama.com/cloud> (read 2026-11-26).
+/// ends in `cloud` on to its vendor: <https://docs.ollama.com/cloud> (read 2026-11-26). A vendor that sells its own models, or
+/// open ones, passes on what only its maker's and the great clouds' machines run: Perplexity and DeepInfra sell
+/// `anthropic/claude-…`.
 pub(super) fn of_target(provider: &Traits, vendor: Option<&str>, target: &Target) -> Traits {
     let mut traits = provider.clone();
     let model = target.model().to_ascii_lowercase();
@@ -34,7 +36,16 @@ pub(super) fn of_target(provider: &Traits, vendor: Option<&str>, target: &Target
             traits.data = DataPolicy::default();
         }
     }
+    if vendor.is_some() && provider.hosting == Hosting::default() && is_closed_and_somebodys(&model) {
+        traits.hosting = Hosting::Aggregator;
+    }
     traits
+}
+
+/// Is it `maker/model`, of a family whose weights nobody else has?
+fn is_closed_and_somebodys(model: &str) -> bool {
+    let Some((_, name)) = model.rsplit_once('/') else { return false };
+    CLOSED.iter().any(|family| name.starts_with(family)) && !name.starts_with("gpt-oss")
 }
 
 /// Names are not looked up: one that leads to a private address now may lead elsewhere when it is used.
@@ -59,6 +70,8 @@ fn is_own_address(ip: IpAddr) -> bool {
 
 const AGGREGATORS: [&str; 6] =
     ["huggingface", "litellm_proxy", "openrouter", "portkey", "tokenmix", "vercel_ai_gateway"];
+
+const CLOSED: [&str; 8] = ["claude", "gpt-", "chatgpt", "o1", "o3", "o4", "gemini", "grok"];
 
 #[cfg(test)]
 mod tests {
@@ -98,6 +111,30 @@ mod tests {
         ] {
             assert_ne!(hosting("ollama", elsewhere), Hosting::SelfHosted, "{elsewhere}");
             assert_ne!(hosting("lmstudio", elsewhere), Hosting::SelfHosted, "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn closed_models_of_others_are_passed_on_and_open_ones_are_not() {
+        let of = |vendor: &str, model: &str| {
+            of_target(&Traits::new(), Some(vendor), &Target::new(vendor, model).unwrap()).hosting
+        };
+
+        for (vendor, model) in [
+            ("perplexity", "anthropic/claude-fable-5"),
+            ("deepinfra", "google/gemini-2.5-flash"),
+            ("deepinfra", "anthropic/claude-4-opus"),
+        ] {
+            assert_eq!(of(vendor, model), Hosting::Aggregator, "{vendor}/{model}");
+        }
+        for (vendor, model) in [
+            ("groq", "openai/gpt-oss-20b"),
+            ("deepinfra", "google/gemma-3-27b-it"),
+            ("openai", "gpt-6-luna"),
+            ("anthropic", "claude-haiku-4-5"),
+            ("together", "meta-llama/llama-4"),
+        ] {
+            assert_eq!(of(vendor, model), Hosting::default(), "{vendor}/{model}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::resilience::{Endpoint, Standing};
+use crate::resilience::{Endpoint, Signals, Standing};
 use crate::routing::{Health, Live, LiveFacts, Observed};
 
 /// The records of a route's targets, read at one moment.
@@ -20,9 +20,7 @@ impl LiveFacts for Pulse<'_> {
         let Some(endpoint) = self.endpoints.get(position) else { return Live::default() };
         let signals = endpoint.signals(self.now);
         let mut live = Live { health: health(endpoint.standing(self.now)), ..Live::default() };
-        // Without streams the whole answer is what callers wait for.
-        let waited = signals.first_token.or(signals.answer);
-        live.first_token = waited.map(|waited| faded(waited, signals.measured_ago.unwrap_or_default()));
+        live.first_token = waited(&signals);
         live.tokens_per_second =
             signals.per_token.filter(|pause| !pause.is_zero()).map(|pause| 1.0 / pause.as_secs_f64());
         live.in_flight = signals.in_flight;
@@ -67,6 +65,18 @@ fn health(standing: Standing) -> Health {
     }
 }
 
+/// How long callers wait to see something. Without streams that is the whole answer, also where nobody has streamed for a
+/// while and others have asked.
+fn waited(signals: &Signals) -> Option<Duration> {
+    let first = signals.first_token.zip(signals.first_token_ago);
+    let answer = signals.answer.zip(signals.answer_ago);
+    let newer = match (first, answer) {
+        (Some((_, first_ago)), Some((_, answer_ago))) if first_ago > answer_ago + FADES => answer,
+        (first, answer) => first.or(answer),
+    };
+    newer.map(|(waited, ago)| faded(waited, ago))
+}
+
 /// What was measured long ago says less and less: a slow target that nobody asks any more is asked again in time.
 #[expect(clippy::float_arithmetic, reason = "a measured time is no amount of money")]
 fn faded(waited: Duration, ago: Duration) -> Duration {
@@ -74,3 +84,24 @@ fn faded(waited: Duration, ago: Duration) -> Duration {
 }
 
 const FADES: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_of_long_ago_does_not_hide_how_slow_answers_are() {
+        let second = Duration::from_secs(1);
+        let mut signals = Signals::default();
+        signals.first_token = Some(second);
+        signals.first_token_ago = Some(10 * second);
+        assert_eq!(waited(&signals), Some(faded(second, 10 * second)));
+
+        signals.answer = Some(60 * second);
+        signals.answer_ago = Some(Duration::ZERO);
+        assert_eq!(waited(&signals), Some(faded(second, 10 * second)), "streams are still asked for");
+
+        signals.first_token_ago = Some(100 * second);
+        assert_eq!(waited(&signals), Some(60 * second));
+    }
+}

@@ -32,6 +32,9 @@ pub(crate) struct Endpoint {
     answer: AtomicU64,
     per_token: AtomicU64,
     measured: AtomicU64,
+    /// The same of a first token alone, and of a whole answer.
+    begun: AtomicU64,
+    answered: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -141,6 +144,8 @@ impl Endpoint {
             answer: AtomicU64::new(0),
             per_token: AtomicU64::new(0),
             measured: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
         }
     }
 
@@ -254,13 +259,15 @@ impl Endpoint {
             0 => None,
             nanos => Some(Duration::from_nanos(nanos)),
         };
+        let ago = |of: &AtomicU64| duration(of).map(|then| Duration::from_nanos(at).saturating_sub(then));
         Signals {
             in_flight: self.in_flight.load(Ordering::Relaxed),
             first_token: duration(&self.first_token),
             answer: duration(&self.answer),
             per_token: duration(&self.per_token),
-            measured_ago: duration(&self.measured)
-                .map(|measured| Duration::from_nanos(at).saturating_sub(measured)),
+            measured_ago: ago(&self.measured),
+            first_token_ago: ago(&self.begun),
+            answer_ago: ago(&self.answered),
             headroom_permille: self.pools.iter().filter_map(|pool| pool.headroom(at)).max(),
         }
     }
@@ -449,11 +456,13 @@ impl Endpoint {
             _ => {}
         }
         if let Some(first) = measured.first_token {
+            self.begun.store(at.max(1), Ordering::Relaxed);
             vitals.first_tokens.add(first);
             add_peak(&mut vitals.first_token, first.as_secs_f64(), now, &self.first_token);
             any = true;
         }
         if let Some(answer) = measured.answer {
+            self.answered.store(at.max(1), Ordering::Relaxed);
             vitals.answers.add(answer);
             add_peak(&mut vitals.answer, answer.as_secs_f64(), now, &self.answer);
             any = true;

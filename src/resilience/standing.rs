@@ -151,6 +151,10 @@ pub struct Signals {
     pub per_token: Option<Duration>,
     /// How long ago the last of these was measured.
     pub measured_ago: Option<Duration>,
+    /// How long ago the last first content of a stream came.
+    pub first_token_ago: Option<Duration>,
+    /// How long ago the last answer came that is not streamed.
+    pub answer_ago: Option<Duration>,
     /// What is left of the provider's limits for the key that has most, in thousandths; `None` when it does not say.
     pub headroom_permille: Option<u16>,
 }

@@ -205,15 +205,16 @@ impl<'a> Constraints<'a> {
             return Some(Violation::new("residency", reason));
         }
         if traits.hosting == Hosting::Aggregator && !wish.direct_only.is_empty() {
-            match maker(candidate) {
-                Some(maker) if !any_is(&wish.direct_only, maker) => {}
-                Some(_) => {
+            let makers = makers(candidate);
+            match makers.iter().any(|maker| any_is(&wish.direct_only, maker)) {
+                false if !makers.is_empty() => {}
+                true => {
                     return Some(Violation::new(
                         "direct_only",
                         "models of this maker do not go through an aggregator",
                     ));
                 }
-                None => {
+                false => {
                     return Some(Violation::new(
                         "direct_only",
                         "it goes through an aggregator, and nobody said who made the model",
@@ -322,21 +323,26 @@ pub(super) fn place(list: &[String], candidate: &Candidate) -> Option<usize> {
     list.iter().position(|name| candidate.is_named(name))
 }
 
-/// Who made the model: what was said, or what an aggregator's name for it begins with; else what the name of its family
-/// says. An aggregator's own names, such as `openrouter/auto`, stand for models of anybody.
-fn maker(candidate: &Candidate) -> Option<&str> {
+/// Who may have made the model: what was said, or every part of an aggregator's name for it, which may name another
+/// reseller first, and what the name of its family says. An aggregator's own names, such as `openrouter/auto`, stand for
+/// models of anybody.
+fn makers(candidate: &Candidate) -> Vec<String> {
     if let Some(said) = candidate.traits.maker.as_deref() {
-        return Some(said);
+        return vec![said.to_owned()];
     }
     let provider = candidate.traits.vendor.as_deref().unwrap_or(candidate.target.provider());
-    match candidate.target.model().split_once('/') {
-        Some((head, _)) if head.eq_ignore_ascii_case(provider) || head == "openrouter" => None,
-        Some((head, _)) => Some(head),
-        None => {
-            let model = candidate.target.model().to_ascii_lowercase();
-            FAMILIES.iter().find(|(family, _)| model.starts_with(family)).map(|(_, maker)| *maker)
-        }
-    }
+    let model = candidate.target.model().to_ascii_lowercase();
+    let (heads, name) = model.rsplit_once('/').unwrap_or(("", &model));
+    // Bedrock puts regions and makers before a dot.
+    let names = std::iter::once(name).chain(name.split('.'));
+    let of_family = |name: &str| {
+        let family = FAMILIES.iter().find(|(family, _)| name.starts_with(family));
+        family.map(|(_, maker)| (*maker).to_owned())
+    };
+    let families: Vec<String> = names.filter_map(of_family).collect();
+    let heads =
+        heads.split('/').filter(|head| !head.is_empty() && *head != provider && *head != "openrouter");
+    heads.map(str::to_owned).chain(families).collect()
 }
 
 /// Families whose names nobody else uses, and who makes them.

@@ -63,6 +63,8 @@ pub struct Decided {
     pub rejected: Vec<Rejected>,
     /// How many were removed, listed or not.
     pub removed: usize,
+    /// Positions of targets that would stand before others in the plan but for being out of use.
+    pub unavailable: Vec<usize>,
     /// The policy that ranked: the route's, or where the preferences ask for an order of their own, that order among what
     /// the route's policy would have.
     pub policy: &'static str,
@@ -96,10 +98,14 @@ pub fn decide(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Dec
             _ => error,
         });
     }
-    let decided =
-        |(plan, policy)| Decided { plan, removed: candidates.len() - shortlist.len(), rejected, policy };
+    let removed = candidates.len() - shortlist.len();
+    let decided = |(plan, policy), unwell: &[(usize, Health)]| {
+        let unavailable = unwell.iter().filter(|(_, health)| *health == Health::Unavailable);
+        let unavailable = unavailable.map(|(position, _)| *position).collect();
+        Decided { plan, removed, unavailable, rejected, policy }
+    };
     if live.all_healthy() == AllHealthy::Certain {
-        return attempt(policy, question, &shortlist, Looked::At(&[])).map(decided);
+        return attempt(policy, question, &shortlist, Looked::At(&[])).map(|plan| decided(plan, &[]));
     }
     // Health is looked at where it matters: as long as what is planned is healthy, whether the rest is changes nothing.
     let mut unwell: Vec<(usize, Health)> = Vec::new();
@@ -114,10 +120,10 @@ pub fn decide(policy: &dyn RoutingPolicy, question: &Question<'_>) -> Result<Dec
             }
         }
         if unwell.len() == known {
-            return Ok(decided((plan, by)));
+            return Ok(decided((plan, by), &unwell));
         }
     }
-    attempt(policy, question, &shortlist, Looked::Everywhere).map(decided)
+    attempt(policy, question, &shortlist, Looked::Everywhere).map(|plan| decided(plan, &unwell))
 }
 
 /// Whose health has been looked at.
@@ -202,7 +208,10 @@ fn attempt(
     };
     let only_first =
         |wish: &&Preferences| wish.allow_fallbacks == Fallbacks::Forbidden && wish.order.is_empty();
-    let most = if preferences.iter().flatten().any(only_first) { 1 } else { facts.max_targets.max(1) };
+    // What was demanded before a limit sent the call elsewhere still holds.
+    let is_one = preferences.iter().flatten().any(only_first)
+        || question.before.iter().any(|wish| only_first(&&**wish));
+    let most = if is_one { 1 } else { facts.max_targets.max(1) };
     lawful(&choices, &shortlist, name_of(policy))?;
     choices.sort_by_key(|choice| choice.turn);
     match choices.last() {

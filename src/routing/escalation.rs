@@ -100,13 +100,32 @@ pub struct Rated {
     pub by: Strength,
     /// From 0 to 1.
     pub score: f64,
+    /// Who says so.
+    pub rater: Rater,
 }
 
 impl Rated {
-    /// An answer of a model of this strength was worth `score`.
+    /// An answer of a model of this strength was worth `score`, says who got it.
     pub const fn new(gain: Option<f64>, by: Strength, score: f64) -> Self {
-        Self { gain, by, score }
+        Self { gain, by, score, rater: Rater::Caller }
     }
+
+    /// Says that it comes from an audit.
+    #[must_use]
+    pub const fn audited(mut self) -> Self {
+        self.rater = Rater::Audit;
+        self
+    }
+}
+
+/// Who rates an answer. Their scales cannot be compared.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rater {
+    /// Whoever got it. Rated are only answers that were given.
+    Caller,
+    /// The strong model, which graded a sample of all calls, whoever answered them, against what it would say itself.
+    Audit,
 }
 
 /// Which side of a cascade.

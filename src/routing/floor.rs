@@ -79,7 +79,7 @@ impl Threshold {
 }
 
 impl QualityFloor {
-    /// At least `share` of the strong model's quality, between zero and one, with 95 % confidence and no fewer than 50
+    /// At least `share` of the strong model's quality, between zero and one, with 99 % confidence and no fewer than 50
     /// observations.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl QualityFloor {
                 format!("a quality floor is a share between 0 and 1, for example 0.95, not {share}");
             return Err(Error::new(ErrorKind::Configuration, message));
         }
-        Ok(Self { share, least: 50, deviations: 1.645 })
+        Ok(Self { share, least: 50, deviations: 2.326 })
     }
 
     /// The share of the strong model's quality.
@@ -106,7 +106,7 @@ impl QualityFloor {
         self
     }
 
-    /// How many standard errors the bound lies below the mean: 1.645, for 95 %, by default; never negative.
+    /// How many standard errors the bound lies below the mean: 2.326, for 99 %, by default; never negative.
     #[must_use]
     pub fn deviations(mut self, deviations: f64) -> Self {
         self.deviations = if deviations.is_finite() { deviations.max(0.0) } else { self.deviations };
@@ -118,21 +118,64 @@ impl QualityFloor {
     /// Shares are tried from all strong downwards, in twentieths, and the first that cannot be vouched for ends the search:
     /// looking at many and taking the luckiest would break the confidence.
     pub fn threshold(&self, observations: &[Observation]) -> Threshold {
-        let mut sorted = observations.to_vec();
+        self.weighted(observations.iter().map(|one| (*one, 1.0)).collect())
+    }
+
+    /// The same for the traffic that `gains` was foreseen for, where some of it was observed more often than the rest: it is
+    /// cut into tenths by the gain, and each counts as much as it has calls. Of a tenth without observations the weak model
+    /// is taken to know nothing.
+    pub(crate) fn threshold_for(&self, observations: &[Observation], gains: &[f64]) -> Threshold {
+        if observations.len() < self.least || gains.len() < self.least {
+            return self.threshold(observations);
+        }
+        let mut gains = gains.to_vec();
+        gains.sort_by(f64::total_cmp);
+        // The upper ends of the tenths; equal gains stay together.
+        let mut ends: Vec<f64> = (1..=TENTHS)
+            .filter_map(|tenth| gains.get((gains.len() * tenth / TENTHS).max(1) - 1))
+            .copied()
+            .collect();
+        ends.dedup();
+        let place = |gain: f64| ends.partition_point(|end| *end < gain).min(ends.len().saturating_sub(1));
+        let mut calls = vec![0.0; ends.len()];
+        let mut seen = vec![0.0; ends.len()];
+        let add = |counts: &mut Vec<f64>, gain: f64| {
+            if let Some(count) = counts.get_mut(place(gain)) {
+                *count += 1.0;
+            }
+        };
+        gains.iter().for_each(|gain| add(&mut calls, *gain));
+        observations.iter().for_each(|one| add(&mut seen, one.gain));
+        let all = calls.iter().sum::<f64>().max(1.0);
+        let scale = observations.len() as f64 / all;
+        let weight = |place: usize| {
+            let (calls, seen) = (calls.get(place).copied(), seen.get(place).copied());
+            calls.unwrap_or_default() * scale / seen.unwrap_or_default().max(1.0)
+        };
+        let mut weighted: Vec<(Observation, f64)> =
+            observations.iter().map(|one| (*one, weight(place(one.gain)))).collect();
+        let unseen = (0..ends.len()).filter(|place| seen.get(*place) == Some(&0.0));
+        weighted.extend(
+            unseen.filter_map(|place| Some((Observation::new(*ends.get(place)?, 1.0, 0.0), weight(place)))),
+        );
+        self.weighted(weighted)
+    }
+
+    fn weighted(&self, mut sorted: Vec<(Observation, f64)>) -> Threshold {
         if sorted.len() < self.least {
             return Threshold::STRONG;
         }
-        sorted.sort_by(|one, other| other.gain.total_cmp(&one.gain));
+        sorted.sort_by(|(one, _), (other, _)| other.gain.total_cmp(&one.gain));
         let mut best = Threshold::STRONG;
         for step in 1..=STEPS {
             let strong = sorted.len() * (STEPS - step) / STEPS;
             // Equal gains cannot be told apart later, so they stay together.
             let gain = match strong.checked_sub(1).and_then(|last| sorted.get(last)) {
-                Some(last) => last.gain,
+                Some((last, _)) => last.gain,
                 None => f64::INFINITY,
             };
             // What no observation lies below, none can vouch for.
-            if sorted.last().is_none_or(|easiest| easiest.gain >= gain) {
+            if sorted.last().is_none_or(|(easiest, _)| easiest.gain >= gain) {
                 continue;
             }
             if !self.holds(&sorted, gain) {
@@ -145,24 +188,30 @@ impl QualityFloor {
 
     /// Is the quality kept above the floor, when from `gain` on the strong model answers? One failure more than was seen
     /// is reckoned with.
-    fn holds(&self, observations: &[Observation], gain: f64) -> bool {
+    fn holds(&self, observations: &[(Observation, f64)], gain: f64) -> bool {
         let surplus = |one: &Observation| {
             let kept = if one.gain >= gain && gain.is_finite() { one.strong } else { one.weak };
             kept - self.share * one.strong
         };
         let (mut count, mut sum, mut squares) = (1.0, -self.share, self.share * self.share);
-        for surplus in observations.iter().map(surplus) {
-            count += 1.0;
-            sum += surplus;
-            squares += surplus * surplus;
+        let mut weights_squared = 1.0;
+        for (one, weight) in observations {
+            let surplus = surplus(one);
+            count += weight;
+            sum += weight * surplus;
+            squares += weight * surplus * surplus;
+            weights_squared += weight * weight;
         }
         let mean: f64 = sum / count;
         let variance = (squares / count - mean * mean).max(0.0);
-        mean - self.deviations * (variance / count).sqrt() >= 0.0
+        // What uneven weights leave of so many observations.
+        let effective = count * count / weights_squared;
+        mean - self.deviations * (variance / effective).sqrt() >= 0.0
     }
 }
 
 const STEPS: usize = 20;
+const TENTHS: usize = 10;
 
 #[cfg(test)]
 mod tests {

@@ -26,7 +26,7 @@ mod traits;
 pub use candidate::Candidate;
 pub use candidates::Candidates;
 pub use decide::{Decided, Question, decide, observe};
-pub use escalation::{Audit, Escalation, Rated, Review, Reviewed, Strength};
+pub use escalation::{Audit, Escalation, Rated, Rater, Review, Reviewed, Strength};
 pub use facts::{Labels, RequestFacts, Warm};
 pub use floor::{Observation, QualityFloor, Threshold};
 pub use live::{AllHealthy, Health, Live, LiveFacts, NothingKnown, Observed};

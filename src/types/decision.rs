@@ -25,6 +25,9 @@ pub struct Decision {
     /// How many of them could not serve the request, listed or not.
     #[serde(default)]
     pub removed: usize,
+    /// Targets that would have stood before others but were out of use then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unavailable: Vec<Target>,
     /// The chance the policy drew from: with the same past it decides the same again.
     #[serde(default)]
     pub chance: u64,
@@ -49,6 +52,7 @@ impl Decision {
             rejected: Vec::new(),
             candidates: 0,
             removed: 0,
+            unavailable: Vec::new(),
             chance: 0,
             gain: None,
             at: None,

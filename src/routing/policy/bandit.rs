@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::draw;
+use crate::error::{Error, Health};
 use crate::routing::{Choice, Plan, RequestFacts, RoutingPolicy, Shortlist};
 use crate::types::{Attempt, Outcome, Target, Usd};
 
@@ -29,6 +30,8 @@ pub struct Bandit {
 struct Arm {
     good: f64,
     bad: f64,
+    /// Has anybody rated its answers? From then on that it answers says nothing more about them.
+    rated: bool,
 }
 
 impl Bandit {
@@ -114,13 +117,24 @@ impl RoutingPolicy for Bandit {
 
     fn observe(&self, attempt: &Attempt) {
         match attempt.outcome {
-            Outcome::Answered => self.learn(&attempt.target, 1.0, OUTCOME_WEIGHT),
-            Outcome::Failed(_) => self.learn(&attempt.target, 0.0, OUTCOME_WEIGHT),
-            Outcome::Cancelled => {}
+            Outcome::Answered => {
+                let is_rated = self.arms().get(&attempt.target).is_some_and(|arm| arm.rated);
+                if !is_rated {
+                    self.learn(&attempt.target, 1.0, OUTCOME_WEIGHT);
+                }
+            }
+            // The caller's own faults are not the target's.
+            Outcome::Failed(kind) if Error::new(kind, "").advice().health == Health::Counts => {
+                self.learn(&attempt.target, 0.0, OUTCOME_WEIGHT);
+            }
+            Outcome::Failed(_) | Outcome::Cancelled => {}
         }
     }
 
     fn feedback(&self, target: &Target, score: f64) {
+        if score.is_finite() {
+            self.arms().entry(target.clone()).or_default().rated = true;
+        }
         self.learn(target, score, 1.0);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::routing::answer::{AnswerSigns, Judge};
 use crate::routing::difficulty::Difficulty;
 use crate::routing::{
-    Audit, Choice, Escalation, Observation, Plan, QualityFloor, Rated, RequestFacts, Review, Reviewed,
+    Audit, Choice, Escalation, Observation, Plan, QualityFloor, Rated, Rater, RequestFacts, Review, Reviewed,
     RoutingPolicy, Shortlist, Strength, Threshold,
 };
 use crate::types::Stakes;
@@ -24,7 +24,9 @@ use crate::types::Stakes;
 /// 3. The threshold follows from ratings: [`Client::feedback`](crate::Client::feedback), and audits, in which the strong
 ///    model grades a sample of the weak one's answers in the background. It is set so that the [`QualityFloor`] holds with
 ///    confidence. As long as there are too few ratings, the strong model answers everything, and audits are four times as
-///    many.
+///    many. Callers rate only what they were given: ratings count as much as the calls they stand for, by the gain that was
+///    foreseen. A grade of an audit is measured against perfection, a caller's rating against what callers said of the strong
+///    model on prompts alike while it answered everything; without fifty such, against perfection too.
 ///
 /// Calls with high [`Stakes`] go to a strong model. Only when each has failed or is out of use the weak one answers them,
 /// and is read. An answer of the weak model that is streamed is read too, so it comes in one burst when it is complete; where
@@ -55,16 +57,22 @@ pub struct Cascade {
 struct Learned {
     /// The newest ratings of the weak model.
     observations: VecDeque<Observation>,
-    /// Mean rating of the strong model's answers, and how many there were.
-    strong: (f64, u32),
+    /// Foreseen gain and rating of answers of the strong model, while it answered everything: later it is asked what is hard.
+    strong: Vec<(f64, f64)>,
+    /// The gains foreseen for the newest calls.
+    gains: VecDeque<f64>,
     threshold: Threshold,
 }
 
 impl Cascade {
     /// Keeps `floor`, with the shipped prior and audits of one call in twenty.
     pub fn new(floor: QualityFloor) -> Self {
-        let learned =
-            Learned { observations: VecDeque::new(), strong: (0.0, 0), threshold: Threshold::STRONG };
+        let learned = Learned {
+            observations: VecDeque::new(),
+            strong: Vec::new(),
+            gains: VecDeque::new(),
+            threshold: Threshold::STRONG,
+        };
         Self {
             difficulty: None,
             judge: None,
@@ -228,7 +236,13 @@ impl Escalation for Cascade {
     }
 
     fn audits(&self, facts: &RequestFacts) -> Audit {
-        let ignorant = self.fixed.is_none() && self.learned().threshold == Threshold::STRONG;
+        let ignorant = {
+            let mut learned = self.learned();
+            learned.gains.extend(facts.gain.filter(|gain| !gain.is_nan()));
+            let surplus = learned.gains.len().saturating_sub(MOST_OBSERVATIONS);
+            learned.gains.drain(..surplus);
+            self.fixed.is_none() && learned.threshold == Threshold::STRONG
+        };
         let share = if ignorant { (self.audit_share * 4.0).min(1.0) } else { self.audit_share };
         // Other bits of the same chance than those policies begin with.
         let drawn = facts.chance.rotate_left(29).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11;
@@ -239,15 +253,18 @@ impl Escalation for Cascade {
         if rated.score.is_nan() {
             return;
         }
+        let Some(gain) = rated.gain.filter(|gain| !gain.is_nan()) else { return };
         let mut learned = self.learned();
-        match (rated.by, rated.gain) {
-            (Strength::Strong, _) => learned.remember_strong(rated.score),
-            (Strength::Weak, Some(gain)) => {
-                let observation = Observation::new(gain, learned.strong_quality(), rated.score);
-                learned.remember(observation);
-                learned.threshold = self.floor.threshold(learned.observations.make_contiguous());
+        match rated.by {
+            Strength::Strong => learned.remember_strong(gain, rated.score),
+            Strength::Weak => {
+                let strong = match rated.rater {
+                    Rater::Audit => 1.0,
+                    Rater::Caller => learned.strong_quality(gain),
+                };
+                learned.remember(Observation::new(gain, strong, rated.score));
+                learned.settle(self.floor);
             }
-            (Strength::Weak, None) => {}
         }
     }
 }
@@ -260,16 +277,27 @@ impl Learned {
         self.observations.push_back(observation);
     }
 
-    fn remember_strong(&mut self, score: f64) {
-        let (mean, count) = self.strong;
-        let count = (count + 1).min(500);
-        self.strong = (mean + (score.clamp(0.0, 1.0) - mean) / f64::from(count), count);
+    fn remember_strong(&mut self, gain: f64, score: f64) {
+        if self.threshold == Threshold::STRONG && self.strong.len() < MOST_OBSERVATIONS {
+            self.strong.push((gain, score.clamp(0.0, 1.0)));
+        }
     }
 
-    /// What the weak model is measured against: perfection, until enough is known of the strong one.
-    fn strong_quality(&self) -> f64 {
-        let (mean, count) = self.strong;
-        if count >= 50 { mean } else { 1.0 }
+    /// What the weak model is measured against where this gain is foreseen: the strong one's mean rating on the fifty
+    /// prompts that are most like it, perfection where there are none.
+    fn strong_quality(&self, gain: f64) -> f64 {
+        let mut alike: Vec<(f64, f64)> =
+            self.strong.iter().map(|(own, score)| ((own - gain).abs(), *score)).collect();
+        if alike.len() < ALIKE {
+            return 1.0;
+        }
+        alike.select_nth_unstable_by(ALIKE - 1, |(one, _), (other, _)| one.total_cmp(other));
+        alike.iter().take(ALIKE).map(|(_, score)| score).sum::<f64>() / ALIKE as f64
+    }
+
+    fn settle(&mut self, floor: QualityFloor) {
+        let gains = self.gains.make_contiguous();
+        self.threshold = floor.threshold_for(self.observations.make_contiguous(), gains);
     }
 }
 
@@ -286,6 +314,8 @@ impl fmt::Debug for Cascade {
 /// The weak model's position in the route.
 const WEAK: usize = 0;
 const MOST_OBSERVATIONS: usize = 2_000;
+/// A mean of fewer ratings says little.
+const ALIKE: usize = 50;
 
 #[cfg(test)]
 mod tests {
@@ -345,6 +375,44 @@ mod tests {
         assert_eq!(order(&policy, None, Stakes::Normal), [1, 2, 0]);
         let next = Cascade::new(floor()).calibrated(policy.observations());
         assert_eq!(next.threshold(), policy.threshold());
+    }
+
+    /// Callers rate a fifth of what they get; a third of the prompts is hard, and half of what even the strong model says of
+    /// those is wrong. What the weak model may answer must not be judged by who was asked what.
+    #[test]
+    fn the_floor_holds_although_callers_rate_only_what_they_were_given() {
+        for (hard_share, strong_hard, weak_hard) in [(0.3, 0.7, 0.3), (0.5, 0.6, 0.2)] {
+            let policy = Cascade::new(floor());
+            let mut chance = fastrand::Rng::with_seed(7);
+            let (mut kept, mut possible, mut weak_answers) = (0.0, 0.0, 0);
+            for call in 0..6_000 {
+                let is_hard = chance.f64() < hard_share;
+                let gain = if is_hard { 0.3 } else { 0.0 } + chance.f64() * 0.2;
+                let (strong, weak) = if is_hard { (strong_hard, weak_hard) } else { (1.0, 1.0) };
+                let mut facts = RequestFacts::new(10, SystemTime::UNIX_EPOCH);
+                facts.gain = Some(gain);
+                facts.chance = chance.u64(..);
+                let asks_strong = policy.threshold().asks_strong(gain);
+                let (by, quality) =
+                    if asks_strong { (Strength::Strong, strong) } else { (Strength::Weak, weak) };
+                if policy.audits(&facts) == Audit::Yes {
+                    let score = f64::from(u8::from(chance.f64() < weak));
+                    policy.rated(&Rated::new(Some(gain), Strength::Weak, score).audited());
+                }
+                if chance.f64() < 0.2 {
+                    let score = f64::from(u8::from(chance.f64() < quality));
+                    policy.rated(&Rated::new(Some(gain), by, score));
+                }
+                if call >= 3_000 {
+                    kept += quality;
+                    possible += strong;
+                    weak_answers += u32::from(!asks_strong);
+                }
+            }
+            let realised = kept / possible;
+            assert!(realised >= 0.945, "{hard_share}: {realised}");
+            assert!(f64::from(weak_answers) > 900.0 * (1.0 - hard_share), "{hard_share}: {weak_answers}");
+        }
     }
 
     #[test]

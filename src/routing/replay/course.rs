@@ -33,6 +33,11 @@ impl Default for Course {
 }
 
 impl Course {
+    /// Nothing can be said.
+    pub(super) fn unknown() -> Self {
+        Self { basis: Basis::Unknown, ..Self::default() }
+    }
+
     /// Follows `plan` until somebody answers.
     pub(super) fn along(
         plan: &[(&Target, Reading)],
@@ -52,7 +57,7 @@ impl Course {
                         course.basis = Basis::Estimated;
                         guessed
                     }
-                    None => return Self { basis: Basis::Unknown, ..Self::default() },
+                    None => return Self::unknown(),
                 },
             };
             match (seen.ended, *reading) {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use self::course::{Course, Means};
 use super::{Candidates, Question, RequestFacts, RoutingPolicy, decide};
+use crate::error::ErrorKind;
 use crate::types::{
     Attempt, AttemptReason, CallSummary, Completeness, Outcome, Preferences, Reading, Target, Usd,
 };
@@ -245,6 +246,9 @@ pub struct Replay {
     pub calls: Vec<Replayed>,
     /// How many go to another target first.
     pub changed: usize,
+    /// For how many the policy has no plan: it failed, or refuses them. Their basis is [`Basis::Unknown`].
+    #[serde(default)]
+    pub refused: usize,
     /// What is known of the log as it was; like what follows only over calls whose basis is not [`Basis::Unknown`].
     pub actual: Sums,
     /// The same calls under the policy.
@@ -299,7 +303,16 @@ pub fn replay(
     let mut result = Replay::default();
     for logged in log {
         let question = Question { route, ..Question::new(&logged.facts, candidates) };
-        let planned = decide(policy, &question).map(|decided| decided.plan);
+        let planned = match decide(policy, &question) {
+            // Like the client: who has nothing for what is left of a budget is asked again without it.
+            Err(error) if error.kind() == ErrorKind::Unsupported && logged.facts.budget_left.is_some() => {
+                let unbounded = RequestFacts { budget_left: None, ..logged.facts.clone() };
+                decide(policy, &Question { facts: &unbounded, ..question })
+            }
+            planned => planned,
+        };
+        let planned = planned.map(|decided| decided.plan);
+        result.refused += usize::from(planned.is_err());
         let plan: Vec<(&Target, Reading)> = planned
             .iter()
             .flat_map(|plan| &plan.choices)
@@ -308,7 +321,11 @@ pub fn replay(
         let first = logged.observed.first().map(|seen| &seen.target);
         result.changed += usize::from(plan.first().map(|(target, _)| *target) != first);
         let actual = logged.actual();
-        let course = Course::along(&plan, logged, candidates, &means);
+        // Without a plan there is nothing to compare, least of all a saving.
+        let course = match planned {
+            Ok(_) => Course::along(&plan, logged, candidates, &means),
+            Err(_) => Course::unknown(),
+        };
         if course.basis != Basis::Unknown {
             result.actual.add(&actual);
             result.replayed.add(&course);
@@ -525,7 +542,29 @@ mod tests {
         let refused = replay(&log, &both, &Ordered::new(), Some(&nobody));
 
         assert_eq!(held.calls[0].target, Some(target("a/m")));
-        assert_eq!((refused.calls[0].target.clone(), refused.replayed.failed), (None, 1));
+        assert_eq!((refused.calls[0].target.clone(), refused.refused), (None, 1));
+        assert_eq!((refused.calls[0].basis, refused.calls[0].saved), (Basis::Unknown, None));
+    }
+
+    #[test]
+    fn a_policy_that_breaks_saves_nothing() {
+        #[derive(Debug)]
+        struct Broken;
+        impl RoutingPolicy for Broken {
+            fn name(&self) -> &'static str {
+                "broken"
+            }
+
+            fn plan(&self, _: &RequestFacts, _: &crate::routing::Shortlist<'_>) -> crate::routing::Plan {
+                crate::routing::Plan::default()
+            }
+        }
+        let log = [logged(vec![seen("a/m", 100, 1.0)])];
+
+        let broken = replay(&log, &candidates(&["a/m"]), &Broken, None);
+
+        assert_eq!((broken.refused, broken.saved(), broken.count(Basis::Unknown)), (1, Usd::ZERO, 1));
+        assert_eq!((broken.actual.costs, broken.replayed.costs), (0, 0));
     }
 
     #[test]
