@@ -92,9 +92,8 @@ mod tests {
     #[test]
     fn a_stream_of_long_ago_does_not_hide_how_slow_answers_are() {
         let second = Duration::from_secs(1);
-        let mut signals = Signals::default();
-        signals.first_token = Some(second);
-        signals.first_token_ago = Some(10 * second);
+        let mut signals =
+            Signals { first_token: Some(second), first_token_ago: Some(10 * second), ..Signals::default() };
         assert_eq!(waited(&signals), Some(faded(second, 10 * second)));
 
         signals.answer = Some(60 * second);

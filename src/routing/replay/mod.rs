@@ -555,8 +555,8 @@ mod tests {
                 "broken"
             }
 
-            fn plan(&self, _: &RequestFacts, _: &crate::routing::Shortlist<'_>) -> crate::routing::Plan {
-                crate::routing::Plan::default()
+            fn plan(&self, _: &RequestFacts, _: &Shortlist<'_>) -> Plan {
+                Plan::default()
             }
         }
         let log = [logged(vec![seen("a/m", 100, 1.0)])];
