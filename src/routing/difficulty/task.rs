@@ -119,7 +119,7 @@ const fn w(word: &str) -> u32 {
     hash(WORD_SEED, word.as_bytes())
 }
 
-/// Where two classes are equally loud, the first one wins.
+/// Words that name the work, not what any one question is about. Where two classes are equally loud, the first one wins.
 const WORDS: &[(TaskClass, &[u32]); 5] = &[
     (
         TaskClass::Maths,
@@ -181,24 +181,20 @@ const WORDS: &[(TaskClass, &[u32]); 5] = &[
     (
         TaskClass::Reasoning,
         &[
-            w("imagine"),
             w("suppose"),
+            w("assume"),
             w("deduce"),
+            w("infer"),
             w("conclude"),
+            w("conclusion"),
             w("logic"),
+            w("logical"),
             w("riddle"),
             w("puzzle"),
-            w("parent"),
-            w("parents"),
-            w("brothers"),
-            w("sisters"),
-            w("race"),
-            w("position"),
-            w("facing"),
-            w("direction"),
-            w("shadow"),
-            w("who"),
-            w("conclusion"),
+            w("premise"),
+            w("premises"),
+            w("argument"),
+            w("fallacy"),
             w("why"),
         ],
     ),
@@ -262,6 +258,7 @@ mod tests {
             ("```\nlet x = 1;\n```\nWhat is wrong?", TaskClass::Code),
             ("Extract the names from this table as JSON.", TaskClass::Extraction),
             ("Write a short poem about the sea.", TaskClass::Writing),
+            ("Which conclusion follows from these premises?", TaskClass::Reasoning),
             ("What is the capital of France?", TaskClass::Other),
             ("", TaskClass::Other),
         ] {
