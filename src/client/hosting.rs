@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use crate::provider::{KeyStyle, Vendor};
-use crate::routing::{DataPolicy, Hosting, Traits};
+use crate::routing::{DataPolicy, Family, Hosting, Traits, Weights};
 use crate::types::Target;
 
 /// What follows from the vendor and the `address` that requests really go to, whether code, the environment or the vendor
@@ -44,8 +44,8 @@ pub(super) fn of_target(provider: &Traits, vendor: Option<&str>, target: &Target
 
 /// Is it `maker/model`, of a family whose weights nobody else has?
 fn is_closed_and_somebodys(model: &str) -> bool {
-    let Some((_, name)) = model.rsplit_once('/') else { return false };
-    CLOSED.iter().any(|family| name.starts_with(family)) && !name.starts_with("gpt-oss")
+    let name = model.rsplit_once('/').map(|(_, name)| name);
+    name.and_then(Family::of).is_some_and(|family| family.weights == Weights::Closed)
 }
 
 /// Names are not looked up: one that leads to a private address now may lead elsewhere when it is used.
@@ -70,8 +70,6 @@ fn is_own_address(ip: IpAddr) -> bool {
 
 const AGGREGATORS: [&str; 6] =
     ["huggingface", "litellm_proxy", "openrouter", "portkey", "tokenmix", "vercel_ai_gateway"];
-
-const CLOSED: [&str; 8] = ["claude", "gpt-", "chatgpt", "o1", "o3", "o4", "gemini", "grok"];
 
 #[cfg(test)]
 mod tests {

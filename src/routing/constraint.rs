@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::candidates::{has, without};
+use super::family::Family;
 use super::tags::Wanted;
 use super::{Candidate, Candidates, DataPolicy, Distillable, Hosting, LiveFacts};
 use super::{RequestFacts, Shortlist};
@@ -335,33 +336,11 @@ fn makers(candidate: &Candidate) -> Vec<String> {
     let (heads, name) = model.rsplit_once('/').unwrap_or(("", &model));
     // Bedrock puts regions and makers before a dot.
     let names = std::iter::once(name).chain(name.split('.'));
-    let of_family = |name: &str| {
-        let family = FAMILIES.iter().find(|(family, _)| name.starts_with(family));
-        family.map(|(_, maker)| (*maker).to_owned())
-    };
-    let families: Vec<String> = names.filter_map(of_family).collect();
+    let families: Vec<String> = names.filter_map(|name| Some(Family::of(name)?.maker.to_owned())).collect();
     let heads =
         heads.split('/').filter(|head| !head.is_empty() && *head != provider && *head != "openrouter");
     heads.map(str::to_owned).chain(families).collect()
 }
-
-/// Families whose names nobody else uses, and who makes them.
-const FAMILIES: [(&str, &str); 14] = [
-    ("claude", "anthropic"),
-    ("gpt-", "openai"),
-    ("chatgpt", "openai"),
-    ("o1", "openai"),
-    ("o3", "openai"),
-    ("o4", "openai"),
-    ("gemini", "google"),
-    ("gemma", "google"),
-    ("grok", "x-ai"),
-    ("mistral", "mistralai"),
-    ("codestral", "mistralai"),
-    ("deepseek", "deepseek"),
-    ("command-", "cohere"),
-    ("qwen", "qwen"),
-];
 
 fn any_is(list: &[String], name: &str) -> bool {
     list.iter().any(|known| known.eq_ignore_ascii_case(name))

@@ -10,6 +10,7 @@ mod decide;
 pub mod difficulty;
 mod escalation;
 mod facts;
+mod family;
 mod floor;
 mod live;
 mod plan;
@@ -38,6 +39,7 @@ pub use shortlist::Shortlist;
 pub use traits::{DataPolicy, Distillable, Hosting, Tier, Traits};
 
 pub(crate) use decide::escalation;
+pub(crate) use family::{Family, Weights};
 pub(crate) use route::ServiceTiers;
 pub(crate) use sensitive::is_sensitive;
 
