@@ -3,6 +3,7 @@
 //! A protocol turns a request into a path and a body, and bytes into an answer. It is sans-IO: the provider feeds it.
 
 pub(crate) mod batch;
+mod bill;
 mod call_id;
 pub mod chat_completions;
 pub mod cohere_chat;

@@ -30,7 +30,6 @@ pub use dialect::{
     StreamUsage, TokenLimit, ToolCallIds, Videos,
 };
 pub use serve::parse_request;
-pub(super) use usage::{add_own_bill, dollars, of_ticks, read_tools};
 
 use crate::error::Result;
 use crate::protocol::{ChatDecoder, EncodeFor, Encoded, Needs, Protocol, WireFailure};

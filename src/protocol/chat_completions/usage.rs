@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use crate::protocol::fields as protocol;
-use crate::types::{Json, Usage, Usd, Wire};
+use crate::protocol::bill;
+use crate::types::{Json, Usage, Wire};
 
 use super::wire::{UsageCounts, into_extra};
 
@@ -19,13 +19,12 @@ pub(super) fn read(counts: UsageCounts<'_>) -> Usage {
         counts.cache_read_input_tokens,
     ];
     let mut extra = into_extra(counts.rest);
-    let mut reported_cost = counts.cost.and_then(|cost| dollars(cost.get()));
-    // Perplexity's cost is an object, with its searches in the total.
-    if let (Some(cost), None) = (counts.cost.filter(|cost| cost.get() != "null"), reported_cost) {
-        reported_cost = protocol::Fields::of(cost).and_then(|cost| dollars(cost.get("total_cost")?.get()));
+    let reported_cost =
+        counts.cost.and_then(bill::charged).or(counts.cost_in_usd_ticks.0.map(bill::of_ticks));
+    let is_listed = |cost: &&RawValue| cost.get() != "null" && bill::dollars(cost.get()).is_none();
+    if let Some(cost) = counts.cost.filter(is_listed) {
         extra.insert(Wire::ChatCompletions, "cost", Json::from(cost.to_owned()));
     }
-    let reported_cost = reported_cost.or(counts.cost_in_usd_ticks.0.map(of_ticks));
     let mut usage = Usage {
         input_tokens: counts.prompt_tokens.0,
         output_tokens: counts.completion_tokens.0,
@@ -49,7 +48,7 @@ pub(super) fn read(counts: UsageCounts<'_>) -> Usage {
         ..Usage::default()
     };
     if let Some(tools) = counts.server_side_tool_usage_details.filter(|tools| tools.get() != "null") {
-        read_tools(&mut usage, tools);
+        bill::read_tools(&mut usage, tools);
         usage.extra.insert(
             Wire::ChatCompletions,
             "server_side_tool_usage_details",
@@ -60,7 +59,7 @@ pub(super) fn read(counts: UsageCounts<'_>) -> Usage {
     if let Some(sources) = counts.num_sources_used.0.filter(|sources| *sources > 0) {
         usage.unmeasured_uses = Some(usage.unmeasured_uses.unwrap_or(0).saturating_add(sources));
     }
-    add_own_bill(&mut usage);
+    bill::add_own_bill(&mut usage);
     close_gap(&mut usage, counts.total_tokens.0);
     usage
 }
@@ -84,74 +83,6 @@ fn close_gap(usage: &mut Usage, total: Option<u64>) {
     } else {
         usage.output_tokens = Some(output.saturating_add(gap));
     }
-}
-
-/// xAI's counts of the tools it ran, each of which it bills: <https://docs.x.ai/developers/pricing> (read 2026-11-26).
-pub(in crate::protocol) fn read_tools(usage: &mut Usage, raw: &RawValue) {
-    let Some(group) = protocol::Fields::of(raw) else { return };
-    let mut others: u64 = 0;
-    for (name, value) in group.iter() {
-        let calls = protocol::count(value);
-        match name {
-            "web_search_calls" => usage.web_searches = calls,
-            "file_search_calls" => usage.file_searches = calls.filter(|calls| *calls > 0),
-            "code_interpreter_calls" => usage.code_executions = calls.filter(|calls| *calls > 0),
-            // Other people's servers are not billed.
-            "mcp_calls" => {}
-            _ => others = others.saturating_add(calls.unwrap_or_default()),
-        }
-    }
-    usage.unmeasured_uses = (others > 0).then_some(others);
-}
-
-/// Adds what the upstream vendor bills to an account of the application's own at OpenRouter: what OpenRouter says it charged
-/// is then its fee alone. <https://www.openrouter.ai/docs/use-cases/usage-accounting>; that other answers have the upstream's
-/// cost too: <https://github.com/ORO-AI/oro/releases/tag/v3.0.4> (read 2026-11-26).
-pub(in crate::protocol) fn add_own_bill(usage: &mut Usage) {
-    if usage.extra.get("is_byok").is_none_or(|flag| flag.as_str() != "true") {
-        return;
-    }
-    let details = usage.extra.get("cost_details").map(Json::as_str);
-    let details = details.and_then(|text| serde_json::from_str::<protocol::Fields<'_>>(text).ok());
-    let upstream = details.and_then(|details| dollars(details.get("upstream_inference_cost")?.get()));
-    usage.reported_cost = usage.reported_cost.zip(upstream).map(|(fee, bill)| [fee, bill].into_iter().sum());
-}
-
-/// A dollar is 10^10 of xAI's ticks: <https://docs.x.ai/developers/cost-tracking> (read 2026-11-23).
-pub(in crate::protocol) fn of_ticks(ticks: u64) -> Usd {
-    Usd::from_pico(i128::from(ticks) * PICO_PER_TICK)
-}
-
-const PICO_PER_TICK: i128 = 100;
-
-/// A JSON number of dollars, from its decimal text; digits beyond a picodollar are float noise and are cut.
-pub(in crate::protocol) fn dollars(text: &str) -> Option<Usd> {
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-        None => (text, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let mut pico: i128 = 0;
-    // How many more decimal places a picodollar has than the digits read so far.
-    let mut places = 12_i32.checked_add(exponent)?;
-    for digit in whole.bytes() {
-        let digit = i128::from(digit.checked_sub(b'0').filter(|digit| *digit < 10)?);
-        pico = pico.checked_mul(10)?.checked_add(digit)?;
-    }
-    for digit in fraction.bytes() {
-        if places <= 0 {
-            break;
-        }
-        let digit = i128::from(digit.checked_sub(b'0').filter(|digit| *digit < 10)?);
-        pico = pico.checked_mul(10)?.checked_add(digit)?;
-        places = places.checked_sub(1)?;
-    }
-    if pico == 0 {
-        return Some(Usd::ZERO);
-    }
-    let scale = 10_i128.checked_pow(places.unsigned_abs());
-    let pico = if places >= 0 { pico.checked_mul(scale?)? } else { scale.map_or(0, |scale| pico / scale) };
-    Some(Usd::from_pico(pico))
 }
 
 #[cfg(test)]
@@ -217,23 +148,5 @@ mod tests {
             r#"{"prompt_tokens":18446744073709551615,"completion_tokens":18446744073709551615,"total_tokens":1}"#,
         );
         assert_eq!(huge.total_tokens(), Some(u64::MAX));
-    }
-
-    #[test]
-    fn a_reported_cost_is_read_from_its_decimal_text() {
-        for (text, pico) in [
-            ("0.066407", Some(66_407_000_000)),
-            ("0", Some(0)),
-            ("12", Some(12_000_000_000_000)),
-            ("1.2e-05", Some(12_000_000)),
-            ("5E2", Some(500_000_000_000_000)),
-            ("1e-300", Some(0)),
-            ("0.00012345000000000002", Some(123_450_000)),
-            ("1e300", None),
-            ("-1", None),
-            ("{}", None),
-        ] {
-            assert_eq!(dollars(text).map(Usd::pico), pico, "{text}");
-        }
     }
 }

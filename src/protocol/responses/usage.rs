@@ -3,14 +3,14 @@
 use serde_json::value::RawValue;
 
 use super::hosted::Uses;
-use crate::protocol::chat_completions::{add_own_bill, dollars, of_ticks, read_tools};
+use crate::protocol::bill;
 use crate::protocol::fields::{Fields, count, is_void, keep};
 use crate::types::{Usage, Wire};
 
 /// What `response` consumed, with the tools the vendor ran for it; `None` when nothing was reported.
 pub(super) fn of(response: &Fields<'_>, uses: &Uses) -> Option<Usage> {
     let mut usage = response.get("usage").and_then(read)?;
-    add_own_bill(&mut usage);
+    bill::add_own_bill(&mut usage);
     uses.tell(&mut usage, response);
     Some(usage)
 }
@@ -32,21 +32,18 @@ fn read(raw: &RawValue) -> Option<Usage> {
             "input_tokens_details" => read_input(&mut usage, value),
             "output_tokens_details" => read_output(&mut usage, value),
             "server_side_tool_usage_details" => {
-                read_tools(&mut usage, value);
+                bill::read_tools(&mut usage, value);
                 keep(&mut usage.extra, Wire::Responses, name, value);
             }
             "cost_in_usd_ticks" => {
-                usage.reported_cost = count(value).map(of_ticks);
+                usage.reported_cost = count(value).map(bill::of_ticks);
             }
-            "cost" => match dollars(value.get()) {
-                Some(cost) => usage.reported_cost = Some(cost),
-                None => {
-                    // Perplexity's cost is an object, with the tools it ran in the total.
-                    let total = Fields::of(value).and_then(|cost| dollars(cost.get("total_cost")?.get()));
-                    usage.reported_cost = total.or(usage.reported_cost);
+            "cost" => {
+                usage.reported_cost = bill::charged(value).or(usage.reported_cost);
+                if bill::dollars(value.get()).is_none() {
                     keep(&mut usage.extra, Wire::Responses, name, value);
                 }
-            },
+            }
             "tool_calls_details" => {
                 read_invocations(&mut usage, value);
                 keep(&mut usage.extra, Wire::Responses, name, value);
