@@ -8,8 +8,8 @@ use super::{Inner, pipeline};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::fit::{Checked, check, is_told_in_words, mend};
 use crate::types::{
-    Accumulator, Adaptation, CallSummary, ChatRequest, ChatResponse, ChatStream, FinishReason, Message, Part,
-    Reply, ResponseFormat, StreamEvent,
+    Accumulator, Adaptation, CallSummary, ChatRequest, ChatResponse, ChatStream, FinishReason, Part, Reply,
+    ResponseFormat, StreamEvent,
 };
 
 /// Asks; where the target was told the schema in words, checks the answer and lets the target mend it once. Mending is a
@@ -35,16 +35,11 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Ch
         Checked::Faulty(wrong) => wrong,
     };
     let Some(target) = target else { return Ok(response) };
-    let left = pipeline::total(inner, &request.model, request.timeout, request.options.as_deref())
-        .saturating_sub(response.summary.elapsed);
-    if left.is_zero() {
+    let Some(mut again) = correction(inner, request, &response, mend(&wrong)) else {
         let what = "the answer does not fit the schema, and no time is left to have it corrected";
         return Err(unfit(what, response.summary, response.reply));
-    }
-    let mut again = request.clone().timeout(left);
+    };
     again.model = response.target().to_string();
-    again.messages.push(response.message().clone());
-    again.messages.push(Message::user(mend(&wrong)));
     let mut mended = match pipeline::chat_with(inner, &again, &target).await {
         Ok(mended) => mended,
         Err(error) => return Err(following(response, error)),
@@ -60,6 +55,19 @@ pub(super) async fn chat(inner: &Arc<Inner>, request: &ChatRequest) -> Result<Ch
         return Err(unfit(what, mended.summary, mended.reply));
     }
     Ok(mended)
+}
+
+/// `request` again, with the answer it got and what is wrong with that, for the time that is left of it; `None` when there is
+/// none.
+pub(super) fn correction(
+    inner: &Inner,
+    request: &ChatRequest,
+    response: &ChatResponse,
+    wrong: String,
+) -> Option<ChatRequest> {
+    let total = pipeline::total(inner, &request.model, request.timeout, request.options.as_deref());
+    let left = total.checked_sub(response.summary.elapsed).filter(|left| !left.is_zero())?;
+    Some(request.clone().timeout(left).message(response.message().clone()).user(wrong))
 }
 
 /// The error of a correction, with the answer that was to be corrected and the attempts it took.

@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 pub use schemars::JsonSchema;
 pub(super) use shape::Shape;
 
-use crate::client::mend::following;
+use crate::client::mend::{correction, following};
 use crate::client::{Client, pipeline};
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{ChatRequest, ChatResponse, FinishReason, Message, Part, ResponseFormat, Usd};
+use crate::types::{ChatRequest, ChatResponse, FinishReason, Part, ResponseFormat, Usd};
 
 /// A value read from an answer, and the answer.
 #[non_exhaustive]
@@ -92,18 +92,14 @@ impl Client {
         if let Some(reason) = hopeless(&response) {
             return Err(unfit(reason, response, None));
         }
-        let left = pipeline::total(&self.inner, &request.model, request.timeout, request.options.as_deref())
-            .saturating_sub(response.summary.elapsed);
-        if left.is_zero() {
+        let wrong = format!(
+            "That answer is not what was asked for: {fault}. Answer again, with nothing but the corrected JSON."
+        );
+        let Some(again) = correction(&self.inner, &request, &response, wrong) else {
             let reason = "the answer does not fit the type, and no time is left to have it corrected";
             return Err(unfit(reason, response, None));
-        }
-        request.timeout = Some(left);
-        request.messages.push(response.message().clone());
-        request.messages.push(Message::user(format!(
-            "That answer is not what was asked for: {fault}. Answer again, with nothing but the corrected JSON."
-        )));
-        let mended = match pipeline::chat(&self.inner, &request).await {
+        };
+        let mended = match pipeline::chat(&self.inner, &again).await {
             Ok(mended) => mended,
             Err(error) => return Err(following(response, error)),
         };

@@ -84,7 +84,7 @@ fn opening(text: &str) -> Opening {
     // The first line names the language, if anything.
     let names = |letter: char| letter.is_ascii_alphanumeric() || "_-+. \t\r".contains(letter);
     match rest.find(|letter| !names(letter)) {
-        Some(end) if rest[end..].starts_with('\n') => Opening::Until(lead + 3 + end + 1),
+        Some(end) if rest.as_bytes().get(end) == Some(&b'\n') => Opening::Until(lead + 3 + end + 1),
         None if rest.len() <= LONGEST => Opening::Perhaps,
         Some(_) | None => Opening::Until(lead + 3),
     }

@@ -65,19 +65,12 @@ impl Restore {
     pub(crate) fn event(&mut self, event: StreamEvent) -> Vec<StreamEvent> {
         match event {
             StreamEvent::Alternative { choice, event } => {
-                let known = self.others.len();
-                let fresh = || Self {
-                    names: self.names.clone(),
-                    answer_tool: self.answer_tool.clone(),
-                    fence: self.fence.as_ref().map(|_| Fence::default()),
-                    ..Self::default()
-                };
-                let other = match self.others.contains_key(&choice) || known < MOST_OTHERS {
-                    true => {
-                        let fresh = fresh();
-                        self.others.entry(choice).or_insert(fresh)
-                    }
-                    false => return vec![StreamEvent::Alternative { choice, event }],
+                if !self.others.contains_key(&choice) && self.others.len() < MOST_OTHERS {
+                    let fresh = self.afresh();
+                    self.others.insert(choice, fresh);
+                }
+                let Some(other) = self.others.get_mut(&choice) else {
+                    return vec![StreamEvent::Alternative { choice, event }];
                 };
                 let wrap = |event| StreamEvent::Alternative { choice, event: Box::new(event) };
                 other.event(*event).into_iter().map(wrap).collect()
@@ -86,6 +79,16 @@ impl Restore {
                 let held = matches!(event, StreamEvent::Finish(_)).then(|| self.rest()).flatten();
                 held.into_iter().chain(self.seen(event)).collect()
             }
+        }
+    }
+
+    /// The same to undo, with nothing seen yet.
+    fn afresh(&self) -> Self {
+        Self {
+            names: self.names.clone(),
+            answer_tool: self.answer_tool.clone(),
+            fence: self.fence.as_ref().map(|_| Fence::default()),
+            ..Self::default()
         }
     }
 
